@@ -1,0 +1,1 @@
+//! Version range -> behaviour. Each row names its page in `firmware-notes/`.

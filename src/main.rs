@@ -1,0 +1,5 @@
+//! The air-gapped binary: parse, run, exit code.
+
+fn main() -> std::process::ExitCode {
+    breakglass::cli::main()
+}
