@@ -1,1 +1,4 @@
-//! record
+//! Signed records: one event each, chained per key.
+
+pub mod event;
+pub mod hash;

@@ -1,0 +1,263 @@
+//! The vocabulary of events: what a record can say. One enum, one struct of facts per event.
+//!
+//! `doc/record-format.md` lists the same names with the same fields; a test compares the two.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::hash::{Hash, KeyId};
+use crate::attestation::{Firmware, Serial};
+
+/// Every event, by its name: the last part of its URI.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A key was provisioned; its attestations. Always `seq` 0 of its chain.
+    KeyEnrolled(KeyEnrolled),
+    /// The first key founded a kit. The hash of this record is the kit id.
+    KitFounded(KitFounded),
+    /// A signature for the admission of a key.
+    KeyAdmitted(KeyAdmitted),
+    /// A signature for the retirement of a key.
+    KeyRetired(KeyRetired),
+    /// A signature for the adoption of a policy.
+    PolicyAdopted(PolicyAdopted),
+    /// The PIN or PUK of the signing key was changed.
+    KeyPinChanged(KeyPinChanged),
+    /// A credential was sealed.
+    CredentialSealed(CredentialSealed),
+    /// A pending generation became the current one.
+    CredentialConfirmed(CredentialConfirmed),
+    /// Somebody is about to open a credential with this key. Durable before anything is unwrapped.
+    OpenIntent(OpenIntent),
+    /// The credential was put together and is handed out.
+    OpenReleased(OpenReleased),
+    /// A bundle was written; ends it.
+    Exported(Exported),
+}
+
+/// Something the tool refuses, that a person overrode with a word on record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Override {
+    /// Identifier of what was overridden, such as `YSA-2024-03`, `gap`, `damage`.
+    pub rule: String,
+    /// The person's reason, at most 256 bytes.
+    pub why: String,
+}
+
+/// Facts of `key.enrolled`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyEnrolled {
+    /// Serial number.
+    pub serial: Serial,
+    /// Firmware.
+    pub firmware: Firmware,
+    /// Public key of 9C, compressed SEC1, 33 bytes.
+    pub signing: Point,
+    /// Public key of 82.
+    pub sealing: Point,
+    /// Public key of 9E; absent where the key can make none without PIN (FIPS from 5.7.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub presence: Option<Point>,
+    /// Which root the attestations end in: `yubico`, `private`, `practice`.
+    pub root: String,
+    /// DER of the attestations of the other slots, base64, by slot (`82`, `9E`). That of 9C leads the header's `x5c`.
+    pub attestations: BTreeMap<String, String>,
+    /// What was overridden to enrol this key.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overrides: Vec<Override>,
+}
+
+/// Whether a kit holds real secrets on real keys, or is for rehearsal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KitKind {
+    /// Attested keys only.
+    Real,
+    /// Practice keys only; seals only text it generated.
+    Practice,
+}
+
+/// Facts of `kit.founded`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KitFounded {
+    /// The kit's name, for people.
+    pub name: String,
+    /// Real or practice, once and for all.
+    pub kind: KitKind,
+    /// SHA-256 of the policy in force from the start.
+    pub policy: Hash,
+    /// SHA-256 of the private attestation root (DER), if the kit accepts one beside Yubico's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attestation_root: Option<Hash>,
+}
+
+/// Facts of `key.admitted`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyAdmitted {
+    /// The change that is signed; equal for all who sign the same.
+    pub change: Hash,
+    /// Serial of the key to admit.
+    pub serial: Serial,
+    /// Its key id.
+    pub key: KeyId,
+    /// Hash of its enrolment record.
+    pub enrolment: Hash,
+}
+
+/// Facts of `key.retired`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyRetired {
+    /// The change that is signed; equal for all who sign the same.
+    pub change: Hash,
+    /// Serial of the key to retire.
+    pub serial: Serial,
+    /// Its key id.
+    pub key: KeyId,
+    /// Its last record known when the retirement was signed; later ones are findings.
+    pub last_seq: u64,
+    /// Why: lost, stolen, left, worn; at most 256 bytes.
+    pub why: String,
+}
+
+/// Facts of `policy.adopted`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyAdopted {
+    /// The change that is signed; equal for all who sign the same.
+    pub change: Hash,
+    /// SHA-256 of the policy's exact bytes.
+    pub policy: Hash,
+}
+
+/// Facts of `key.pin-changed`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyPinChanged {
+    /// What was done: `pin` changed with the old PIN, `unblock` with the PUK, `puk` changed.
+    pub what: String,
+}
+
+/// Facts of `credential.sealed`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CredentialSealed {
+    /// `platform/account`.
+    pub credential: String,
+    /// Which sealing of it, from 1.
+    pub generation: u64,
+    /// Made by `rotate`, current only once confirmed.
+    pub pending: bool,
+    /// How many keys are needed.
+    pub threshold: u8,
+    /// What each key asks for: `piv`, later also `fido2`.
+    pub factors: Vec<String>,
+    /// Folder below `sealed/platform/account/`.
+    pub folder: String,
+    /// Key ids of the recipients. Empty where `list` is given.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recipients: Vec<KeyId>,
+    /// SHA-256 of each file in the folder, by name. Holds only `list.json` where that is given.
+    pub files: BTreeMap<String, Hash>,
+    /// SHA-256 of `list.json`, which holds recipients and files where they are too long for a record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub list: Option<Hash>,
+}
+
+/// Facts of `credential.confirmed`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CredentialConfirmed {
+    /// `platform/account`.
+    pub credential: String,
+    /// The generation that is current from now on.
+    pub generation: u64,
+    /// Hash of the record that sealed it.
+    pub sealed: Hash,
+}
+
+/// Facts of `open.intent`. The record's `txn` is the incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OpenIntent {
+    /// `platform/account`.
+    pub credential: String,
+    /// Which generation.
+    pub generation: u64,
+    /// Hash of the record that sealed it.
+    pub sealed: Hash,
+    /// Which emergency of the policy.
+    pub emergency: String,
+    /// In the person's words, at most 256 bytes.
+    pub reason: String,
+    /// Who opens, by the name in the policy.
+    pub operator: String,
+    /// Whether 9E proved this key before the PIN was asked.
+    pub presence: bool,
+    /// PIN tries that were left before the PIN was asked.
+    pub tries: u8,
+    /// What was overridden to go on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overrides: Vec<Override>,
+}
+
+/// Facts of `open.released`. The record's `txn` is the incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OpenReleased {
+    /// `platform/account`.
+    pub credential: String,
+    /// Which generation.
+    pub generation: u64,
+    /// Every `open.intent` that this opening rests on, by hash.
+    pub intents: Vec<Hash>,
+    /// How it is handed out: `terminal`, `fd`, `stdout`.
+    pub output: String,
+}
+
+/// Facts of `exported`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exported {
+    /// Records in the bundle before this one.
+    pub count: u64,
+    /// SHA-256 over the bundle's bytes before this line.
+    pub bundle: Hash,
+    /// Head of each chain in the bundle: sequence number and hash, by chain name (`serial-kid8`).
+    pub heads: BTreeMap<String, (u64, Hash)>,
+}
+
+/// A point of P-256, compressed SEC1 (33 bytes), base64url in JSON. Always on the curve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Point(pub p256::PublicKey);
+
+impl Serialize for Point {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use base64::Engine;
+        use p256::elliptic_curve::sec1::ToSec1Point;
+        let bytes = self.0.to_sec1_point(true);
+        serializer.serialize_str(&base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes.as_bytes()))
+    }
+}
+
+impl<'de> Deserialize<'de> for Point {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use base64::Engine;
+        use serde::de::Error;
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD
+            .decode(text.as_bytes())
+            .map_err(|_| D::Error::custom("a point is 33 bytes in base64url"))?;
+        if bytes.len() != 33 {
+            return Err(D::Error::custom("a point is 33 bytes in base64url"));
+        }
+        p256::PublicKey::from_sec1_bytes(&bytes)
+            .map(Point)
+            .map_err(|_| D::Error::custom("not a point of P-256"))
+    }
+}
