@@ -1,0 +1,109 @@
+#!/usr/bin/env bash
+# Installs what `make demo` or `make test` needs and this machine lacks, and says what before it does.
+# Usage: scripts/install.sh demo|test      Once everything is there it changes nothing and takes no time.
+#
+# demo  what compiling needs, from Debian.
+# test  also the programs that the tests compare with: from Debian, and in $BREAKGLASS_TOOLS
+#       (default ~/.cache/breakglass-tools) a Python venv, a node folder, and rage with age-plugin-yubikey.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+PATH=$PATH:/usr/sbin:/sbin
+tools=${BREAKGLASS_TOOLS:-$HOME/.cache/breakglass-tools}
+purpose=${1:-}
+
+say() { printf '%s\n' "$*"; }
+fail() { printf 'install: %s\n' "$@" >&2; exit 1; }
+have() { command -v "$1" >/dev/null 2>&1; }
+
+[ "$purpose" = demo ] || [ "$purpose" = test ] || { say 'usage: scripts/install.sh demo|test' >&2; exit 2; }
+have cargo || fail 'cargo is missing; nothing was installed.' 'install Rust first (rustup), then run this again.'
+
+# --- Debian packages -------------------------------------------------------------------------------------------------
+packages=()
+need() { # need PACKAGE... : what `have` or another probe did not find
+    packages+=("$@")
+}
+
+have cc || need gcc libc6-dev
+have pkg-config || need pkg-config
+pkg-config --exists libpcsclite 2>/dev/null || need libpcsclite-dev
+
+python=python3
+python_works() { "$1" -c 'import ensurepip, os, sysconfig, venv; os.stat(sysconfig.get_path("include") + "/Python.h")' 2>/dev/null; }
+
+if [ "$purpose" = test ]; then
+    have git || need git
+    have pcscd || need pcscd
+    [ -e /usr/lib/pcsc/drivers/serial/libifdvpcd.so ] || need vsmartcard-vpcd
+    have pkcs11-tool || need opensc
+    have yubico-piv-tool || need yubico-piv-tool
+    have openssl || need openssl
+    have jose || need jose
+    have age || need age
+    have strace || need strace
+    have expect || need expect
+    have ip || need iproute2
+    have swig || need swig # pyscard, which ykman needs, is compiled
+    have node || need nodejs
+    have npm || need npm
+    if ! python_works "$python"; then
+        python=/usr/bin/python3
+        python_works "$python" || need python3-venv python3-dev
+    fi
+fi
+
+if [ ${#packages[@]} -gt 0 ]; then
+    if [ "$(id -u)" = 0 ]; then
+        as_root=()
+    elif have sudo; then
+        as_root=(sudo)
+    else
+        fail "these Debian packages are missing: ${packages[*]}" \
+            'you are not root and there is no sudo; nothing was installed.' \
+            "as root:  apt-get update && apt-get install --no-install-recommends ${packages[*]}"
+    fi
+    have apt-get || fail "these Debian packages are missing and there is no apt-get: ${packages[*]}"
+    say "installing from Debian: ${packages[*]}"
+    "${as_root[@]}" apt-get update -qq
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}"
+fi
+
+[ "$purpose" = test ] || exit 0
+
+# --- Rust components -------------------------------------------------------------------------------------------------
+components=()
+cargo fmt --version >/dev/null 2>&1 || components+=(rustfmt)
+cargo clippy --version >/dev/null 2>&1 || components+=(clippy)
+if [ ${#components[@]} -gt 0 ]; then
+    have rustup || fail "cargo has no ${components[*]}, and there is no rustup to add it with."
+    say "installing Rust components: ${components[*]}"
+    rustup component add "${components[@]}"
+fi
+
+# --- Programs of others, in a folder of their own --------------------------------------------------------------------
+# Each is stamped with the list it was made from, so an unchanged list costs one comparison.
+mkdir -p "$tools"
+
+if ! cmp -s scripts/requirements.txt "$tools/venv/made-from.txt"; then
+    say "installing into $tools/venv: $(sed -n '/^[^#]/p' scripts/requirements.txt | head -3 | tr '\n' ' ')and what they need"
+    rm -rf "$tools/venv"
+    "$python" -m venv "$tools/venv"
+    "$tools/venv/bin/pip" install --quiet --disable-pip-version-check --requirement scripts/requirements.txt
+    cp scripts/requirements.txt "$tools/venv/made-from.txt"
+fi
+
+if ! cmp -s scripts/node/package-lock.json "$tools/node/made-from.json"; then
+    say "installing into $tools/node: jose"
+    rm -rf "$tools/node"
+    mkdir -p "$tools/node"
+    cp scripts/node/package.json scripts/node/package-lock.json "$tools/node/"
+    (cd "$tools/node" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
+    cp scripts/node/package-lock.json "$tools/node/made-from.json"
+fi
+
+for program in rage@0.12.1 age-plugin-yubikey@0.5.1; do
+    if ! grep -qs "^\"${program/@/ } " "$tools/.crates.toml"; then
+        say "compiling into $tools/bin: $program (takes some minutes, once)"
+        cargo install --quiet --locked --root "$tools" "$program"
+    fi
+done

@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# Runs all that CI runs and says how long each part took. Run by `make test`.
+# Usage: scripts/test.sh [PART...]         Without parts: all of them, in this order:
+#   install      what the tests compare with (scripts/install.sh test)
+#   fmt          the formatting that rustfmt.toml says
+#   clippy       lints as errors, everything
+#   clippy-bare  lints as errors, without any driver (the auditor's build)
+#   doc          documentation with every link resolved
+#   test         every test
+#   deny         licences and sources by cargo-deny, where it is installed (tests/supply_chain.rs checks the rest always)
+#   tree         the working tree is as it was before
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export PATH="$PATH:/usr/sbin:/sbin"
+export BREAKGLASS_TOOLS="${BREAKGLASS_TOOLS:-$HOME/.cache/breakglass-tools}"
+export CARGO_TERM_COLOR="${CARGO_TERM_COLOR:-auto}"
+parts=(install fmt clippy clippy-bare doc test deny tree)
+
+part_install() { scripts/install.sh test; }
+part_fmt() { cargo fmt --all --check; }
+part_clippy() { cargo clippy --quiet --locked --all-targets -- -D warnings; }
+part_clippy-bare() { cargo clippy --quiet --locked --no-default-features --lib --bins -- -D warnings; }
+part_doc() { RUSTDOCFLAGS='-D warnings' cargo doc --quiet --locked --no-deps; }
+
+part_test() {
+    local shared=${BREAKGLASS_SHARED:-../shared}
+    [ -d "$shared/data" ] || say "not checked: $shared/data is not here, so Cargo.lock is not held against the advisories" \
+        'and the attestation certificates of real keys are not read'
+    cargo test --quiet --locked
+}
+
+part_deny() {
+    if cargo deny --version >/dev/null 2>&1; then
+        cargo deny --locked --offline check bans licenses sources
+    else
+        say 'not checked: cargo-deny is not installed'
+    fi
+}
+
+part_tree() {
+    if [ "$tree_before" = unknown ]; then
+        say 'not checked: this is not a git working tree'
+    elif [ "$(tree)" != "$tree_before" ]; then
+        say 'the tests changed the working tree:'
+        tree
+        return 1
+    fi
+}
+
+say() { printf '%s\n' "$@"; }
+tree() { git status --porcelain 2>/dev/null || echo unknown; }
+tree_before=$(tree)
+
+[ $# -eq 0 ] || parts=("$@")
+passed=()
+for part in "${parts[@]}"; do
+    declare -F "part_$part" >/dev/null || { say "there is no part $part" >&2; exit 2; }
+    say '' "== $part"
+    begun=$SECONDS
+    set +e # a part tested by `if` would go on after a failed command
+    (set -e; "part_$part")
+    status=$?
+    set -e
+    if [ $status -ne 0 ]; then
+        say '' "failed: $part, after $((SECONDS - begun)) s    alone:  scripts/test.sh $part"
+        [ ${#passed[@]} -eq 0 ] || say "passed before it: ${passed[*]}"
+        exit 1
+    fi
+    passed+=("$part $((SECONDS - begun)) s,")
+done
+passed[-1]=${passed[-1]%,}
+say '' "passed in $SECONDS s: ${passed[*]}"
