@@ -5,11 +5,13 @@
 //! [`crate::operator::Operator`].
 
 use p256::ecdsa::{Signature, VerifyingKey};
+use zeroize::Zeroizing;
 
 use crate::attestation::{Firmware, Serial, Slot};
 use crate::secret::{ManagementKey, Pin, SharedSecret};
 
 pub mod firmware;
+pub mod info;
 pub mod piv;
 pub mod practice;
 
@@ -133,6 +135,9 @@ pub trait ChangePin {
 
 /// The commands that only provisioning needs, in peace, on a key that has just answered well.
 pub trait Administer {
+    /// What the management application says of the key ([`info::read`]), asked at connect because it ends a verified
+    /// PIN; `None` if the key has none.
+    fn device_info(&self) -> Option<&info::DeviceInfo>;
     /// Algorithm of the present management key (GET METADATA of 9B) and whether it is the factory one.
     fn management_algorithm(&mut self) -> Result<(crate::secret::ManagementAlgorithm, bool), DeviceError>;
     /// Mutual authentication with the management key.
@@ -143,8 +148,9 @@ pub trait Administer {
     fn generate(&mut self, slot: Slot) -> Result<p256::PublicKey, DeviceError>;
     /// DER of the attestation of that slot.
     fn attest(&mut self, slot: Slot) -> Result<Vec<u8>, DeviceError>;
-    /// Content of an object, without its outer 53; `None` if absent.
-    fn object(&mut self, id: u32) -> Result<Option<Vec<u8>>, DeviceError>;
+    /// Content of an object, without its outer 53; `None` if absent. 5FC109 holds the management key and needs a
+    /// verified PIN.
+    fn object(&mut self, id: u32) -> Result<Option<Zeroizing<Vec<u8>>>, DeviceError>;
     /// Writes an object (at most 2,900 bytes, without its outer 53); must be authenticated.
     fn put_object(&mut self, id: u32, content: &[u8]) -> Result<(), DeviceError>;
     /// Signs a SHA-256 digest with 82 for its certificate; the PIN must have been verified. Needs a touch.
