@@ -16,7 +16,10 @@ export BREAKGLASS_TOOLS="${BREAKGLASS_TOOLS:-$HOME/.cache/breakglass-tools}"
 export CARGO_TERM_COLOR="${CARGO_TERM_COLOR:-auto}"
 parts=(install fmt clippy clippy-bare doc test deny tree)
 
-part_install() { scripts/install.sh test; }
+part_install() {
+    scripts/install.sh test
+    cargo fetch --quiet --locked # the crates of every platform, whose licences are checked
+}
 part_fmt() { cargo fmt --all --check; }
 part_clippy() { cargo clippy --quiet --locked --all-targets -- -D warnings; }
 part_clippy-bare() { cargo clippy --quiet --locked --no-default-features --lib --bins -- -D warnings; }
