@@ -67,7 +67,9 @@ pub trait Presence {
     /// Signs SHA-256 of `nonce` with 9E and checks the signature against `expected`, the enrolled 9E key.
     ///
     /// # Errors
-    /// [`DeviceError::NotGenuine`] if it answers but cannot prove it; nothing secret has been sent.
+    /// [`DeviceError::NotGenuine`] if it answers but cannot prove it; nothing secret has been sent, and this
+    /// connection takes no PIN until a later proof succeeds. [`DeviceError::PresenceNeedsPin`] if 9E wants a PIN
+    /// (FIPS from 5.7.1): nothing is proven, and whether that is to be expected only the enrolment can tell.
     fn prove_presence(&mut self, expected: &VerifyingKey, nonce: &[u8; 32]) -> Result<(), DeviceError>;
 }
 
@@ -116,7 +118,7 @@ pub trait Agree {
 pub trait KeepHead {
     /// Contents of 5FB600 and 5FB601, as found; `None` where absent. Needs no PIN.
     fn head_objects(&mut self) -> Result<[Option<Vec<u8>>; 2], DeviceError>;
-    /// Writes object 0 or 1 (at most 2,900 bytes) and reads it back. Needs a verified PIN: the management key is read
+    /// Writes object 0 or 1 (any other panics; at most 2,900 bytes) and reads it back. Needs a verified PIN: the management key is read
     /// from the PIN-protected object 5FC109 (ykman's convention) once per connection.
     fn put_head_object(&mut self, which: usize, content: &[u8]) -> Result<(), DeviceError>;
 }
@@ -247,6 +249,9 @@ pub enum DeviceError {
     /// The key could not prove with 9E that it is the enrolled one.
     #[error("this key says it is {0}, but it cannot prove it")]
     NotGenuine(Serial),
+    /// 9E wants the PIN first, as on FIPS keys from 5.7.1, so that nothing could be proven before one is typed.
+    #[error("key {0} wants its PIN before it proves anything with 9E")]
+    PresenceNeedsPin(Serial),
     /// A signature of the key that does not verify.
     #[error("the key's signature with {0} does not verify")]
     BadSignature(Slot),
@@ -256,6 +261,14 @@ pub enum DeviceError {
     /// The key has no PIN-protected management key, so its head cannot be written.
     #[error("the key holds no PIN-protected management key")]
     NoProtectedManagementKey,
+    /// More than the kit puts into one object; nothing was sent.
+    #[error("object {object:06X} has no room for {length} bytes")]
+    ObjectTooLarge {
+        /// Object id.
+        object: u32,
+        /// Bytes that were to go in.
+        length: usize,
+    },
     /// What was read back differs from what was written.
     #[error("object {object:06X} reads back other than it was written")]
     WriteLost {
