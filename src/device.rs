@@ -47,6 +47,8 @@ pub trait Identity {
     fn firmware(&self) -> Firmware;
     /// What GET METADATA says of a slot; `None` if the slot is empty. Unsigned: attestation is the truth.
     fn metadata(&mut self, slot: Slot) -> Result<Option<SlotMetadata>, DeviceError>;
+    /// What has gone over the wire since connect, for measurements.
+    fn traffic(&self) -> piv::Traffic;
 }
 
 /// Unsigned facts of a slot (GET METADATA, firmware 5.3 and later).

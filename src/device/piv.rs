@@ -1,6 +1,29 @@
 //! Our own PIV session (NIST SP 800-73-4, with Yubico's extensions): the commands of an emergency, over any [`Card`].
+//!
+//! Nothing a card answers is trusted that can be checked: lengths and counts have caps ([`apdu`], [`tlv`]), signatures
+//! are verified before they are used, points must lie on the curve, what is written is read back. A card that fails
+//! its proof of presence is sent no PIN until it has given one.
+//!
+//! [`Session`] speaks the commands and has the capabilities of [`crate::device`]; `pcsc` (feature `hardware`) is the
+//! way to real cards, with a limit on every wait.
 
 use zeroize::Zeroizing;
+
+pub mod apdu;
+mod examine;
+mod head;
+mod keys;
+mod management;
+mod metadata;
+mod pin;
+mod session;
+mod status;
+pub mod tlv;
+
+pub use apdu::Traffic;
+pub use head::{HEAD_OBJECTS, MOST_OBJECT_BYTES};
+pub use session::Session;
+pub use status::StatusWord;
 
 /// One card that takes command APDUs and gives response APDUs.
 pub trait Card: Send {
