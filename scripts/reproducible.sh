@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Builds the release twice, in other folders with other cargo homes, and compares the binaries byte by byte.
+# Usage: scripts/reproducible.sh [FOLDER]      Takes some minutes and about 2 GB below FOLDER (default: a temporary one).
+#
+# Two things would make builds differ: paths, which --remap-path-prefix takes out, and the time at which a crate was
+# unpacked, which rust-embed (through age) stores unless its feature deterministic-timestamps is on, as Cargo.toml has it.
+# What is built is the commit HEAD; the crates come from where cargo finds them.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+folder=${1:-$(mktemp -d)}
+target=$(rustc -vV | sed -n 's/^host: //p')
+
+build() { # build NAME: prints the hash of its binary
+    local place=$folder/$1
+    rm -rf "$place"
+    mkdir -p "$place/source" "$place/cargo"
+    git archive HEAD | tar -x -C "$place/source"
+    (
+        cd "$place/source"
+        export CARGO_HOME=$place/cargo CARGO_INCREMENTAL=0
+        export RUSTFLAGS="--remap-path-prefix=$place/source=/breakglass --remap-path-prefix=$place/cargo=/cargo"
+        cargo build --quiet --release --locked --target "$target" --bin breakglass
+    )
+    sha256sum "$place/source/target/$target/release/breakglass" | cut -d' ' -f1
+}
+
+echo "building $(git rev-parse --short HEAD) twice below $folder"
+first=$(build first)
+echo "$first  first"
+sleep 2 # so that what was unpacked has another time
+second=$(build a/second/with-a-longer-name)
+echo "$second  second"
+if [ "$first" = "$second" ]; then
+    echo 'the same'
+else
+    echo "they differ: cmp -l $folder/*/source/target/*/release/breakglass says where" >&2
+    exit 1
+fi
