@@ -1,1 +1,4 @@
 //! provision
+pub mod certificate;
+pub mod management;
+pub mod marker;
