@@ -139,9 +139,9 @@ pub trait ChangePin {
 
 /// The commands that only provisioning needs, in peace, on a key that has just answered well.
 pub trait Administer {
-    /// What the management application says of the key ([`info::read`]), asked at connect because it ends a verified
-    /// PIN; `None` if the key has none.
-    fn device_info(&self) -> Option<&info::DeviceInfo>;
+    /// What the management application says of the key; `None` if the key has none. Ends a verified PIN and an
+    /// authentication.
+    fn device_info(&mut self) -> Result<Option<info::DeviceInfo>, DeviceError>;
     /// Algorithm of the present management key (GET METADATA of 9B) and whether it is the factory one.
     fn management_algorithm(&mut self) -> Result<(crate::secret::ManagementAlgorithm, bool), DeviceError>;
     /// Mutual authentication with the management key.

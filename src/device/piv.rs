@@ -9,6 +9,7 @@
 
 use zeroize::Zeroizing;
 
+mod administer;
 pub mod apdu;
 mod examine;
 mod head;

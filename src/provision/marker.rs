@@ -65,7 +65,9 @@ mod tests {
     #[test]
     fn reads_back_what_it_writes() {
         for kit in [None, Some(Hash([9; 32]))] {
-            for replaces in [BTreeSet::new(), BTreeSet::from([Slot::Presence, Slot::Signing]), BTreeSet::from(Slot::ALL)] {
+            for replaces in
+                [BTreeSet::new(), BTreeSet::from([Slot::Presence, Slot::Signing]), BTreeSet::from(Slot::ALL)]
+            {
                 let marker = Marker { kit, replaces };
                 assert!(marker.content().len() <= 2_900);
                 assert_eq!(Marker::parse(&marker.content()), Some(marker));

@@ -77,7 +77,7 @@ impl<C: Card> Agree for Session<C> {
 
 impl<C: Card> Session<C> {
     /// A use of a slot's key: 6982 after a good VERIFY, and 6985 on some firmware, is a touch that did not come.
-    fn used(&mut self, command: &Command, slot: Slot) -> Result<Answer, DeviceError> {
+    pub(super) fn used(&mut self, command: &Command, slot: Slot) -> Result<Answer, DeviceError> {
         let answer = self.channel.exchange(command)?;
         match answer.status {
             StatusWord::Done => Ok(answer),
@@ -88,7 +88,7 @@ impl<C: Card> Session<C> {
     }
 }
 
-fn sign(name: &'static str, slot: Slot, digest: &[u8; 32]) -> Command {
+pub(super) fn sign(name: &'static str, slot: Slot, digest: &[u8; 32]) -> Command {
     general(name, slot, &[&[0x82, 0x00, 0x81, 0x20][..], digest].concat(), MOST_SIGNATURE)
 }
 
@@ -102,6 +102,6 @@ fn response(data: &[u8]) -> Option<&[u8]> {
 }
 
 /// A strict DER signature with r and s between 1 and n - 1; s may be high.
-fn signature(data: &[u8]) -> Option<Signature> {
+pub(super) fn signature(data: &[u8]) -> Option<Signature> {
     Signature::from_der(response(data)?).ok()
 }

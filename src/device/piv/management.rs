@@ -26,7 +26,7 @@ impl<C: Card> Session<C> {
             return Ok(());
         }
         let key = self.protected_key()?;
-        self.authenticate(&key)
+        self.authenticate_management(&key)
     }
 
     fn protected_key(&mut self) -> Result<ManagementKey, DeviceError> {
@@ -53,7 +53,7 @@ impl<C: Card> Session<C> {
     }
 
     /// The card proves that it knows the key, and so do we, by blocks of the key's cipher.
-    fn authenticate(&mut self, key: &ManagementKey) -> Result<(), DeviceError> {
+    pub(super) fn authenticate_management(&mut self, key: &ManagementKey) -> Result<(), DeviceError> {
         match key.algorithm() {
             ManagementAlgorithm::TripleDes => self.authenticate_with::<TdesEde3>(key),
             ManagementAlgorithm::Aes128 => self.authenticate_with::<Aes128>(key),

@@ -53,6 +53,11 @@ pub(super) fn management_algorithm(
     }
 }
 
+/// Whether PIN, PUK or management key is still the factory one (tag 05); required, as provisioning rests on it.
+pub(super) fn factory(command: &Command, data: &[u8]) -> Result<bool, DeviceError> {
+    byte(command, &elements(command, data)?, 0x05).map(|byte| byte != 0)
+}
+
 fn elements<'a>(command: &Command, data: &'a [u8]) -> Result<Vec<Tlv<'a>>, DeviceError> {
     tlv::all(data).map_err(|error| command.malformed(error.detail()))
 }
@@ -65,7 +70,7 @@ fn byte(command: &Command, elements: &[Tlv<'_>], tag: u16) -> Result<u8, DeviceE
 }
 
 /// `86 41 04 X Y`; only the uncompressed form, only on the curve.
-fn point(command: &Command, value: &[u8]) -> Result<p256::PublicKey, DeviceError> {
+pub(super) fn point(command: &Command, value: &[u8]) -> Result<p256::PublicKey, DeviceError> {
     let point = tlv::only(value, 0x86).map_err(|error| command.malformed(error.detail()))?;
     if point.len() != 65 || point[0] != 4 {
         return Err(command.malformed("its public key is not an uncompressed point"));
