@@ -7,10 +7,16 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::hash::{Hash, KeyId};
+use super::strict;
 use crate::attestation::{Firmware, Serial};
 
+/// What the URI of each event begins with; its name follows. A name reserved for examples (RFC 2606) until the project
+/// owns one: it is compared as text and never fetched.
+pub const EVENT_BASE: &str = "https://breakglass.example/event/v1/";
+
 /// Every event, by its name: the last part of its URI.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
 pub enum Event {
     /// A key was provisioned; its attestations. Always `seq` 0 of its chain.
     KeyEnrolled(KeyEnrolled),
@@ -36,6 +42,61 @@ pub enum Event {
     Exported(Exported),
 }
 
+impl Event {
+    /// The name of every event, in the order of the enum.
+    pub const NAMES: [&str; 11] = [
+        "key.enrolled",
+        "kit.founded",
+        "key.admitted",
+        "key.retired",
+        "policy.adopted",
+        "key.pin-changed",
+        "credential.sealed",
+        "credential.confirmed",
+        "open.intent",
+        "open.released",
+        "exported",
+    ];
+
+    /// The last part of this event's URI.
+    pub const fn name(&self) -> &'static str {
+        let index = match self {
+            Event::KeyEnrolled(_) => 0,
+            Event::KitFounded(_) => 1,
+            Event::KeyAdmitted(_) => 2,
+            Event::KeyRetired(_) => 3,
+            Event::PolicyAdopted(_) => 4,
+            Event::KeyPinChanged(_) => 5,
+            Event::CredentialSealed(_) => 6,
+            Event::CredentialConfirmed(_) => 7,
+            Event::OpenIntent(_) => 8,
+            Event::OpenReleased(_) => 9,
+            Event::Exported(_) => 10,
+        };
+        Event::NAMES[index]
+    }
+
+    /// Whether it changes what the kit is (keys, policy, what is sealed), rather than telling what was done with it.
+    pub const fn changes_the_kit(&self) -> bool {
+        !matches!(self, Event::OpenIntent(_) | Event::OpenReleased(_) | Event::Exported(_))
+    }
+
+    /// The reasons people typed, each with the name of its member.
+    pub fn reasons(&self) -> Vec<(&'static str, &str)> {
+        let overrides: &[Override] = match self {
+            Event::KeyEnrolled(facts) => &facts.overrides,
+            Event::OpenIntent(facts) => &facts.overrides,
+            _ => &[],
+        };
+        let own = match self {
+            Event::KeyRetired(facts) => Some(("why", facts.why.as_str())),
+            Event::OpenIntent(facts) => Some(("reason", facts.reason.as_str())),
+            _ => None,
+        };
+        own.into_iter().chain(overrides.iter().map(|one| ("why", one.why.as_str()))).collect()
+    }
+}
+
 /// Something the tool refuses, that a person overrode with a word on record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -59,25 +120,38 @@ pub struct KeyEnrolled {
     /// Public key of 82.
     pub sealing: Point,
     /// Public key of 9E; absent where the key can make none without PIN (FIPS from 5.7.1).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "strict::present", skip_serializing_if = "Option::is_none")]
     pub presence: Option<Point>,
     /// Which root the attestations end in: `yubico`, `private`, `practice`.
     pub root: String,
     /// DER of the attestations of the other slots, base64, by slot (`82`, `9E`). That of 9C leads the header's `x5c`.
+    #[serde(deserialize_with = "strict::map")]
     pub attestations: BTreeMap<String, String>,
     /// What was overridden to enrol this key.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "strict::objects", skip_serializing_if = "Vec::is_empty")]
     pub overrides: Vec<Override>,
 }
 
 /// Whether a kit holds real secrets on real keys, or is for rehearsal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase", try_from = "String")]
 pub enum KitKind {
     /// Attested keys only.
     Real,
     /// Practice keys only; seals only text it generated.
     Practice,
+}
+
+// From text alone: derived, it would be read from `{"real":null}` too.
+impl TryFrom<String> for KitKind {
+    type Error = &'static str;
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        match text.as_str() {
+            "real" => Ok(KitKind::Real),
+            "practice" => Ok(KitKind::Practice),
+            _ => Err("a kit is real or practice"),
+        }
+    }
 }
 
 /// Facts of `kit.founded`.
@@ -91,7 +165,7 @@ pub struct KitFounded {
     /// SHA-256 of the policy in force from the start.
     pub policy: Hash,
     /// SHA-256 of the private attestation root (DER), if the kit accepts one beside Yubico's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "strict::present", skip_serializing_if = "Option::is_none")]
     pub attestation_root: Option<Hash>,
 }
 
@@ -120,6 +194,7 @@ pub struct KeyRetired {
     /// Its key id.
     pub key: KeyId,
     /// Its last record known when the retirement was signed; later ones are findings.
+    #[serde(deserialize_with = "strict::integer")]
     pub last_seq: u64,
     /// Why: lost, stolen, left, worn; at most 256 bytes.
     pub why: String,
@@ -150,6 +225,7 @@ pub struct CredentialSealed {
     /// `platform/account`.
     pub credential: String,
     /// Which sealing of it, from 1.
+    #[serde(deserialize_with = "strict::integer")]
     pub generation: u64,
     /// Made by `rotate`, current only once confirmed.
     pub pending: bool,
@@ -163,9 +239,10 @@ pub struct CredentialSealed {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub recipients: Vec<KeyId>,
     /// SHA-256 of each file in the folder, by name. Holds only `list.json` where that is given.
+    #[serde(deserialize_with = "strict::map")]
     pub files: BTreeMap<String, Hash>,
     /// SHA-256 of `list.json`, which holds recipients and files where they are too long for a record.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "strict::present", skip_serializing_if = "Option::is_none")]
     pub list: Option<Hash>,
 }
 
@@ -176,6 +253,7 @@ pub struct CredentialConfirmed {
     /// `platform/account`.
     pub credential: String,
     /// The generation that is current from now on.
+    #[serde(deserialize_with = "strict::integer")]
     pub generation: u64,
     /// Hash of the record that sealed it.
     pub sealed: Hash,
@@ -188,6 +266,7 @@ pub struct OpenIntent {
     /// `platform/account`.
     pub credential: String,
     /// Which generation.
+    #[serde(deserialize_with = "strict::integer")]
     pub generation: u64,
     /// Hash of the record that sealed it.
     pub sealed: Hash,
@@ -202,7 +281,7 @@ pub struct OpenIntent {
     /// PIN tries that were left before the PIN was asked.
     pub tries: u8,
     /// What was overridden to go on.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "strict::objects", skip_serializing_if = "Vec::is_empty")]
     pub overrides: Vec<Override>,
 }
 
@@ -213,6 +292,7 @@ pub struct OpenReleased {
     /// `platform/account`.
     pub credential: String,
     /// Which generation.
+    #[serde(deserialize_with = "strict::integer")]
     pub generation: u64,
     /// Every `open.intent` that this opening rests on, by hash.
     pub intents: Vec<Hash>,
@@ -225,10 +305,12 @@ pub struct OpenReleased {
 #[serde(deny_unknown_fields)]
 pub struct Exported {
     /// Records in the bundle before this one.
+    #[serde(deserialize_with = "strict::integer")]
     pub count: u64,
     /// SHA-256 over the bundle's bytes before this line.
     pub bundle: Hash,
     /// Head of each chain in the bundle: sequence number and hash, by chain name (`serial-kid8`).
+    #[serde(deserialize_with = "strict::heads")]
     pub heads: BTreeMap<String, (u64, Hash)>,
 }
 

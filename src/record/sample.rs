@@ -1,0 +1,210 @@
+//! A key that signs sample records, for the tests here, in `tests/`, and in `fuzz/` (both include this file): fixed key,
+//! fixed times, deterministic signatures (RFC 6979), so that the bytes are the same each time.
+
+#![allow(unreachable_pub, dead_code, reason = "included by several crates, each of which uses a part")]
+
+use std::collections::BTreeMap;
+
+use p256::ecdsa::signature::hazmat::PrehashSigner;
+use p256::ecdsa::{Signature, SigningKey, VerifyingKey};
+
+use super::attestation::{Firmware, Serial};
+use super::event::*;
+use super::hash::{Hash, KeyId};
+use super::token::{Draft, Link, Record};
+
+/// 2026-11-21 12:00:00 UTC.
+pub const NOON: i64 = 1_795_262_400;
+
+/// A key with its chain so far.
+pub struct Writer {
+    /// Signs the records.
+    pub key: SigningKey,
+    /// Its serial.
+    pub serial: Serial,
+    /// What it claims to be certified by.
+    pub x5c: Vec<Vec<u8>>,
+    /// Named in each record from its founding.
+    pub kit: Option<Hash>,
+    /// Heads of others.
+    pub seen: BTreeMap<String, (u64, Hash)>,
+    /// What it has written.
+    pub records: Vec<Record>,
+}
+
+impl Writer {
+    /// The n-th sample key, not enrolled yet.
+    pub fn new(n: u8) -> Self {
+        let key = SigningKey::from_slice(&[n; 32]).expect("a scalar in range");
+        let x5c = vec![vec![0x30, 0x03, 0x02, 0x01, n], vec![0x30, 0x00]];
+        let serial = Serial(20_000_000 + u32::from(n));
+        Writer { key, serial, x5c, kit: None, seen: BTreeMap::new(), records: Vec::new() }
+    }
+
+    /// A key that is enrolled and has founded a kit: two records.
+    pub fn founder(n: u8) -> Self {
+        let mut writer = Writer::new(n);
+        let enrolment = writer.enrolment();
+        writer.write(enrolment);
+        let founding = writer.write(founding());
+        writer.kit = Some(founding.hash());
+        writer
+    }
+
+    /// The enrolment of this key.
+    pub fn enrolment(&self) -> Event {
+        let point = |n: u8| {
+            let key = SigningKey::from_slice(&[n; 32]).expect("a scalar in range");
+            Point(key.verifying_key().into())
+        };
+        Event::KeyEnrolled(KeyEnrolled {
+            serial: self.serial,
+            firmware: Firmware::new(5, 7, 4),
+            signing: Point(self.key.verifying_key().into()),
+            sealing: point(0x82),
+            presence: Some(point(0x9E)),
+            root: "practice".into(),
+            attestations: BTreeMap::from([
+                ("82".into(), "MAMCAYI=".into()),
+                ("9E".into(), "MAMCAZ4=".into()),
+            ]),
+            overrides: vec![],
+        })
+    }
+
+    /// The next record of this key, not signed yet.
+    pub fn draft(&self, event: Event) -> Draft {
+        let seq = self.records.len() as u64;
+        let opening = matches!(event, Event::OpenIntent(_) | Event::OpenReleased(_));
+        Draft {
+            kid: KeyId::of(&self.verifying_key()),
+            x5c: if seq == 0 { self.x5c.clone() } else { vec![] },
+            iss: "https://records.example.org".into(),
+            serial: self.serial,
+            txn: opening.then(|| "2026-11-21-database-down".into()),
+            jti: format!("{}-{seq}", self.serial),
+            iat: NOON + 60 * seq as i64,
+            link: Link {
+                kit: self.kit,
+                seq,
+                prev: self.records.last().map(Record::hash),
+                seen: self.seen.clone(),
+                policy: self.kit.map(|_| Hash::of(b"policy")),
+                tool: Hash::of(b"breakglass"),
+            },
+            event,
+        }
+    }
+
+    /// Signs, without adding to the chain.
+    pub fn sign(&self, draft: Draft) -> Record {
+        let input = draft.signing_input().expect("a sample is within the format");
+        let signature: Signature = self.key.sign_prehash(&input.digest()).expect("32 bytes");
+        input.finish(&signature)
+    }
+
+    /// Signs and adds to the chain.
+    pub fn write(&mut self, event: Event) -> Record {
+        let record = self.sign(self.draft(event));
+        self.records.push(record.clone());
+        record
+    }
+
+    /// Adds so many openings.
+    pub fn open(&mut self, times: usize) {
+        for _ in 0..times {
+            self.write(intent());
+        }
+    }
+
+    /// The public half.
+    pub fn verifying_key(&self) -> VerifyingKey {
+        *self.key.verifying_key()
+    }
+
+    /// The chain's name.
+    pub fn name(&self) -> String {
+        super::token::chain_name(self.serial, &KeyId::of(&self.verifying_key()))
+    }
+
+    /// The journal file.
+    pub fn journal(&self) -> Vec<u8> {
+        journal(&self.records)
+    }
+}
+
+/// Records, one a line.
+pub fn journal(records: &[Record]) -> Vec<u8> {
+    records.iter().flat_map(|record| [record.bytes(), b"\n"].concat()).collect()
+}
+
+/// A founding.
+pub fn founding() -> Event {
+    Event::KitFounded(KitFounded {
+        name: "harbour".into(),
+        kind: KitKind::Practice,
+        policy: Hash::of(b"policy"),
+        attestation_root: None,
+    })
+}
+
+/// An opening with a reason that has all kinds of characters.
+pub fn intent() -> Event {
+    Event::OpenIntent(OpenIntent {
+        credential: "vsphere/root".into(),
+        generation: 3,
+        sealed: Hash::of(b"sealed"),
+        emergency: "outage".into(),
+        reason: "storage \"gone\", größte Not \u{1F525}\t\u{202E}\u{7}".into(),
+        operator: "j.okafor".into(),
+        presence: true,
+        tries: 3,
+        overrides: vec![Override { rule: "gap".into(), why: "stick was lost".into() }],
+    })
+}
+
+/// One of each event but the enrolment, with every member given.
+pub fn every_event() -> Vec<Event> {
+    let change = Hash::of(b"change");
+    let key = KeyId(Hash::of(b"other key"));
+    let mut founded = founding();
+    if let Event::KitFounded(facts) = &mut founded {
+        facts.attestation_root = Some(Hash::of(b"root"));
+    }
+    let (credential, serial) = (String::from("vsphere/root"), Serial(20_000_099));
+    vec![
+        founded,
+        Event::KeyAdmitted(KeyAdmitted { change, serial, key, enrolment: Hash::of(b"enrolment") }),
+        Event::KeyRetired(KeyRetired { change, serial, key, last_seq: 41, why: "lost in the move".into() }),
+        Event::PolicyAdopted(PolicyAdopted { change, policy: Hash::of(b"policy 2") }),
+        Event::KeyPinChanged(KeyPinChanged { what: "unblock".into() }),
+        Event::CredentialSealed(CredentialSealed {
+            credential: credential.clone(),
+            generation: 3,
+            pending: true,
+            threshold: 2,
+            factors: vec!["piv".into()],
+            folder: "3-0a1b2c3d".into(),
+            recipients: vec![key],
+            files: BTreeMap::from([("payload.age".into(), Hash::of(b"payload"))]),
+            list: Some(Hash::of(b"list")),
+        }),
+        Event::CredentialConfirmed(CredentialConfirmed {
+            credential: credential.clone(),
+            generation: 3,
+            sealed: Hash::of(b"sealed"),
+        }),
+        intent(),
+        Event::OpenReleased(OpenReleased {
+            credential,
+            generation: 3,
+            intents: vec![Hash::of(b"intent")],
+            output: "terminal".into(),
+        }),
+        Event::Exported(Exported {
+            count: 12,
+            bundle: Hash::of(b"bundle"),
+            heads: BTreeMap::from([("20000099-0a1b2c3d".into(), (41, Hash::of(b"head")))]),
+        }),
+    ]
+}

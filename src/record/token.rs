@@ -1,0 +1,263 @@
+//! One record: a Security Event Token (RFC 8417) as a compact JWS (RFC 7515), ES256, and nothing else.
+
+mod draft;
+mod json;
+
+use std::collections::BTreeMap;
+use std::ops::Deref;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use p256::ecdsa::signature::Verifier;
+use p256::ecdsa::{Signature, VerifyingKey};
+
+use super::hash::{Hash, KeyId};
+use crate::attestation::Serial;
+
+pub use draft::{Draft, SEEN_MAX, SigningInput};
+
+/// A record is written no longer than this, so that it fits on the key; except `key.enrolled`, which carries certificates.
+pub const WRITTEN_CAP: usize = 2_600;
+/// Nothing longer is read as a record, nor written as one.
+pub const READ_CAP: usize = 64 * 1024;
+/// A reason is written no longer than this, in bytes of UTF-8.
+pub const REASON_CAP: usize = 256;
+
+/// Where a record stands: its kit, its place in its key's chain, and what its writer knew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// The kit's id. Absent in `kit.founded`, which makes it, and before.
+    pub kit: Option<Hash>,
+    /// Place in the key's chain, from 0.
+    pub seq: u64,
+    /// Hash of the key's record before. Absent at `seq` 0 only.
+    pub prev: Option<Hash>,
+    /// Heads of the other chains known to this copy of the kit: sequence number and hash, by chain name
+    /// (`<serial>-<kid8>`). At most [`SEEN_MAX`] always fit.
+    pub seen: BTreeMap<String, (u64, Hash)>,
+    /// SHA-256 of the adopted policy.
+    pub policy: Option<Hash>,
+    /// SHA-256 of the program that wrote the record.
+    pub tool: Hash,
+}
+
+/// A record as it was signed: parsed, immutable, and still its exact bytes. Its contents are read as fields of the
+/// [`Draft`] it was made from: `record.kid`, `record.link.seq`, `record.event`.
+///
+/// Parsed is not verified: see [`Record::verify`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    contents: Draft,
+    bytes: Box<[u8]>,
+    signed: usize,
+    signature: Signature,
+    hash: Hash,
+}
+
+impl Deref for Record {
+    type Target = Draft;
+    fn deref(&self) -> &Draft {
+        &self.contents
+    }
+}
+
+impl Record {
+    /// Reads one compact JWS, without line feed.
+    ///
+    /// # Errors
+    /// Whatever departs from the format, in the order in which it is met; see [`RecordError`].
+    pub fn parse(bytes: &[u8]) -> Result<Self, RecordError> {
+        if bytes.len() > READ_CAP {
+            return Err(RecordError::TooLong { bytes: bytes.len(), cap: READ_CAP });
+        }
+        let parts = Parts::split(bytes)?;
+        let contents = json::read(&decode(parts.header, "header")?, &decode(parts.payload, "payload")?)?;
+        let signature = parts.signature()?;
+        Ok(Record {
+            contents,
+            signed: parts.signed.len(),
+            signature,
+            hash: Hash::of(bytes),
+            bytes: bytes.into(),
+        })
+    }
+
+    /// The exact compact JWS, without line feed.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// SHA-256 of [`Record::bytes`]: what tells records apart, and what the next record's `prev` holds.
+    pub fn hash(&self) -> Hash {
+        self.hash
+    }
+
+    /// What was signed: header, dot, payload (RFC 7515 section 5.1).
+    pub fn signing_input(&self) -> &[u8] {
+        &self.bytes[..self.signed]
+    }
+
+    /// The signature, with `s` in the lower half of the group's order.
+    pub fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    /// The name of the chain that this record belongs to: `<serial>-<kid8>`.
+    pub fn chain_name(&self) -> String {
+        chain_name(self.serial, &self.kid)
+    }
+
+    /// Verifies the signature. Says nothing about whose key this is.
+    ///
+    /// # Errors
+    /// [`BadSignature`], where it is not this key's over these bytes.
+    pub fn verify(&self, key: &VerifyingKey) -> Result<(), BadSignature> {
+        if verify_es256(key, self.signing_input(), &self.signature) {
+            Ok(())
+        } else {
+            Err(BadSignature { serial: self.serial, seq: self.link.seq })
+        }
+    }
+}
+
+/// `<serial>-<kid8>`: the serial in decimal and the first 8 hexadecimal digits of the key id.
+pub fn chain_name(serial: Serial, kid: &KeyId) -> String {
+    format!("{serial}-{}", kid.0.short())
+}
+
+/// Whether this is the key's ES256 signature over the input (RFC 7518 section 3.4). The one place where signatures of
+/// records are verified, so that a faster backend has one place to go.
+pub fn verify_es256(key: &VerifyingKey, input: &[u8], signature: &Signature) -> bool {
+    key.verify(input, signature).is_ok()
+}
+
+/// The signature is not that of the key over these bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the signature of record {seq} of key {serial} does not verify")]
+pub struct BadSignature {
+    /// The key that the record names.
+    pub serial: Serial,
+    /// Its place in that key's chain.
+    pub seq: u64,
+}
+
+/// Why bytes are not a record, or a draft cannot become one.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// Longer than may be read or written.
+    #[error("record of {bytes} bytes, more than {cap}")]
+    TooLong {
+        /// Length of the compact JWS.
+        bytes: usize,
+        /// The most it may be.
+        cap: usize,
+    },
+    /// A reason longer than [`REASON_CAP`].
+    #[error("{member} of {bytes} bytes, more than {REASON_CAP}")]
+    ReasonTooLong {
+        /// `reason` or `why`.
+        member: &'static str,
+        /// Its length in UTF-8.
+        bytes: usize,
+    },
+    /// Not header, payload and signature with a dot between.
+    #[error("not the three parts of a compact JWS, but {parts}")]
+    Parts {
+        /// How many parts there are.
+        parts: usize,
+    },
+    /// Not base64url without padding, or not in its one canonical spelling.
+    #[error("{part} is not canonical base64url")]
+    Base64 {
+        /// `header`, `payload` or `signature`.
+        part: &'static str,
+        /// Where, and what is wrong there.
+        source: base64::DecodeError,
+    },
+    /// The header is not JSON of exactly the known members.
+    #[error("header: {0}")]
+    Header(#[source] serde_json::Error),
+    /// `alg` is not ES256.
+    #[error("algorithm {0:?}, not ES256")]
+    Algorithm(String),
+    /// `typ` is not secevent+jwt.
+    #[error("type {0:?}, not secevent+jwt")]
+    Type(String),
+    /// A certificate in `x5c` is not canonical base64.
+    #[error("certificate {index} of the header is not canonical base64")]
+    Certificate {
+        /// Which, from 0.
+        index: usize,
+    },
+    /// The claims are not JSON of exactly the known members and types.
+    #[error("claims: {0}")]
+    Claims(#[source] serde_json::Error),
+    /// An event that this version does not know. Not a fault of the record: a newer version reads it.
+    #[error("event {0:?} is not known to this version: a newer one is needed")]
+    UnknownEvent(String),
+    /// The parts of the record are well formed but exclude each other.
+    #[error("the record contradicts itself: {0}")]
+    Contradiction(&'static str),
+    /// Not 64 bytes of `r` and `s`.
+    #[error("signature of {bytes} bytes, not 64")]
+    SignatureLength {
+        /// Its length.
+        bytes: usize,
+    },
+    /// `r` or `s` is zero or not below the group's order.
+    #[error("signature out of range")]
+    SignatureRange,
+    /// `s` is in the upper half: the same signature in its second spelling, which would give the record a second hash.
+    #[error("signature not in its lower form")]
+    SignatureNotLow,
+}
+
+/// A compact JWS cut at its dots.
+pub(super) struct Parts<'a> {
+    header: &'a [u8],
+    payload: &'a [u8],
+    signature: &'a [u8],
+    /// What was signed.
+    pub(super) signed: &'a [u8],
+}
+
+impl<'a> Parts<'a> {
+    /// Cuts; looks into none of the parts.
+    pub(super) fn split(bytes: &'a [u8]) -> Result<Self, RecordError> {
+        let mut dots = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'.').map(|(at, _)| at);
+        match (dots.next(), dots.next(), dots.next()) {
+            (Some(first), Some(second), None) => Ok(Parts {
+                header: &bytes[..first],
+                payload: &bytes[first + 1..second],
+                signature: &bytes[second + 1..],
+                signed: &bytes[..second],
+            }),
+            (first, second, third) => {
+                let seen = [first, second, third].iter().flatten().count();
+                Err(RecordError::Parts { parts: 1 + seen + dots.count() })
+            }
+        }
+    }
+
+    /// The signature, if it is 64 bytes in range and in its lower form.
+    pub(super) fn signature(&self) -> Result<Signature, RecordError> {
+        let bytes = decode(self.signature, "signature")?;
+        if bytes.len() != 64 {
+            return Err(RecordError::SignatureLength { bytes: bytes.len() });
+        }
+        let signature = Signature::from_slice(&bytes).map_err(|_| RecordError::SignatureRange)?;
+        if signature.normalize_s() != signature {
+            return Err(RecordError::SignatureNotLow);
+        }
+        Ok(signature)
+    }
+}
+
+/// RFC 7515 section 2: base64url, no padding; this engine also refuses trailing bits that are not zero, so that what it
+/// decodes has one spelling.
+fn decode(text: &[u8], part: &'static str) -> Result<Vec<u8>, RecordError> {
+    URL_SAFE_NO_PAD.decode(text).map_err(|source| RecordError::Base64 { part, source })
+}
+
+#[cfg(test)]
+mod tests;
