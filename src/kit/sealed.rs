@@ -1,0 +1,43 @@
+//! The envelope of a credential: age, and nothing of our own inside it.
+//!
+//! One key is enough: `payload.age` has one stanza for each key. Several are needed: `payload.age` is sealed to a fresh
+//! X25519 identity, and each key's file holds a share of that identity. Either is opened without this program as
+//! `doc/recovery.md` tells.
+//!
+//! Pure: bytes and traits in, bytes out. Names of files are given, no file is touched.
+
+mod envelope;
+mod inspect;
+mod open;
+mod recipient;
+mod seal;
+mod share;
+#[cfg(test)]
+mod soft;
+mod stanza;
+
+pub use inspect::{Difference, Expected, Inspection, inspect};
+pub use open::{UnsealError, combine, open_single, unwrap_share};
+pub use recipient::{KeyTextError, PivRecipient, PluginIdentity, Tag};
+pub use seal::{Proof, SealError, SealTo, Sealed, SealedFile, seal};
+pub use share::{Share, ShareSetError, ShareTextError};
+
+/// Most bytes of a secret: 64 KiB.
+pub const MAX_PLAINTEXT: usize = 64 * 1024;
+
+/// Most bytes of `payload.age`: a header for 255 keys, and the secret. A longer file is not read.
+pub const MAX_PAYLOAD_FILE: usize = 128 * 1024;
+
+/// Most bytes of a share file. A longer file is not read.
+pub const MAX_SHARE_FILE: usize = 4 * 1024;
+
+/// Most keys that one credential is sealed to; Shamir's shares over GF(256) have 255 numbers.
+pub const MAX_KEYS: usize = 255;
+
+/// Name of the file with the secret.
+pub const PAYLOAD_NAME: &str = "payload.age";
+
+/// Name of a key's share file, by the key's name `<serial>-<kid8>`.
+pub fn share_name(key: &str) -> String {
+    format!("{key}.age")
+}
