@@ -65,7 +65,8 @@ if [ ${#packages[@]} -gt 0 ]; then
     have apt-get || fail "these Debian packages are missing and there is no apt-get: ${packages[*]}"
     say "installing from Debian: ${packages[*]}"
     "${as_root[@]}" apt-get update -qq
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}"
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" \
+        >/dev/null # what fails is said on stderr
 fi
 
 [ "$purpose" = test ] || exit 0
