@@ -21,6 +21,11 @@ mod session;
 mod status;
 pub mod tlv;
 
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod scripted;
+
 pub use apdu::Traffic;
 pub use head::{HEAD_OBJECTS, MOST_OBJECT_BYTES};
 pub use session::Session;

@@ -239,3 +239,104 @@ fn transmit<C: Card>(
     traffic.received += answer.len() as u64;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::piv::scripted::{Scripted, Step, done, error, hex, status};
+
+    fn channel(extended: bool, steps: Vec<Step>) -> Channel<Scripted> {
+        Channel::new(Scripted::new(steps).with_extended_length(extended))
+    }
+
+    fn asked(channel: &Channel<Scripted>) -> Vec<String> {
+        channel.card.asked.iter().map(hex::encode).collect()
+    }
+
+    #[test]
+    fn the_four_cases_of_iso_7816_are_encoded_as_drawn_there() {
+        for (extended, command, bytes) in [
+            (false, Command::act("1", [0, 1, 2, 3], &[], 0), "00010203"),
+            (false, Command::read("2", [0, 1, 2, 3], &[], 256), "0001020300"),
+            (false, Command::act("3", [0, 1, 2, 3], &[&[9, 8], &[7]], 0), "0001020303090807"),
+            (false, Command::read("4", [0, 1, 2, 3], &[9], 3_000), "00010203010900"),
+            (true, Command::read("2 extended", [0, 1, 2, 3], &[], 3_000), "00010203000000"),
+            (true, Command::read("4 extended", [0, 1, 2, 3], &[9], 3_000), "00010203000001090000"),
+            (true, Command::read("4 short", [0, 1, 2, 3], &[9], 256), "00010203010900"),
+        ] {
+            let mut channel = channel(extended, vec![status(0x9000)]);
+            channel.exchange(&command).expect("9000");
+            assert_eq!(asked(&channel), [bytes], "{}", command.name());
+        }
+        let mut channel = channel(true, vec![status(0x9000)]);
+        channel.exchange(&Command::act("3 extended", [0, 1, 2, 3], &[&[7; 300]], 0)).expect("9000");
+        assert_eq!(asked(&channel), [format!("0001020300012c{}", "07".repeat(300))]);
+    }
+
+    #[test]
+    fn long_data_is_chained_where_the_way_is_short() {
+        let mut channel = channel(false, vec![status(0x9000)]);
+        channel.exchange(&Command::act("PUT", [0, 0xDB, 1, 2], &[&[7; 600]], 0)).expect("9000");
+        let block = |cla: &str, length: usize| format!("{cla}db0102{length:02x}{}", "07".repeat(length));
+        assert_eq!(asked(&channel), [block("10", 255), block("10", 255), block("00", 90)]);
+        assert_eq!(channel.traffic(), Traffic { commands: 3, sent: 615, received: 6 });
+    }
+
+    #[test]
+    fn a_chain_that_is_refused_is_not_gone_on_with() {
+        let mut channel = channel(false, vec![status(0x9000), status(0x6A84)]);
+        let answer =
+            channel.exchange(&Command::act("PUT", [0, 0xDB, 1, 2], &[&[7; 900]], 0)).expect("an answer");
+        assert_eq!((answer.status, channel.card.asked.len()), (StatusWord::NoSpace, 2));
+    }
+
+    #[test]
+    fn an_answer_in_pieces_is_put_together() {
+        let steps = vec![
+            Ok([&[1; 256][..], &[0x61, 0x00]].concat()),
+            Ok([&[2; 256][..], &[0x61, 0x03]].concat()),
+            done(&[3; 3]),
+        ];
+        let mut channel = channel(false, steps);
+        let answer = channel.exchange(&Command::read("GET", [0, 0xCB, 1, 2], &[], 3_000)).expect("an answer");
+        assert_eq!(answer.data[..], [&[1; 256][..], &[2; 256], &[3; 3]].concat()[..]);
+        assert_eq!(asked(&channel)[1..], ["00c0000000", "00c0000003"]);
+        assert_eq!(channel.traffic(), Traffic { commands: 3, sent: 15, received: 256 + 256 + 3 + 6 });
+    }
+
+    #[test]
+    fn another_length_is_asked_for_once_and_never_of_a_command_that_acts() {
+        let mut reading = channel(false, vec![status(0x6C03), done(&[1, 2, 3])]);
+        let answer = reading.exchange(&Command::read("GET", [0, 0xFD, 0, 0], &[], 256)).expect("an answer");
+        assert_eq!(
+            (&answer.data[..], asked(&reading)),
+            (&[1, 2, 3][..], vec!["00fd000000".into(), "00fd000003".into()])
+        );
+        let mut acting = channel(false, vec![status(0x6C03), done(&[1, 2, 3])]);
+        let answer =
+            acting.exchange(&Command::act("SIGN", [0, 0x87, 0x11, 0x9C], &[], 80)).expect("an answer");
+        assert_eq!((answer.status.word(), acting.card.asked.len()), (0x6C03, 1));
+    }
+
+    #[test]
+    fn an_answer_may_be_exactly_as_long_as_it_can_be() {
+        let command = Command::read("GET", [0, 1, 2, 3], &[], 4);
+        assert_eq!(channel(true, vec![done(&[1; 4])]).exchange(&command).expect("4 bytes").data.len(), 4);
+        let five = error(channel(true, vec![done(&[1; 5])]).exchange(&command));
+        assert!(matches!(
+            five,
+            DeviceError::Malformed { command: "GET", detail: "it is longer than it can be" }
+        ));
+        for short in [hex(""), hex("90")] {
+            let none = error(channel(true, vec![Ok(short)]).exchange(&command));
+            assert!(matches!(none, DeviceError::Malformed { detail: "it has no status word", .. }));
+        }
+    }
+
+    #[test]
+    fn nothing_of_an_answer_stays_in_the_buffer() {
+        let mut channel = channel(true, vec![done(&[0xAA; 32])]);
+        channel.exchange(&Command::read("GET", [0, 1, 2, 3], &[], 32)).expect("an answer");
+        assert!(channel.buffer.is_empty() && channel.buffer.capacity() == ROOM);
+    }
+}

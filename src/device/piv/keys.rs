@@ -105,3 +105,111 @@ fn response(data: &[u8]) -> Option<&[u8]> {
 pub(super) fn signature(data: &[u8]) -> Option<Signature> {
     Signature::from_der(response(data)?).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::ChangePin;
+    use crate::device::piv::scripted::*;
+
+    #[test]
+    fn presence_is_one_command_over_the_hash_of_the_nonce() {
+        let mut session = session(vec![signed(&presence_digest())]);
+        session.prove_presence(&public(), &NONCE).expect("our own signature");
+        let expected = [&hex("0087119e26 7c24 8200 8120")[..], &presence_digest(), &[0]].concat();
+        assert_eq!(session.channel.card.asked, [expected]);
+    }
+
+    #[test]
+    fn a_9e_that_wants_the_pin_is_told_apart_and_takes_it() {
+        let mut session = session(vec![status(0x6982), status(0x9000)]);
+        assert!(matches!(
+            error(session.prove_presence(&public(), &NONCE)),
+            DeviceError::PresenceNeedsPin(SERIAL)
+        ));
+        session.verify_pin(&pin()).expect("whether to go on is the flow's decision");
+    }
+
+    #[test]
+    fn a_record_is_verify_and_sign_with_nothing_between() {
+        let mut session = session(vec![status(0x9000), signed(&DIGEST)]);
+        let signature = session.sign_record(&public(), &pin(), &DIGEST).expect("our own signature");
+        public().verify_prehash(&DIGEST, &signature).expect("it verifies");
+        let sign = [&hex("0087119c26 7c24 8200 8120")[..], &DIGEST, &[0]].concat();
+        assert_eq!(session.channel.card.asked, [hex("0020008008 373339313634ffff"), sign]);
+    }
+
+    #[test]
+    fn a_high_s_is_a_good_signature_too() {
+        let good = signed(&DIGEST).expect("bytes");
+        let low = signature(&good[..good.len() - 2]).expect("a signature");
+        let high = Signature::from_scalars(low.r(), -low.s()).expect("n - s is a scalar");
+        let mut session = session(vec![status(0x9000), done(&wrapped(high.to_der().as_bytes()))]);
+        assert_eq!(session.sign_record(&public(), &pin(), &DIGEST).expect("still a signature"), high);
+    }
+
+    #[test]
+    fn a_signature_of_something_else_is_an_accusation() {
+        let mut session = session(vec![status(0x9000), signed(&[0; 32])]);
+        let outcome = error(session.sign_record(&public(), &pin(), &DIGEST));
+        assert!(matches!(outcome, DeviceError::BadSignature(Slot::Signing)));
+    }
+
+    #[test]
+    fn only_strict_der_with_scalars_in_range_is_a_signature() {
+        let order = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551";
+        for der in [
+            "3006 020100 020101",
+            "3006 020101 020100",
+            "3006 020101 0201FF",
+            "3007 02020001 020101",
+            "3006 020101 020101 00",
+            "308106 020101 020101",
+            "3005 020101 0201",
+            "3003 020101",
+            "3009 020101 020101 020101",
+            "3080 020101 020101 0000",
+            &format!("3026 020101 022100{order}"),
+            "",
+        ] {
+            let mut session = session(vec![status(0x9000), done(&wrapped(&hex(der)))]);
+            let outcome = error(session.sign_record(&public(), &pin(), &DIGEST));
+            assert!(matches!(outcome, DeviceError::Malformed { .. }), "{der}: {outcome:?}");
+        }
+        assert!(signature(&wrapped(&hex("3006 020101 020101"))).is_some());
+    }
+
+    #[test]
+    fn a_withheld_touch_is_not_a_wrong_pin() {
+        for word in [0x6982, 0x6985] {
+            let mut signing = session(vec![status(0x9000), status(word)]);
+            assert!(matches!(
+                error(signing.sign_record(&public(), &pin(), &DIGEST)),
+                DeviceError::NotTouched
+            ));
+            let mut agreeing = session(vec![status(word)]);
+            assert!(matches!(error(agreeing.agree(&public().into())), DeviceError::NotTouched));
+        }
+    }
+
+    #[test]
+    fn an_empty_slot_is_named() {
+        for word in [0x6A82, 0x6A88] {
+            let outcome = error(session(vec![status(word)]).agree(&public().into()));
+            assert!(matches!(outcome, DeviceError::EmptySlot(Slot::Sealing)));
+        }
+    }
+
+    #[test]
+    fn agreement_sends_the_point_and_takes_32_bytes_that_are_not_zero() {
+        let mut session = session(vec![done(&wrapped(&[7; 32]))]);
+        assert_eq!(session.agree(&public().into()).expect("a secret").expose_bytes(), &[7; 32]);
+        let expected = [&hex("0087118247 7c45 8200 8541")[..], &public().to_sec1_bytes(), &[0]].concat();
+        assert_eq!(session.channel.card.asked, [expected]);
+        for bad in [&[0; 32][..], &[7; 31], &[7; 33], &[]] {
+            let outcome =
+                error(super::super::scripted::session(vec![done(&wrapped(bad))]).agree(&public().into()));
+            assert!(matches!(outcome, DeviceError::Malformed { command: "key agreement with 82", .. }));
+        }
+    }
+}

@@ -131,3 +131,90 @@ fn fixed<C: Card, const N: usize>(
         other => Err(command.refused(other)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::piv::CardError;
+    use crate::device::piv::scripted::*;
+
+    fn connect(steps: Vec<Step>) -> Result<Session<Scripted>, DeviceError> {
+        Session::connect(Scripted::new(steps), Box::new(Fixed(0)))
+    }
+
+    #[test]
+    fn connect_is_four_commands_the_first_of_which_ends_other_programs_state() {
+        let session = connect(greeting()).expect("a good key");
+        assert_eq!((session.serial(), session.firmware()), (SERIAL, Firmware::new(5, 7, 4)));
+        assert_eq!(
+            session.traffic(),
+            Traffic { commands: 4, sent: 14 + 11 + 5 + 5, received: 32 + 21 + 5 + 6 }
+        );
+        let asked = ["00a4040008a00000052747111700", "00a4040005a00000030800", "00fd000000", "00f8000000"];
+        assert_eq!(session.into_card().asked, asked.map(hex));
+    }
+
+    #[test]
+    fn a_key_without_the_management_application_connects_too() {
+        let mut steps = greeting();
+        steps[0] = status(0x6A82);
+        assert!(connect(steps).is_ok());
+    }
+
+    #[test]
+    fn a_card_without_piv_is_named_by_its_reader() {
+        for word in [0x6A82, 0x6A81, 0x6D00, 0x6E00, 0x6F00, 0x6999] {
+            let outcome = error(connect(vec![status(word)]));
+            assert!(matches!(outcome, DeviceError::NoPiv { reader } if reader == "scripted reader"));
+        }
+    }
+
+    #[test]
+    fn version_and_serial_have_their_lengths_and_nothing_else() {
+        for (at, bad) in [
+            (2, &[5][..]),
+            (2, &[5, 7]),
+            (2, &[5, 7, 4, 0]),
+            (2, &[]),
+            (3, &[1, 2, 3]),
+            (3, &[1, 2, 3, 4, 5]),
+            (3, &[]),
+        ] {
+            let mut steps = greeting();
+            steps[at] = done(bad);
+            assert!(matches!(error(connect(steps)), DeviceError::Malformed { .. }), "{at} {bad:?}");
+        }
+        let mut steps = greeting();
+        steps[2] = status(0x6D00);
+        assert!(matches!(error(connect(steps)), DeviceError::Refused { command: "VERSION", status: 0x6D00 }));
+    }
+
+    #[test]
+    fn a_card_that_never_ends_or_goes_away_ends_connect() {
+        for at in 0..4 {
+            for step in [
+                Err(CardError::Removed),
+                Err(CardError::TimedOut(5)),
+                status(0x6100),
+                status(0x6C05),
+                done(&[0; 5_000]),
+            ] {
+                let mut steps = greeting();
+                steps.truncate(at);
+                steps.push(step.clone());
+                let outcome = connect(steps);
+                let ended = outcome.is_err() || (at == 0 && step == status(0x6C05));
+                assert!(ended, "{step:?} at {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_empty_slot_has_no_metadata() {
+        for word in [0x6A88, 0x6A82] {
+            assert_eq!(session(vec![status(word)]).metadata(Slot::Signing).expect("an answer"), None);
+        }
+        let outcome = error(session(vec![status(0x6D00)]).metadata(Slot::Signing));
+        assert!(matches!(outcome, DeviceError::Refused { status: 0x6D00, .. }));
+    }
+}
