@@ -175,7 +175,7 @@ mod tests {
         for (algorithm, key, witness, challenge) in VECTORS {
             let key = ManagementKey::new(algorithm, Zeroizing::new(hex(key))).expect("its length fits");
             let mut session = session(vec![block("80", witness), block("82", challenge)]);
-            session.authenticate(&key).expect("both prove that they know the key");
+            session.authenticate_management(&key).expect("both prove that they know the key");
             assert!(session.managed);
             let length = witness.len() / 2;
             let plain: Vec<u8> = (0xA0..).take(length).collect();
@@ -196,7 +196,7 @@ mod tests {
         let short = block("82", &challenge[2..]);
         for answer in [echo, short, block("80", challenge), block("82", witness), done(&[])] {
             let mut session = session(vec![block("80", witness), answer]);
-            assert!(matches!(error(session.authenticate(&key)), DeviceError::Malformed { .. }));
+            assert!(matches!(error(session.authenticate_management(&key)), DeviceError::Malformed { .. }));
             assert!(!session.managed);
         }
     }
@@ -207,7 +207,10 @@ mod tests {
         let key = ManagementKey::new(algorithm, Zeroizing::new(hex(key))).expect("its length fits");
         for word in [0x6982, 0x6985, 0x6A80] {
             for steps in [vec![status(word)], vec![block("80", witness), status(word)]] {
-                assert!(matches!(error(session(steps).authenticate(&key)), DeviceError::ManagementKey));
+                assert!(matches!(
+                    error(session(steps).authenticate_management(&key)),
+                    DeviceError::ManagementKey
+                ));
             }
         }
     }
