@@ -1,0 +1,92 @@
+//! A folder of practice keys in the place of PC/SC readers.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::file::{Handling, KeyFile, State};
+use super::{Authority, AuthorityError, PracticeKey, Profile, SimulatedKey, Surroundings};
+use crate::attestation::Serial;
+use crate::device::DeviceError;
+
+/// The keys of a folder. Each `<serial>.key` in it is a key, plugged in unless its file says otherwise.
+pub struct PracticeReaders {
+    folder: PathBuf,
+    around: Surroundings,
+    open: BTreeMap<Serial, PracticeKey>,
+}
+
+/// Why a practice key could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateError {
+    /// A key with that serial is there.
+    #[error("{0} exists already")]
+    Exists(PathBuf),
+    /// The folder or the file.
+    #[error("cannot write {path}")]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: io::Error,
+    },
+    /// Its attestation certificate.
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
+}
+
+impl PracticeReaders {
+    /// Keys are looked for in `folder`, which need not exist yet.
+    pub fn new(folder: &Path, around: Surroundings) -> Self {
+        PracticeReaders { folder: folder.to_owned(), around, open: BTreeMap::new() }
+    }
+
+    /// Makes a blank practice key and plugs it in.
+    pub fn create(&mut self, serial: Serial, profile: Profile) -> Result<PracticeKey, CreateError> {
+        let file = KeyFile::new(&self.folder, serial);
+        let failed = |cause| CreateError::File { path: file.path(), cause };
+        std::fs::create_dir_all(&self.folder).map_err(failed)?;
+        let _lock = file.lock().map_err(failed)?;
+        if file.path().exists() {
+            return Err(CreateError::Exists(file.path()));
+        }
+        let key = SimulatedKey::new(serial, profile, Authority::practice()?, &self.around)?;
+        file.save(&State::new(Handling::READY, &key), &[]).map_err(failed)?;
+        self.open(&file).map_err(failed)
+    }
+
+    /// Every key of the folder, plugged in or not, in order of serials.
+    pub fn keys(&mut self) -> Result<Vec<PracticeKey>, DeviceError> {
+        let files = match KeyFile::all(&self.folder) {
+            Ok(files) => files,
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(cause) => return Err(DeviceError::PracticeFile { path: self.folder.clone(), cause }),
+        };
+        files
+            .iter()
+            .map(|file| {
+                self.open(file).map_err(|cause| DeviceError::PracticeFile { path: file.path(), cause })
+            })
+            .collect()
+    }
+
+    /// The key with that serial, plugged in or not.
+    pub fn key(&mut self, serial: Serial) -> Result<PracticeKey, DeviceError> {
+        let file = KeyFile::new(&self.folder, serial);
+        match self.open(&file) {
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => Err(DeviceError::Absent(serial)),
+            other => other.map_err(|cause| DeviceError::PracticeFile { path: file.path(), cause }),
+        }
+    }
+
+    /// One handle per key, so that all connections share what the PIN has allowed.
+    fn open(&mut self, file: &KeyFile) -> io::Result<PracticeKey> {
+        if let Some(key) = self.open.get(&file.serial()) {
+            return Ok(key.clone());
+        }
+        let key = PracticeKey::in_file(file.clone(), self.around.clone())?;
+        self.open.insert(file.serial(), key.clone());
+        Ok(key)
+    }
+}
