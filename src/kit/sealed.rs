@@ -6,7 +6,9 @@
 //!
 //! Pure: bytes and traits in, bytes out. Names of files are given, no file is touched.
 
+mod about;
 mod envelope;
+mod generate;
 mod inspect;
 mod open;
 mod recipient;
@@ -16,6 +18,8 @@ mod share;
 mod soft;
 mod stanza;
 
+pub use about::{ABOUT_NAME, About, AboutError, MAX_ABOUT_FILE};
+pub use generate::{DEFAULT_LENGTH, GenerateError, LETTERS_AND_DIGITS, generate};
 pub use inspect::{Difference, Expected, Inspection, inspect};
 pub use open::{UnsealError, combine, open_single, unwrap_share};
 pub use recipient::{KeyTextError, PivRecipient, PluginIdentity, Tag};
