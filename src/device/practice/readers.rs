@@ -5,9 +5,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::file::{Handling, KeyFile, State};
-use super::{Authority, AuthorityError, PracticeKey, Profile, SimulatedKey, Surroundings};
+use super::{Authority, AuthorityError, PracticeCard, PracticeKey, Profile, SimulatedKey, Surroundings};
 use crate::attestation::Serial;
-use crate::device::DeviceError;
+use crate::device::piv::Session;
+use crate::device::{Administer, Attached, DeviceError, Key, Readers};
 
 /// The keys of a folder. Each `<serial>.key` in it is a key, plugged in unless its file says otherwise.
 pub struct PracticeReaders {
@@ -89,4 +90,40 @@ impl PracticeReaders {
         self.open.insert(file.serial(), key.clone());
         Ok(key)
     }
+
+    /// A session with the key, if it is plugged in.
+    fn session(&mut self, serial: Serial) -> Result<Session<PracticeCard>, DeviceError> {
+        let key = self.key(serial)?;
+        if !is_plugged_in(&key)? {
+            return Err(DeviceError::Absent(serial));
+        }
+        Session::connect(key.card(), self.around.random())
+    }
 }
+
+impl Readers for PracticeReaders {
+    fn attached(&mut self) -> Result<Vec<Attached>, DeviceError> {
+        let mut attached = Vec::new();
+        for key in self.keys()? {
+            if is_plugged_in(&key)? {
+                attached.push(Attached { serial: key.serial(), reader: key.name().to_owned() });
+            }
+        }
+        Ok(attached)
+    }
+
+    fn connect(&mut self, serial: Serial) -> Result<Box<dyn Key>, DeviceError> {
+        Ok(Box::new(self.session(serial)?))
+    }
+
+    fn administer(&mut self, serial: Serial) -> Result<Box<dyn Administer>, DeviceError> {
+        Ok(Box::new(self.session(serial)?))
+    }
+}
+
+fn is_plugged_in(key: &PracticeKey) -> Result<bool, DeviceError> {
+    key.plugged_in().map_err(|cause| DeviceError::PracticeFile { path: key.path(), cause })
+}
+
+#[cfg(test)]
+mod tests;
