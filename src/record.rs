@@ -7,6 +7,7 @@
 #[cfg(test)] // for `sample`, which finds its types beside itself wherever it is included
 use crate::attestation;
 
+pub mod chain;
 pub mod event;
 pub mod hash;
 #[cfg(test)]

@@ -4,7 +4,9 @@ mod draft;
 mod json;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::Deref;
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -44,12 +46,17 @@ pub struct Link {
 /// A record as it was signed: parsed, immutable, and still its exact bytes. Its contents are read as fields of the
 /// [`Draft`] it was made from: `record.kid`, `record.link.seq`, `record.event`.
 ///
-/// Parsed is not verified: see [`Record::verify`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record {
+/// Parsed is not verified: see [`Record::verify`] and [`super::chain::Chain`]. Cheap to clone.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Record(Arc<Signed>);
+
+/// What a [`Record`] shares with its clones.
+#[derive(PartialEq, Eq)]
+struct Signed {
     contents: Draft,
     bytes: Box<[u8]>,
-    signed: usize,
+    /// How many of the bytes were signed.
+    input: usize,
     signature: Signature,
     hash: Hash,
 }
@@ -57,7 +64,13 @@ pub struct Record {
 impl Deref for Record {
     type Target = Draft;
     fn deref(&self) -> &Draft {
-        &self.contents
+        &self.0.contents
+    }
+}
+
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Record").field("hash", &self.0.hash).field("contents", &self.0.contents).finish()
     }
 }
 
@@ -73,33 +86,32 @@ impl Record {
         let parts = Parts::split(bytes)?;
         let contents = json::read(&decode(parts.header, "header")?, &decode(parts.payload, "payload")?)?;
         let signature = parts.signature()?;
-        Ok(Record {
-            contents,
-            signed: parts.signed.len(),
-            signature,
-            hash: Hash::of(bytes),
-            bytes: bytes.into(),
-        })
+        Ok(Record::new(contents, signature, parts.signed.len(), bytes.into()))
+    }
+
+    /// From bytes that say these contents, of which so many were signed, with this signature.
+    fn new(contents: Draft, signature: Signature, input: usize, bytes: Box<[u8]>) -> Self {
+        Record(Arc::new(Signed { hash: Hash::of(&bytes), contents, bytes, input, signature }))
     }
 
     /// The exact compact JWS, without line feed.
     pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+        &self.0.bytes
     }
 
     /// SHA-256 of [`Record::bytes`]: what tells records apart, and what the next record's `prev` holds.
     pub fn hash(&self) -> Hash {
-        self.hash
+        self.0.hash
     }
 
     /// What was signed: header, dot, payload (RFC 7515 section 5.1).
     pub fn signing_input(&self) -> &[u8] {
-        &self.bytes[..self.signed]
+        &self.0.bytes[..self.0.input]
     }
 
     /// The signature, with `s` in the lower half of the group's order.
     pub fn signature(&self) -> &Signature {
-        &self.signature
+        &self.0.signature
     }
 
     /// The name of the chain that this record belongs to: `<serial>-<kid8>`.
@@ -112,7 +124,7 @@ impl Record {
     /// # Errors
     /// [`BadSignature`], where it is not this key's over these bytes.
     pub fn verify(&self, key: &VerifyingKey) -> Result<(), BadSignature> {
-        if verify_es256(key, self.signing_input(), &self.signature) {
+        if verify_es256(key, self.signing_input(), &self.0.signature) {
             Ok(())
         } else {
             Err(BadSignature { serial: self.serial, seq: self.link.seq })

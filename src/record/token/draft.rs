@@ -145,7 +145,6 @@ impl SigningInput {
         let mut text = self.text;
         text.push('.');
         URL_SAFE_NO_PAD.encode_string(signature.to_bytes(), &mut text);
-        let bytes = text.into_bytes().into_boxed_slice();
-        Record { contents: self.contents, signed, signature, hash: Hash::of(&bytes), bytes }
+        Record::new(self.contents, signature, signed, text.into_bytes().into_boxed_slice())
     }
 }
