@@ -5,7 +5,7 @@
 //! ```text
 //! breakglass provisioning 1
 //! kit <kit id, base64url>     at most once; absent while the kit is not founded
-//! replaces <slot>             once for each slot whose foreign key a person agreed to lose, until it is replaced
+//! replaces <reference>        9C, 82, 9E, 9B: a foreign key that a person agreed to lose, until it is replaced
 //! ```
 
 use std::collections::BTreeSet;
@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 use crate::attestation::Slot;
 use crate::record::hash::Hash;
 
+const MANAGEMENT: &str = "9B";
 const FIRST_LINE: &str = "breakglass provisioning 1";
 
 /// What the marker says.
@@ -22,6 +23,8 @@ pub struct Marker {
     pub kit: Option<Hash>,
     /// Slots that still hold a key which was there before. Without this a resumed overwrite would take it for its own.
     pub replaces: BTreeSet<Slot>,
+    /// The management key is still one that was there before, and not the factory one.
+    pub replaces_management: bool,
 }
 
 impl Marker {
@@ -33,6 +36,7 @@ impl Marker {
         for line in lines {
             match line.split_once(' ')? {
                 ("kit", kit) if marker.kit.is_none() => marker.kit = Some(kit.parse().ok()?),
+                ("replaces", MANAGEMENT) if !marker.replaces_management => marker.replaces_management = true,
                 ("replaces", slot) => {
                     let slot = Slot::ALL.into_iter().find(|known| known.to_string() == slot)?;
                     marker.replaces.insert(slot).then_some(())?;
@@ -52,6 +56,9 @@ impl Marker {
         for slot in &self.replaces {
             text += &format!("replaces {slot}\n");
         }
+        if self.replaces_management {
+            text += &format!("replaces {MANAGEMENT}\n");
+        }
         text.into_bytes()
     }
 }
@@ -68,7 +75,7 @@ mod tests {
             for replaces in
                 [BTreeSet::new(), BTreeSet::from([Slot::Presence, Slot::Signing]), BTreeSet::from(Slot::ALL)]
             {
-                let marker = Marker { kit, replaces };
+                let marker = Marker { kit, replaces_management: replaces.len() == 2, replaces };
                 assert!(marker.content().len() <= 2_900);
                 assert_eq!(Marker::parse(&marker.content()), Some(marker));
             }
@@ -86,6 +93,7 @@ mod tests {
             "breakglass provisioning 1\nkit x\n",
             "breakglass provisioning 1\nreplaces 9A\n",
             "breakglass provisioning 1\nreplaces 9C\nreplaces 9C\n",
+            "breakglass provisioning 1\nreplaces 9B\nreplaces 9B\n",
             "breakglass provisioning 1\nlater\n",
             &format!("breakglass provisioning 1\nkit {kit}\nkit {kit}\n"),
         ] {
@@ -95,7 +103,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_a_marker_or_none(lines in proptest::collection::vec("(kit|replaces)? ?(9C|82|9E|[A-Za-z]{0,43})", 0..4)) {
+        fn any_text_is_a_marker_or_none(lines in proptest::collection::vec("(kit|replaces)? ?(9B|9C|82|9E|[A-Za-z]{0,43})", 0..4)) {
             let text = format!("{FIRST_LINE}\n{}", lines.iter().map(|line| format!("{line}\n")).collect::<String>());
             if let Some(marker) = Marker::parse(text.as_bytes()) {
                 prop_assert_eq!(Marker::parse(&marker.content()), Some(marker));
