@@ -290,3 +290,18 @@ pub enum DeviceError {
         cause: std::io::Error,
     },
 }
+
+/// A machine without readers: the build without drivers.
+pub struct NoReaders;
+
+impl Readers for NoReaders {
+    fn attached(&mut self) -> Result<Vec<Attached>, DeviceError> {
+        Err(DeviceError::NoService)
+    }
+    fn connect(&mut self, serial: Serial) -> Result<Box<dyn Key>, DeviceError> {
+        Err(DeviceError::Absent(serial))
+    }
+    fn administer(&mut self, serial: Serial) -> Result<Box<dyn Administer>, DeviceError> {
+        Err(DeviceError::Absent(serial))
+    }
+}

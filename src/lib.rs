@@ -3,7 +3,7 @@
 //! The life of a sealed credential, in module order: a key proves where its secrets were made ([`attestation`]), is
 //! spoken to ([`device`]) with the person's consent ([`operator`]) and secrets that cannot be printed ([`secret`]);
 //! what it signs is a [`record`]; records, policy and sealed files make a [`kit`]; a blank key joins it by
-//! [`provision`]; and in an emergency [`unlock`] opens a credential. [`cli`] is the edge that reads clocks, files and
+//! [`provision`]; a key proven present signs it by [`signing`]; and in an emergency [`unlock`] opens a credential. [`cli`] is the edge that reads clocks, files and
 //! terminals.
 
 pub mod attestation;
@@ -15,4 +15,5 @@ pub mod operator;
 pub mod provision;
 pub mod record;
 pub mod secret;
+pub mod signing;
 pub mod unlock;

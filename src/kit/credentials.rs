@@ -1,0 +1,161 @@
+//! What is sealed, by whom, for whom, and what was opened: derived from the records.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::kit::name::CredentialName;
+use crate::kit::roster::{Roster, Standing};
+use crate::record::event::{CredentialSealed, Event, OpenIntent};
+use crate::record::hash::{Hash, KeyId};
+use crate::record::token::Record;
+
+/// One credential with every sealing of it.
+#[derive(Debug, Clone, Default)]
+pub struct Credential {
+    /// Every sealing, oldest first.
+    pub generations: Vec<Generation>,
+    /// Every opening, as the records tell it.
+    pub openings: Vec<Opening>,
+}
+
+/// One sealing.
+#[derive(Debug, Clone)]
+pub struct Generation {
+    /// From 1.
+    pub number: u64,
+    /// Made by `rotate` and not yet confirmed.
+    pub pending: bool,
+    /// What the record says. Where it names a list, `recipients` and `files` are the list's.
+    pub facts: CredentialSealed,
+    /// Hash of the record.
+    pub record: Hash,
+    /// When its signer's machine said it was, in Unix seconds.
+    pub sealed_at: i64,
+}
+
+/// One use, or what may have been one.
+#[derive(Debug, Clone)]
+pub struct Opening {
+    /// Which generation.
+    pub generation: u64,
+    /// The intent's facts.
+    pub intent: OpenIntent,
+    /// Hash of the intent record.
+    pub record: Hash,
+    /// The incident.
+    pub incident: String,
+    /// Which key signed it.
+    pub key: KeyId,
+    /// When its signer's machine said it was, in Unix seconds.
+    pub at: i64,
+    /// Whether an outcome names it. Without one it may have been disclosed, and counts as used.
+    pub released: bool,
+}
+
+/// Recipients and files where they are too long for a record: `list.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct List {
+    /// Key ids of the recipients.
+    pub recipients: Vec<KeyId>,
+    /// SHA-256 of each file in the folder but this one.
+    pub files: BTreeMap<String, Hash>,
+}
+
+impl Credential {
+    /// The generation that is in force: the newest that is not pending.
+    pub fn current(&self) -> Option<&Generation> {
+        self.generations.iter().rfind(|g| !g.pending)
+    }
+
+    /// A rotation that was begun and not confirmed: newer than the current one.
+    pub fn pending(&self) -> Option<&Generation> {
+        let current = self.current().map_or(0, |g| g.number);
+        self.generations.iter().rfind(|g| g.pending && g.number > current)
+    }
+
+    /// Whether this key has opened this generation, which proves that it can.
+    pub fn proven(&self, generation: u64, key: &KeyId) -> bool {
+        self.openings.iter().any(|o| o.generation == generation && o.key == *key && o.released)
+    }
+
+    /// Openings (or what may have been one) of the current generation: it has to be rotated.
+    pub fn used(&self) -> impl Iterator<Item = &Opening> {
+        let current = self.current().map_or(0, |g| g.number);
+        self.openings.iter().filter(move |o| o.generation == current)
+    }
+}
+
+/// Folder of a generation, relative to the kit's.
+pub fn folder(name: &CredentialName, generation: &Generation) -> String {
+    format!("sealed/{}/{}/{}", name.platform, name.account, generation.facts.folder)
+}
+
+/// Everything that is sealed, by name. Records of keys that do not belong are left out.
+pub fn derive<'a>(
+    roster: &Roster,
+    records: impl Iterator<Item = &'a Record> + Clone,
+) -> BTreeMap<CredentialName, Credential> {
+    let mut found: BTreeMap<CredentialName, Credential> = BTreeMap::new();
+    let mut released: std::collections::BTreeSet<Hash> = Default::default();
+    let regular = records.filter(|record| belongs(roster, record));
+    for record in regular.clone() {
+        match &record.event {
+            Event::CredentialSealed(facts) => {
+                let Ok(name) = facts.credential.parse() else { continue };
+                found.entry(name).or_default().generations.push(Generation {
+                    number: facts.generation,
+                    pending: facts.pending,
+                    facts: facts.clone(),
+                    record: record.hash(),
+                    sealed_at: record.iat,
+                });
+            }
+            Event::OpenIntent(intent) => {
+                let Ok(name) = intent.credential.parse() else { continue };
+                found.entry(name).or_default().openings.push(Opening {
+                    generation: intent.generation,
+                    intent: intent.clone(),
+                    record: record.hash(),
+                    incident: record.txn.clone().unwrap_or_default(),
+                    key: record.kid,
+                    at: record.iat,
+                    released: false,
+                });
+            }
+            Event::OpenReleased(facts) => released.extend(facts.intents.iter().copied()),
+            _ => {}
+        }
+    }
+    for record in regular {
+        if let Event::CredentialConfirmed(facts) = &record.event {
+            let Some(credential) = facts.credential.parse().ok().and_then(|name| found.get_mut(&name)) else {
+                continue;
+            };
+            for generation in credential.generations.iter_mut().filter(|g| g.record == facts.sealed) {
+                generation.pending = false;
+            }
+        }
+    }
+    for credential in found.values_mut() {
+        credential.generations.sort_by_key(|g| (g.number, g.sealed_at, g.record));
+        for opening in &mut credential.openings {
+            opening.released = released.contains(&opening.record);
+        }
+    }
+    found.retain(|_, credential| !credential.generations.is_empty());
+    found
+}
+
+/// Whether the record was signed by a key of this kit while it belonged.
+pub fn belongs(roster: &Roster, record: &Record) -> bool {
+    record.link.kit == Some(roster.kit)
+        && match roster.keys.get(&record.kid).map(|member| member.standing) {
+            Some(Standing::Admitted) => true,
+            Some(Standing::Retired { last_seq }) => record.link.seq <= last_seq,
+            // Two keys that retired each other: what they sealed stays openable until the others decide.
+            Some(Standing::Frozen) => true,
+            Some(Standing::Enrolled) | None => false,
+        }
+}

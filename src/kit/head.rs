@@ -1,0 +1,136 @@
+//! The chain head that a key carries, and how it and the journal are brought together.
+//!
+//! Crash recovery, not tamper evidence: whoever has key and PIN can rewrite it. Two objects are written in turn, so
+//! that a torn write leaves the other. Layout in `doc/kit-format.md`, section "Head on the key".
+
+use p256::ecdsa::VerifyingKey;
+
+use crate::record::hash::Hash;
+use crate::record::token::Record;
+
+const MAGIC: &[u8; 4] = b"BGH1";
+
+/// Longest record that is kept whole, in bytes; of longer ones only the hash.
+pub const WHOLE: usize = 2_700;
+
+/// What a key says its last record is.
+#[derive(Debug, Clone)]
+pub struct Head {
+    /// Kit id; all zero before the key belongs to a kit.
+    pub kit: Hash,
+    /// Sequence number of the record.
+    pub seq: u64,
+    /// SHA-256 of the record's bytes.
+    pub hash: Hash,
+    /// The record itself, signature checked, where it fitted.
+    pub record: Option<Box<Record>>,
+}
+
+/// The object that says `record` is the last one: magic, kit id (32), seq (8, big endian), then `R` and the record's
+/// bytes or `H` and its hash (32).
+pub fn encode(kit: Option<&Hash>, record: &Record) -> Vec<u8> {
+    let mut object = Vec::with_capacity(45 + record.bytes().len().min(WHOLE));
+    object.extend_from_slice(MAGIC);
+    object.extend_from_slice(kit.map_or(&[0; 32], |k| &k.0));
+    object.extend_from_slice(&record.link.seq.to_be_bytes());
+    if record.bytes().len() <= WHOLE {
+        object.push(b'R');
+        object.extend_from_slice(record.bytes());
+    } else {
+        object.push(b'H');
+        object.extend_from_slice(&record.hash().0);
+    }
+    object
+}
+
+/// Which of the two objects takes the head with this sequence number.
+pub fn place(seq: u64) -> usize {
+    (seq % 2) as usize
+}
+
+/// Reads one object; `None` if it is no head, or a record that does not verify under `key` or is not what it claims.
+pub fn decode(object: &[u8], key: &VerifyingKey) -> Option<Head> {
+    let (magic, rest) = object.split_first_chunk::<4>()?;
+    let (kit, rest) = rest.split_first_chunk::<32>()?;
+    let (seq, rest) = rest.split_first_chunk::<8>()?;
+    let (kind, content) = rest.split_first()?;
+    if magic != MAGIC {
+        return None;
+    }
+    let (kit, seq) = (Hash(*kit), u64::from_be_bytes(*seq));
+    match kind {
+        b'H' => Some(Head { kit, seq, hash: Hash(content.try_into().ok()?), record: None }),
+        b'R' => {
+            let record = Record::parse(content).ok()?;
+            record.verify(key).ok()?;
+            (record.link.seq == seq).then(|| Head {
+                kit,
+                seq,
+                hash: record.hash(),
+                record: Some(Box::new(record)),
+            })
+        }
+        _ => None,
+    }
+}
+
+/// The higher of the two heads that are in order.
+pub fn highest(objects: &[Option<Vec<u8>>; 2], key: &VerifyingKey) -> Option<Head> {
+    objects.iter().flatten().filter_map(|object| decode(object, key)).max_by_key(|head| head.seq)
+}
+
+/// How a key's head and the journal's chain of that key stand to each other.
+#[derive(Debug, Clone)]
+pub enum Standing {
+    /// Both end at the same record.
+    Agree,
+    /// The key has no head: new, or its objects were wiped.
+    NoHead,
+    /// The journal holds the head and goes on: the last write to the key was cut short.
+    JournalAhead,
+    /// The key is one ahead and carries the record whole: it can be put back into the journal.
+    Restorable(Box<Record>),
+    /// The key has seen records that the journal lacks.
+    Gap {
+        /// First record that the journal lacks.
+        from: u64,
+        /// Last record that the key has seen.
+        to: u64,
+    },
+    /// The journal holds another record where the key's head stands.
+    Fork {
+        /// Sequence number of both.
+        seq: u64,
+    },
+    /// The head belongs to another kit.
+    OtherKit(Hash),
+}
+
+/// Compares. `last` is the journal's last record of that key, `at` its record with a given sequence number.
+pub fn compare(
+    kit: Option<&Hash>,
+    head: Option<&Head>,
+    last: Option<u64>,
+    at: &dyn Fn(u64) -> Option<Hash>,
+) -> Standing {
+    let Some(head) = head else { return Standing::NoHead };
+    if head.kit != Hash([0; 32]) && kit.is_some_and(|kit| *kit != head.kit) {
+        return Standing::OtherKit(head.kit);
+    }
+    let next = last.map_or(0, |seq| seq + 1);
+    if head.seq >= next {
+        let follows = |record: &Record| record.link.prev == next.checked_sub(1).and_then(at);
+        return match &head.record {
+            Some(record) if head.seq == next && follows(record) => Standing::Restorable(record.clone()),
+            Some(record) if head.seq == next && !follows(record) => {
+                Standing::Fork { seq: next.saturating_sub(1) }
+            }
+            _ => Standing::Gap { from: next, to: head.seq },
+        };
+    }
+    match at(head.seq) {
+        Some(hash) if hash != head.hash => Standing::Fork { seq: head.seq },
+        _ if head.seq + 1 == next => Standing::Agree,
+        _ => Standing::JournalAhead,
+    }
+}

@@ -1,0 +1,137 @@
+//! Joins two copies of a kit: union by bytes. The longer journal wins; a fork is kept and shown.
+//!
+//! Only adds: what this copy has is never changed, but for lines that are appended and damaged files that the other copy
+//! has whole.
+
+use crate::kit::credentials;
+use crate::kit::folder::{Folder, FolderError};
+use crate::kit::journal::FORK;
+use crate::kit::{Kit, KitError, policy_path};
+use crate::record::chain::{Chain, Depth, Relation};
+use crate::record::hash::Hash;
+
+/// What a merge took over.
+#[derive(Debug, Default, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Merged {
+    /// Records that this copy lacked.
+    pub records: u64,
+    /// Files of sealed credentials and policies that this copy lacked.
+    pub files: u64,
+    /// Chains of which the other copy holds another branch; it is kept beside ours.
+    pub forks: Vec<String>,
+    /// Files that were damaged here and whole in the other copy.
+    pub mended: Vec<String>,
+    /// Chains of the other copy that are damaged; only what is intact and follows ours was taken over.
+    pub damaged: Vec<String>,
+}
+
+/// Why nothing was merged.
+#[derive(Debug, thiserror::Error)]
+pub enum MergeError {
+    /// One of the copies.
+    #[error(transparent)]
+    Kit(#[from] KitError),
+    /// The other copy cannot be read.
+    #[error("the other copy: {0}")]
+    Other(#[source] KitError),
+    /// Not the same kit.
+    #[error("these are two kits: {ours} here, {theirs} there")]
+    TwoKits {
+        /// Kit words of this copy.
+        ours: String,
+        /// Kit words of the other one.
+        theirs: String,
+    },
+}
+
+impl From<FolderError> for MergeError {
+    fn from(error: FolderError) -> Self {
+        MergeError::Kit(error.into())
+    }
+}
+
+/// Takes over into `kit` what `other` has more.
+pub fn merge(kit: &mut Kit, other: &Folder) -> Result<Merged, MergeError> {
+    let other = Kit::read(Folder::at(other.root(), None), Depth::Every).map_err(MergeError::Other)?;
+    if let (Some(ours), Some(theirs)) = (kit.words(), other.words())
+        && kit.id() != other.id()
+    {
+        return Err(MergeError::TwoKits { ours, theirs });
+    }
+    let mut merged = Merged::default();
+    // Files first: a record never comes to name a file that this copy lacks.
+    take_policies(kit, &other, &mut merged)?;
+    take_sealed(kit, &other, &mut merged)?;
+    for theirs in other.journal.chains() {
+        if theirs.check().is_err() {
+            merged.damaged.push(theirs.name().to_owned());
+        }
+        take_chain(kit, theirs, &mut merged)?;
+    }
+    Ok(merged)
+}
+
+fn take_chain(kit: &mut Kit, theirs: &Chain, merged: &mut Merged) -> Result<(), MergeError> {
+    let name = theirs.name();
+    let ours = kit.journal.chains().find(|chain| chain.name() == name);
+    match ours.map_or(Relation::Shorter(0), |ours| ours.compare(theirs)) {
+        Relation::Equal | Relation::Longer(_) => {}
+        Relation::Shorter(_) => {
+            let next = kit.journal.last(name).map_or(0, |(seq, _)| seq + 1);
+            for record in theirs.records().filter(|record| record.link.seq >= next) {
+                kit.append(name, record)?;
+                merged.records += 1;
+            }
+        }
+        Relation::Fork { .. } => {
+            let bytes: Vec<u8> =
+                theirs.lines().iter().flat_map(|line| [line.bytes(), b"\n"].concat()).collect();
+            let path = kit.folder.journal().join(format!("{name}{FORK}{}.jws", Hash::of(&bytes).short()));
+            if !path.exists() {
+                crate::kit::folder::write_whole(&path, &bytes)?;
+            }
+            merged.forks.push(name.to_owned());
+        }
+    }
+    Ok(())
+}
+
+fn take_policies(kit: &Kit, other: &Kit, merged: &mut Merged) -> Result<(), MergeError> {
+    for name in other.folder.names("policy")? {
+        let path = format!("policy/{name}");
+        let Some(bytes) = other.folder.read(&path)? else { continue };
+        // A policy's name is its hash: other bytes under it are not the policy.
+        if policy_path(&Hash::of(&bytes)) == path {
+            take_file(kit, &path, &bytes, merged)?;
+        }
+    }
+    Ok(())
+}
+
+fn take_sealed(kit: &Kit, other: &Kit, merged: &mut Merged) -> Result<(), MergeError> {
+    for (name, credential) in &other.credentials {
+        for generation in &credential.generations {
+            let folder = credentials::folder(name, generation);
+            for (file, hash) in &generation.facts.files {
+                let path = format!("{folder}/{file}");
+                match other.folder.read(&path)? {
+                    Some(bytes) if Hash::of(&bytes) == *hash => take_file(kit, &path, &bytes, merged)?,
+                    _ => {}
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Writes a file whose bytes were checked, unless it is there; what is there with other bytes was damaged and is mended.
+fn take_file(kit: &Kit, path: &str, bytes: &[u8], merged: &mut Merged) -> Result<(), MergeError> {
+    match kit.folder.read(path)? {
+        Some(ours) if ours == bytes => return Ok(()),
+        Some(_) => merged.mended.push(path.to_owned()),
+        None => {}
+    }
+    kit.folder.write_new(path, bytes)?;
+    merged.files += 1;
+    Ok(())
+}

@@ -1,0 +1,368 @@
+//! Which keys and which policy a kit has, derived from its records and from nothing else.
+//!
+//! The first key founds the kit. While it is alone it may admit others; from two keys on a change takes effect once a
+//! quorum of admitted keys has signed the same change hash, each on its own chain. A key that is to be retired has no
+//! vote on it. Order comes from the chains and from what each record says its signer had seen.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::attestation::Serial;
+use crate::kit::policy::Policy;
+use crate::record::event::{Event, KeyEnrolled, KitFounded, KitKind};
+use crate::record::hash::{Hash, KeyId};
+use crate::record::token::Record;
+
+/// What the records say a kit is.
+#[derive(Debug, Clone)]
+pub struct Roster {
+    /// Kit id: the hash of the founding record.
+    pub kit: Hash,
+    /// The founding record's facts.
+    pub founded: KitFounded,
+    /// Every enrolled key, admitted or not.
+    pub keys: BTreeMap<KeyId, Member>,
+    /// Hash of the policy in force.
+    pub policy: Hash,
+    /// Changes that lack signatures.
+    pub pending: Vec<Pending>,
+    /// Records of governance that had no right to be there.
+    pub irregular: Vec<Irregular>,
+}
+
+/// One key of the roster.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// Its chain: `<serial>-<kid8>`.
+    pub chain: String,
+    /// What its enrolment record says.
+    pub enrolled: KeyEnrolled,
+    /// Hash of its enrolment record.
+    pub enrolment: Hash,
+    /// Whether it belongs.
+    pub standing: Standing,
+}
+
+/// Whether a key belongs to the kit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Provisioned, not (yet) admitted.
+    Enrolled,
+    /// Belongs.
+    Admitted,
+    /// Belongs no more; records after `last_seq` are findings.
+    Retired {
+        /// Its last record known when it was retired.
+        last_seq: u64,
+    },
+    /// It and another key have retired each other: neither counts until the others decide.
+    Frozen,
+}
+
+/// A change that some have signed and that lacks more signatures.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pending {
+    /// What is to change.
+    pub change: Change,
+    /// Who has signed, by key id.
+    pub signers: BTreeSet<KeyId>,
+    /// How many signatures it needs in all.
+    pub needs: usize,
+}
+
+/// A change of keys or policy, as its signers mean it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Change {
+    /// Admit the key with this enrolment.
+    Admit {
+        /// Which key.
+        key: KeyId,
+        /// Hash of its enrolment record.
+        enrolment: Hash,
+    },
+    /// Retire the key as of this record.
+    Retire {
+        /// Which key.
+        key: KeyId,
+        /// Its last record known.
+        last_seq: u64,
+    },
+    /// Put this policy in force.
+    Adopt {
+        /// SHA-256 of its bytes.
+        policy: Hash,
+    },
+}
+
+impl Change {
+    /// What every signer of the same change signs: SHA-256 of five lines of text (`doc/kit-format.md`).
+    pub fn hash(&self, kit: &Hash) -> Hash {
+        let what = match self {
+            Change::Admit { key, enrolment } => format!("admit\n{key}\n{enrolment}"),
+            Change::Retire { key, last_seq } => format!("retire\n{key}\n{last_seq}"),
+            Change::Adopt { policy } => format!("adopt\n{policy}\n-"),
+        };
+        Hash::of(format!("breakglass change 1\n{kit}\n{what}\n").as_bytes())
+    }
+}
+
+/// A record that a key had no right to sign.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Irregular {
+    /// Chain and sequence number.
+    pub at: (String, u64),
+    /// What is wrong, as a sentence about it.
+    pub what: &'static str,
+}
+
+/// Why no roster can be derived.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RosterError {
+    /// No record founds the kit.
+    #[error("this kit has no founding record yet")]
+    NotFounded,
+    /// More than one does.
+    #[error("{0} records claim to have founded this kit")]
+    FoundedTwice(usize),
+    /// The bytes of a policy that was in force are not in the kit.
+    #[error("the adopted policy {0} is not in the kit")]
+    PolicyMissing(Hash),
+}
+
+/// Derives the roster. `records` are the intact records of every chain, each chain in order; `policy` gives the policy
+/// with that hash, if the kit has its bytes.
+pub fn derive<'a>(
+    records: impl Iterator<Item = (&'a str, &'a Record)> + Clone,
+    policy: &dyn Fn(&Hash) -> Option<Policy>,
+) -> Result<Roster, RosterError> {
+    let founding: Vec<_> = records.clone().filter(|(_, r)| matches!(r.event, Event::KitFounded(_))).collect();
+    let (founder, founded) = match founding[..] {
+        [] => return Err(RosterError::NotFounded),
+        [(_, record)] => match &record.event {
+            Event::KitFounded(facts) => (record, facts.clone()),
+            _ => return Err(RosterError::NotFounded),
+        },
+        _ => return Err(RosterError::FoundedTwice(founding.len())),
+    };
+    let mut roster = Roster {
+        kit: founder.hash(),
+        policy: founded.policy,
+        founded,
+        keys: BTreeMap::new(),
+        pending: Vec::new(),
+        irregular: Vec::new(),
+    };
+    for (chain, record) in records.clone() {
+        if let Event::KeyEnrolled(enrolled) = &record.event {
+            roster.keys.insert(
+                record.kid,
+                Member {
+                    chain: chain.to_owned(),
+                    enrolled: enrolled.clone(),
+                    enrolment: record.hash(),
+                    standing: Standing::Enrolled,
+                },
+            );
+        }
+    }
+    if let Some(first) = roster.keys.get_mut(&founder.kid) {
+        first.standing = Standing::Admitted;
+    }
+    let mut quorum = policy(&roster.policy).ok_or(RosterError::PolicyMissing(roster.policy))?.quorum;
+    let mut ballot = Ballot::default();
+    for (chain, record) in in_order(records) {
+        let Some((change, claimed)) = change_of(&record.event) else { continue };
+        let at = (chain.to_owned(), record.link.seq);
+        if let Err(what) = roster.may_sign(record, &change, claimed, &ballot) {
+            if what == MUTUAL
+                && let Change::Retire { key, .. } = change
+            {
+                roster.freeze(record.kid, key);
+            }
+            roster.irregular.push(Irregular { at, what });
+            continue;
+        }
+        let signers = ballot.votes.entry(change.clone()).or_default();
+        signers.insert(record.kid, at.clone());
+        if roster.settled(&change) || roster.counted(&change, signers) < roster.needs(&change, quorum) {
+            continue;
+        }
+        match &change {
+            Change::Admit { key, enrolment } => match roster.keys.get_mut(key) {
+                Some(member) if member.enrolment == *enrolment => member.standing = Standing::Admitted,
+                _ => {
+                    let what = "the enrolment it admits is not in the journal";
+                    roster.irregular.push(Irregular { at, what });
+                }
+            },
+            Change::Retire { key, last_seq } => {
+                if let Some(member) = roster.keys.get_mut(key) {
+                    member.standing = Standing::Retired { last_seq: *last_seq };
+                }
+            }
+            Change::Adopt { policy: adopted } => {
+                quorum = policy(adopted).ok_or(RosterError::PolicyMissing(*adopted))?.quorum;
+                let before = std::mem::replace(&mut roster.policy, *adopted);
+                ballot.votes.remove(&Change::Adopt { policy: before });
+            }
+        }
+        ballot.settle(change);
+    }
+    for (change, signers) in ballot.votes {
+        if !roster.settled(&change) {
+            let needs = roster.needs(&change, quorum);
+            roster.pending.push(Pending { change, signers: signers.into_keys().collect(), needs });
+        }
+    }
+    Ok(roster)
+}
+
+/// Signatures so far: who signed which change, and in which record.
+#[derive(Default)]
+struct Ballot {
+    votes: BTreeMap<Change, BTreeMap<KeyId, (String, u64)>>,
+    /// Who retired whom, by the records that did.
+    retirements: BTreeMap<KeyId, BTreeMap<KeyId, (String, u64)>>,
+}
+
+impl Ballot {
+    /// A change took effect: what it undoes needs fresh signatures from now on.
+    fn settle(&mut self, change: Change) {
+        match change {
+            Change::Admit { key, .. } => {
+                self.votes.retain(|c, _| !matches!(c, Change::Retire { key: k, .. } if *k == key));
+                self.retirements.remove(&key);
+            }
+            Change::Retire { key, .. } => {
+                let signers = self.votes.get(&change).cloned().unwrap_or_default();
+                self.retirements.insert(key, signers);
+                self.votes.retain(|c, _| !matches!(c, Change::Admit { key: k, .. } if *k == key));
+            }
+            Change::Adopt { .. } => {}
+        }
+    }
+}
+
+const MUTUAL: &str = "its signer and the key it retires have retired each other; both are frozen";
+
+impl Roster {
+    /// Whether this record may vote on this change.
+    fn may_sign(
+        &self,
+        record: &Record,
+        change: &Change,
+        claimed: Hash,
+        ballot: &Ballot,
+    ) -> Result<(), &'static str> {
+        if record.link.kit != Some(self.kit) {
+            return Err("it belongs to another kit");
+        }
+        if change.hash(&self.kit) != claimed {
+            return Err("its change hash does not fit what it says");
+        }
+        match self.keys.get(&record.kid).map(|member| member.standing) {
+            Some(Standing::Admitted) => Ok(()),
+            Some(Standing::Retired { .. }) => {
+                // Did it retire one of those who retired it, without having seen that?
+                let by = match (change, ballot.retirements.get(&record.kid)) {
+                    (Change::Retire { key, .. }, Some(by)) => by.get(key),
+                    _ => None,
+                };
+                match by {
+                    Some((chain, seq)) if record.link.seen.get(chain).is_none_or(|(seen, _)| seen < seq) => {
+                        Err(MUTUAL)
+                    }
+                    _ => Err("its signer had been retired"),
+                }
+            }
+            Some(Standing::Frozen) => Err("its signer is frozen: two keys have retired each other"),
+            Some(Standing::Enrolled) | None => Err("its signer is not admitted"),
+        }
+    }
+}
+
+/// Governance records in an order in which each comes after what its signer had seen; ties by chain name. A `seen` that
+/// nothing can satisfy (a record not in this copy) does not hold anything back.
+fn in_order<'a>(
+    records: impl Iterator<Item = (&'a str, &'a Record)>,
+) -> impl Iterator<Item = (&'a str, &'a Record)> {
+    let mut queues: BTreeMap<&str, std::collections::VecDeque<&Record>> = BTreeMap::new();
+    for (chain, record) in records.filter(|(_, r)| change_of(&r.event).is_some()) {
+        queues.entry(chain).or_default().push_back(record);
+    }
+    std::iter::from_fn(move || {
+        let waits = |record: &Record| {
+            record.link.seen.iter().any(|(chain, (seq, _))| {
+                queues.get(chain.as_str()).and_then(|q| q.front()).is_some_and(|first| first.link.seq <= *seq)
+            })
+        };
+        let heads = || queues.iter().filter_map(|(chain, queue)| Some((*chain, *queue.front()?)));
+        // Two records that both claim to come after the other cannot both be right: then the first name goes first.
+        let next = heads().find(|(_, record)| !waits(record)).or_else(|| heads().next())?.0;
+        Some((next, queues.get_mut(next)?.pop_front()?))
+    })
+}
+
+impl Roster {
+    /// Practice or real.
+    pub fn kind(&self) -> KitKind {
+        self.founded.kind
+    }
+
+    /// Keys that belong now.
+    pub fn admitted(&self) -> impl Iterator<Item = (&KeyId, &Member)> {
+        self.keys.iter().filter(|(_, member)| member.standing == Standing::Admitted)
+    }
+
+    /// The enrolled key with this serial; the one that belongs, where a serial was enrolled twice.
+    pub fn by_serial(&self, serial: Serial) -> Option<(&KeyId, &Member)> {
+        let mut found: Vec<_> = self.keys.iter().filter(|(_, m)| m.enrolled.serial == serial).collect();
+        found.sort_by_key(|(_, member)| member.standing != Standing::Admitted);
+        found.into_iter().next()
+    }
+
+    /// How many signatures a change needs now: the quorum, or all who have a vote if they are fewer.
+    pub fn needs(&self, change: &Change, quorum: usize) -> usize {
+        let voters = self.admitted().filter(|(id, _)| !is_victim(change, id)).count();
+        quorum.min(voters).max(1)
+    }
+
+    fn counted(&self, change: &Change, signers: &BTreeMap<KeyId, (String, u64)>) -> usize {
+        self.admitted().filter(|(id, _)| signers.contains_key(id) && !is_victim(change, id)).count()
+    }
+
+    /// Whether the roster already is what the change asks for.
+    fn settled(&self, change: &Change) -> bool {
+        match change {
+            Change::Admit { key, .. } => self.keys.get(key).is_some_and(|m| m.standing == Standing::Admitted),
+            Change::Retire { key, .. } => {
+                self.keys.get(key).is_some_and(|m| matches!(m.standing, Standing::Retired { .. }))
+            }
+            Change::Adopt { policy } => self.policy == *policy,
+        }
+    }
+
+    fn freeze(&mut self, one: KeyId, other: KeyId) {
+        for id in [one, other] {
+            if let Some(member) = self.keys.get_mut(&id) {
+                member.standing = Standing::Frozen;
+            }
+        }
+    }
+}
+
+fn is_victim(change: &Change, id: &KeyId) -> bool {
+    matches!(change, Change::Retire { key, .. } if key == id)
+}
+
+fn change_of(event: &Event) -> Option<(Change, Hash)> {
+    match event {
+        Event::KeyAdmitted(facts) => {
+            Some((Change::Admit { key: facts.key, enrolment: facts.enrolment }, facts.change))
+        }
+        Event::KeyRetired(facts) => {
+            Some((Change::Retire { key: facts.key, last_seq: facts.last_seq }, facts.change))
+        }
+        Event::PolicyAdopted(facts) => Some((Change::Adopt { policy: facts.policy }, facts.change)),
+        _ => None,
+    }
+}

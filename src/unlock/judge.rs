@@ -1,0 +1,80 @@
+//! Pure judgements of an opening: does the adopted policy allow it, which generation is meant, which keys count.
+
+use super::{Generation, Kit, Plan, UnlockError, Wish};
+use crate::attestation::Serial;
+use crate::kit::policy::{KeyPlace, Role};
+use crate::kit::roster::{Member, Roster, Standing};
+use crate::record::hash::KeyId;
+
+/// Longest reason, in bytes.
+const REASON: usize = 256;
+
+/// Who, which emergency, why, which incident.
+pub(super) fn policy(kit: &Kit, wish: &Wish) -> Result<(), UnlockError> {
+    let refuse = |what: String| Err(UnlockError::Policy(what));
+    let policy = &kit.policy;
+    if policy.person(&wish.operator, Role::Operator).is_none() {
+        let names = policy.with_role(Role::Operator).join(", ");
+        return refuse(format!("{:?} is not an operator; operators are: {names}", wish.operator));
+    }
+    if !policy.emergencies.iter().any(|e| e.as_str() == wish.emergency) {
+        let names: Vec<&str> = policy.emergencies.iter().map(|e| e.as_str()).collect();
+        return refuse(format!("{:?} is not an emergency; these are: {}", wish.emergency, names.join(", ")));
+    }
+    if wish.reason.trim().is_empty() || wish.reason.len() > REASON {
+        return refuse(format!("a reason is 1 to {REASON} bytes of text"));
+    }
+    let incident = wish.incident.trim();
+    if incident.is_empty() || incident.len() > 64 || incident.chars().any(|c| c.is_control()) {
+        return refuse("an incident or ticket is 1 to 64 bytes of text".into());
+    }
+    Ok(())
+}
+
+/// The generation that is meant.
+pub(super) fn generation<'k>(kit: &'k Kit, wish: &Wish) -> Result<&'k Generation, UnlockError> {
+    let name = &wish.credential;
+    let credential = kit.credentials.get(name).ok_or_else(|| {
+        let known: Vec<String> = kit.credentials.keys().map(ToString::to_string).collect();
+        UnlockError::NoSuch(match known.is_empty() {
+            true => format!("{name} is not in this kit; nothing is sealed in it"),
+            false => format!("{name} is not in this kit; it has: {}", known.join(", ")),
+        })
+    })?;
+    let found = match wish.generation {
+        Some(number) => credential.generations.iter().rfind(|g| g.number == number),
+        // Never confirmed at all: the pending one is all there is.
+        None => credential.current().or(credential.pending()),
+    };
+    found.ok_or_else(|| {
+        let numbers: Vec<String> = credential.generations.iter().map(|g| g.number.to_string()).collect();
+        UnlockError::NoSuch(format!("{name} has no such generation; it has: {}", numbers.join(", ")))
+    })
+}
+
+/// A recipient that may be used now, with where it lies. Retired keys may not.
+pub(super) fn usable<'k>(
+    kit: &'k Kit,
+    roster: &'k Roster,
+    id: &KeyId,
+) -> Option<(&'k Member, Option<&'k KeyPlace>)> {
+    let member = roster.keys.get(id).filter(|m| m.standing == Standing::Admitted)?;
+    Some((member, kit.policy.place(member.enrolled.serial)))
+}
+
+/// Why a plugged in key is of no use for this plan, as a sentence.
+pub(super) fn why_not(kit: &Kit, plan: &Plan, serial: Serial) -> String {
+    let name = &plan.wish.credential;
+    match kit.enrolled(serial) {
+        None => format!("key {serial} is not enrolled in this kit"),
+        Some(key) => match key.standing {
+            Standing::Retired { .. } => format!("key {serial} was retired"),
+            Standing::Frozen => format!("key {serial} is frozen: it and another key have retired each other"),
+            Standing::Enrolled => format!("key {serial} is enrolled but not admitted"),
+            Standing::Admitted if !plan.generation.facts.recipients.contains(&key.id) => {
+                format!("{name} was not sealed for key {serial}")
+            }
+            Standing::Admitted => format!("key {serial} was left aside"),
+        },
+    }
+}

@@ -1,0 +1,147 @@
+//! The plan of an opening: everything that can be judged and checked before anyone is asked for a PIN.
+
+use super::{Generation, Kit, Override, SealedFile, UnlockError, Wish, judge, sealed};
+use crate::attestation::Serial;
+use crate::kit::sealed::About;
+use crate::record::hash::KeyId;
+
+/// What will be done, for whom, with which keys. Holds the sealed bytes that were checked against their record.
+#[derive(Debug)]
+pub struct Plan {
+    /// What the person wants.
+    pub wish: Wish,
+    /// Which sealing of it.
+    pub generation: Generation,
+    /// How many keys are needed.
+    pub threshold: u8,
+    /// Keys that can be used, in the order of the record.
+    pub keys: Vec<PlannedKey>,
+    /// The public description, if it is there and intact.
+    pub about: Option<About>,
+    /// What is overridden, with the person's reason.
+    pub overrides: Vec<Override>,
+    /// `payload.age`, as the record names it.
+    pub payload: Vec<u8>,
+}
+
+/// One key of a plan.
+#[derive(Debug)]
+pub struct PlannedKey {
+    /// Which key.
+    pub serial: Serial,
+    /// Its id.
+    pub id: KeyId,
+    /// Where it lies, by the policy; empty if unknown.
+    pub place: String,
+    /// Bag or seal number; empty if unknown.
+    pub bag: String,
+    /// Who holds its PUK, if known.
+    pub puk: Option<String>,
+    /// Whether it has opened this generation before.
+    pub proven: bool,
+    /// Its own file, where one key is not enough.
+    pub file: Option<Vec<u8>>,
+}
+
+impl PlannedKey {
+    /// `23112 (safe A, bag 0417)`
+    pub fn label(&self) -> String {
+        let bag = if self.bag.is_empty() { String::new() } else { format!("bag {}", self.bag) };
+        let known: Vec<&str> = [self.place.as_str(), &bag].into_iter().filter(|t| !t.is_empty()).collect();
+        match known.is_empty() {
+            true => self.serial.to_string(),
+            false => format!("{} ({})", self.serial, known.join(", ")),
+        }
+    }
+}
+
+impl Plan {
+    /// PINs that the person will type if none is wrong.
+    pub fn pins(&self) -> usize {
+        usize::from(self.threshold)
+    }
+
+    /// Touches at most: two for each key, and one for the outcome. A cached touch may spare one; nobody has shown it.
+    pub fn touches(&self) -> usize {
+        2 * usize::from(self.threshold) + 1
+    }
+
+    /// The exact words that confirm it.
+    pub fn word(&self) -> String {
+        format!("open {}", self.wish.credential.platform)
+    }
+}
+
+/// Judges and checks; every refusal comes from here, before any PIN.
+pub fn plan(kit: &Kit, wish: Wish) -> Result<Plan, UnlockError> {
+    let roster = kit.founded()?;
+    judge::policy(kit, &wish)?;
+    let mut overrides = Vec::new();
+    if let Some(damage) = kit.journal.damage() {
+        match &wish.accept_damage {
+            Some(why) => overrides.push(Override { rule: "damage".into(), why: why.clone() }),
+            None => return Err(UnlockError::Damage(damage)),
+        }
+    }
+    let generation = judge::generation(kit, &wish)?.clone();
+    let intact = |file: &str| -> Result<Vec<u8>, UnlockError> {
+        match kit.sealed_file(&wish.credential, &generation, file)? {
+            SealedFile::Intact(bytes) => Ok(bytes),
+            SealedFile::Changed(path) => {
+                Err(UnlockError::Damage(format!("{path} is not the file that was sealed")))
+            }
+            SealedFile::Missing(path) => Err(UnlockError::Damage(format!("{path} is missing"))),
+        }
+    };
+    let payload = intact("payload.age")?;
+    let about = match intact("about.toml") {
+        Ok(bytes) => sealed::About::parse(&bytes).ok(),
+        // The description helps, but what it describes is intact: not a reason to stop in an emergency.
+        Err(_) => None,
+    };
+    let mut keys = Vec::new();
+    let mut damaged = None;
+    for id in &generation.facts.recipients {
+        let Some((member, place)) = judge::usable(kit, roster, id) else { continue };
+        let serial = member.enrolled.serial;
+        if !wish.only.is_empty() && !wish.only.contains(&serial) {
+            continue;
+        }
+        let file = match generation.facts.threshold {
+            1 => None,
+            _ => match intact(&format!("{}.age", member.chain)) {
+                Ok(bytes) => Some(bytes),
+                Err(error) => {
+                    damaged.get_or_insert(error);
+                    continue;
+                }
+            },
+        };
+        keys.push(PlannedKey {
+            serial,
+            id: *id,
+            place: place.map_or(String::new(), |p| p.place.clone()),
+            bag: place.map_or(String::new(), |p| p.bag.clone()),
+            puk: place.and_then(|p| p.puk.as_ref()).map(ToString::to_string),
+            proven: kit.credentials.get(&wish.credential).is_some_and(|c| c.proven(generation.number, id)),
+            file,
+        });
+    }
+    let threshold = generation.facts.threshold;
+    match damaged {
+        Some(error) if wish.accept_damage.is_none() || keys.len() < usize::from(threshold) => {
+            return Err(error);
+        }
+        Some(_) if overrides.is_empty() => overrides
+            .push(Override { rule: "damage".into(), why: wish.accept_damage.clone().unwrap_or_default() }),
+        _ => {}
+    }
+    if keys.len() < usize::from(threshold) {
+        return Err(UnlockError::NoSuch(format!(
+            "{} needs {threshold} keys, and {} of those given can be used",
+            wish.credential,
+            keys.len()
+        )));
+    }
+    Ok(Plan { wish, generation, threshold, keys, about, overrides, payload })
+}
