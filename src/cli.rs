@@ -1,6 +1,96 @@
-//! The edge.
+//! The edge: reads arguments, clock, environment and files, runs one verb, and turns what came of it into words and an
+//! exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+mod admit;
+mod args;
+mod attestation;
+mod bag;
+mod desk;
+mod hint;
+mod init;
+mod key;
+mod looking;
+mod open;
+mod policy;
+mod practice;
+mod provision;
+mod records;
+mod seal;
+mod terminal;
+
+use args::{Arguments, KeyVerb, KitVerb, PolicyVerb, RecordsVerb, Verb};
+use desk::Desk;
+use hint::Trouble;
+
+use crate::record::event::KitKind;
+
+/// What a verb came to: done, or something is due or was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Exit 0.
+    Done,
+    /// Exit 1.
+    Due,
+}
 
 /// Parse, run, exit code.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+pub fn main() -> ExitCode {
+    let unhardened = crate::hardening::harden();
+    let arguments = Arguments::parse();
+    let mut desk = match Desk::new(arguments.global, unhardened) {
+        Ok(desk) => desk,
+        Err(trouble) => return hint::complain(None, &trouble),
+    };
+    match run(&mut desk, arguments.verb) {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::Due) => ExitCode::from(1),
+        Err(trouble) => hint::complain(Some(&mut desk), &trouble),
+    }
+}
+
+fn run(desk: &mut Desk, verb: Verb) -> Result<Outcome, Trouble> {
+    match verb {
+        Verb::Init(options) => init::init(desk, &options),
+        Verb::Key(KeyVerb::Provision(options)) => provision::provision(desk, options),
+        Verb::Key(KeyVerb::Pin(options)) => provision::pin(desk, &options),
+        Verb::Key(KeyVerb::Admit(options)) => admit::admit(desk, &options),
+        Verb::Key(KeyVerb::Retire(options)) => admit::retire(desk, &options),
+        Verb::Key(KeyVerb::List) => key::list(desk),
+        Verb::Key(KeyVerb::Inspect(options)) => key::inspect(desk, &options),
+        Verb::Policy(PolicyVerb::Check) => policy::check(desk),
+        Verb::Policy(PolicyVerb::Adopt(options)) => policy::adopt(desk, &options),
+        Verb::Seal(options) => seal::seal(desk, options),
+        Verb::Rotate(options) => seal::rotate(desk, options),
+        Verb::Open(options) => open::open(desk, options),
+        Verb::Coverage => looking::coverage(desk),
+        Verb::Inventory(options) => looking::inventory(desk, &options),
+        Verb::Status => looking::status(desk),
+        Verb::Records(RecordsVerb::List(options)) => records::list(desk, &options),
+        Verb::Records(RecordsVerb::Verify) => records::verify(desk),
+        Verb::Records(RecordsVerb::Export(options)) => records::export(desk, &options),
+        Verb::KitVerb(KitVerb::Merge { other }) => looking::merge(desk, &other),
+        Verb::Doctor => looking::doctor(desk),
+        Verb::Attestation(options) => attestation::attestation(desk, &options),
+        Verb::Practice(verb) => practice::practice(desk, verb),
+    }
+}
+
+/// `real` or `practice`.
+fn kind_word(kind: KitKind) -> &'static str {
+    match kind {
+        KitKind::Real => "real",
+        KitKind::Practice => "practice",
+    }
+}
+
+/// Whose attestations a kit of that kind accepts, without a private root.
+fn roots_word(kind: KitKind) -> &'static str {
+    match kind {
+        KitKind::Real => "Yubico's",
+        KitKind::Practice => "the practice CA, whose key is public: it proves nothing",
+    }
 }

@@ -1,0 +1,392 @@
+//! Verbs and options, as clap reads them.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::attestation::Serial;
+use crate::kit::name::CredentialName;
+
+/// Emergency credentials on hardware keys, opened offline, each use recorded.
+#[derive(Parser, Debug)]
+#[command(name = "breakglass", version, about, max_term_width = 110)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// What every verb takes.
+#[derive(Args, Debug)]
+pub(super) struct Global {
+    /// The kit's folder
+    #[arg(long, global = true, env = "BREAKGLASS_KIT", default_value = ".", value_name = "DIR")]
+    pub kit: PathBuf,
+    /// Write new records to this folder instead (the kit's medium is full or read-only)
+    #[arg(long, global = true, value_name = "DIR")]
+    pub journal: Option<PathBuf>,
+    /// One JSON object on stdout instead of text
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Take PINs and PUKs from this descriptor, a line each: SERIAL pin|puk|new-pin|new-puk VALUE
+    #[arg(long, global = true, value_name = "N")]
+    pub pin_fd: Option<i32>,
+    /// Answer the exact-word question with these words (for scripts)
+    #[arg(long, global = true, value_name = "WORDS")]
+    pub confirm: Option<String>,
+    /// Wait so many seconds for a key to be plugged in (on a terminal: as long as it takes)
+    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 0)]
+    pub wait: u64,
+}
+
+#[derive(Subcommand, Debug)]
+pub(super) enum Verb {
+    /// Make a kit folder with a commented kit.toml
+    Init(Init),
+    /// Keys: provision, admit, retire, list, inspect, change a PIN
+    #[command(subcommand)]
+    Key(KeyVerb),
+    /// The policy in kit.toml: explain it, adopt it
+    #[command(subcommand)]
+    Policy(PolicyVerb),
+    /// Seal a credential from stdin, a file, or one generated here
+    Seal(Seal),
+    /// Seal the next generation of a credential as pending; confirm it once the platform has it
+    Rotate(Rotate),
+    /// Open a credential in an emergency
+    Open(Open),
+    /// Lose this key or this place, and which credentials die
+    Coverage,
+    /// Go through every key without a PIN: present, genuine, tries, head, what it opens
+    Inventory(Inventory),
+    /// What is due; exit 1 while anything is
+    Status,
+    /// Records: list, verify, export
+    #[command(subcommand)]
+    Records(RecordsVerb),
+    /// The kit's folder: join two copies
+    #[command(subcommand, name = "kit")]
+    KitVerb(KitVerb),
+    /// What is missing on this machine, and the command that mends it
+    Doctor,
+    /// Check the attestation of a key from its two certificates (PEM or DER)
+    Attestation(Attestation),
+    /// Simulated keys of a practice kit: make them, plug them in and out, withhold the touch
+    #[command(subcommand)]
+    Practice(PracticeVerb),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Init {
+    /// The kit's name, for people
+    #[arg(long, default_value = "emergency kit")]
+    pub name: String,
+    /// A practice kit: simulated keys only, no real secrets
+    #[arg(long)]
+    pub practice: bool,
+}
+
+#[derive(Subcommand, Debug)]
+pub(super) enum KeyVerb {
+    /// Blank key to enrolled key, by a plan that is shown first; run again to resume
+    Provision(Provision),
+    /// Admit an enrolled key; the first one founds the kit
+    Admit(Admit),
+    /// Retire a key that is lost, stolen, left or worn
+    Retire(Retire),
+    /// Every key of the kit
+    List,
+    /// One plugged in key, without a PIN
+    Inspect(Inspect),
+    /// Change the PIN or PUK, or unblock the PIN with the PUK
+    Pin(PinChange),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Provision {
+    /// Which key, where several are plugged in
+    #[arg(long)]
+    pub serial: Option<Serial>,
+    /// Overwrite this key although it is not blank; its slots and objects are lost
+    #[arg(long, value_name = "SERIAL")]
+    pub overwrite: Option<Serial>,
+    /// Go on although this rule refuses (YSA-2024-03="why"); recorded
+    #[arg(long = "override", value_name = "RULE=WHY", value_parser = rule_and_why)]
+    pub overrides: Vec<(String, String)>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Admit {
+    /// The key to admit
+    pub serial: Serial,
+    /// Sign with this admitted key (the only one plugged in, if not said)
+    #[arg(long, value_name = "SERIAL")]
+    pub with: Option<Serial>,
+    #[command(flatten)]
+    pub caution: LastTry,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Retire {
+    /// The key to retire
+    pub serial: Serial,
+    /// Why: lost, stolen, left, worn
+    #[arg(long)]
+    pub why: String,
+    /// Sign with this admitted key
+    #[arg(long, value_name = "SERIAL")]
+    pub with: Option<Serial>,
+    #[command(flatten)]
+    pub caution: LastTry,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Inspect {
+    /// Which key, where several are plugged in
+    pub serial: Option<Serial>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct PinChange {
+    /// Which key, where several are plugged in
+    pub serial: Option<Serial>,
+    /// What to do
+    #[arg(long, value_enum, default_value = "change")]
+    pub what: PinWhat,
+    #[command(flatten)]
+    pub caution: LastTry,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PinWhat {
+    /// A new PIN by the present PIN
+    Change,
+    /// A new PIN by the PUK
+    Unblock,
+    /// A new PUK by the present PUK
+    Puk,
+}
+
+#[derive(Args, Debug, Clone, Default)]
+pub(super) struct LastTry {
+    /// The last PIN try may be spent
+    #[arg(long)]
+    pub spend_last_try: bool,
+}
+
+#[derive(Subcommand, Debug)]
+pub(super) enum PolicyVerb {
+    /// Explain kit.toml and what adopting it would change
+    Check,
+    /// Put kit.toml in force; from two keys on a quorum must sign
+    Adopt(Adopt),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Adopt {
+    /// Sign with this admitted key
+    #[arg(long, value_name = "SERIAL")]
+    pub with: Option<Serial>,
+    #[command(flatten)]
+    pub caution: LastTry,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Source {
+    /// Read the secret from this file
+    #[arg(long, value_name = "FILE", conflicts_with = "generate")]
+    pub from: Option<PathBuf>,
+    /// Generate the secret here: so many letters and digits; nobody sees it before an opening
+    #[arg(long, value_name = "LENGTH", num_args = 0..=1, default_missing_value = "20")]
+    pub generate: Option<usize>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Seal {
+    /// platform/account
+    pub credential: CredentialName,
+    #[command(flatten)]
+    pub source: Source,
+    /// How many keys are needed to open
+    #[arg(long, short = 'k', default_value_t = 1, value_name = "K")]
+    pub threshold: u8,
+    /// Seal to these keys only (all admitted ones, if not said)
+    #[arg(long = "to", value_name = "SERIAL", value_delimiter = ',')]
+    pub to: Vec<Serial>,
+    /// User name to log in with
+    #[arg(long, default_value = "")]
+    pub user: String,
+    /// Where to log in
+    #[arg(long, default_value = "")]
+    pub login: String,
+    /// What to do then: a text file
+    #[arg(long, value_name = "FILE")]
+    pub runbook: Option<PathBuf>,
+    /// Sign with this admitted key
+    #[arg(long, value_name = "SERIAL")]
+    pub with: Option<Serial>,
+    /// Write what goes on the bags to this file as well
+    #[arg(long, value_name = "FILE")]
+    pub labels: Option<PathBuf>,
+    #[command(flatten)]
+    pub caution: LastTry,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Rotate {
+    /// platform/account
+    pub credential: CredentialName,
+    #[command(flatten)]
+    pub source: Source,
+    /// The platform has the pending generation now: it becomes the current one
+    #[arg(long, conflicts_with_all = ["from", "generate"])]
+    pub confirm_pending: bool,
+    /// How many keys are needed to open (as before, if not said)
+    #[arg(long, short = 'k', value_name = "K")]
+    pub threshold: Option<u8>,
+    /// Seal to these keys only (as before, less those retired, if not said)
+    #[arg(long = "to", value_name = "SERIAL", value_delimiter = ',')]
+    pub to: Vec<Serial>,
+    /// Sign with this admitted key
+    #[arg(long, value_name = "SERIAL")]
+    pub with: Option<Serial>,
+    #[command(flatten)]
+    pub caution: LastTry,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Open {
+    /// platform/account; asked for on a terminal
+    pub credential: Option<CredentialName>,
+    /// Which emergency of the policy
+    #[arg(long, value_name = "NAME")]
+    pub emergency: Option<String>,
+    /// Incident or ticket
+    #[arg(long, value_name = "ID")]
+    pub incident: Option<String>,
+    /// Why, in a few words
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Your name as in the policy
+    #[arg(long, value_name = "NAME")]
+    pub operator: Option<String>,
+    /// Another generation than the current one
+    #[arg(long, value_name = "N")]
+    pub generation: Option<u64>,
+    /// Use these keys only
+    #[arg(long = "key", value_name = "SERIAL", value_delimiter = ',')]
+    pub keys: Vec<Serial>,
+    /// Hand the secret out on this descriptor
+    #[arg(long, value_name = "N")]
+    pub fd: Option<i32>,
+    /// The last PIN try of a key may be spent
+    #[arg(long)]
+    pub spend_last_try: bool,
+    /// Go on although the journal lacks records that a key has seen; the gap stays visible
+    #[arg(long, value_name = "WHY")]
+    pub accept_gap: Option<String>,
+    /// Go on although the kit is damaged, as far as it still opens; recorded
+    #[arg(long, value_name = "WHY")]
+    pub accept_damage: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Inventory {
+    /// Wait for every key of the kit, one after the other (on a terminal: until all were seen)
+    #[arg(long)]
+    pub all: bool,
+}
+
+#[derive(Subcommand, Debug)]
+pub(super) enum RecordsVerb {
+    /// What happened, one line a record
+    List(RecordsList),
+    /// Check every signature, link and sealed file
+    Verify,
+    /// Write the bundle for the auditor, one record a line, and a JWKS beside it
+    Export(Export),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct RecordsList {
+    /// Only this key's
+    #[arg(long)]
+    pub serial: Option<Serial>,
+    /// Only this incident's
+    #[arg(long)]
+    pub incident: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Export {
+    /// Where to write: DIR/records.jws and DIR/jwks.json
+    #[arg(value_name = "DIR")]
+    pub to: PathBuf,
+    /// End the bundle with a record signed by this key, so that a cut is seen
+    #[arg(long, value_name = "SERIAL")]
+    pub with: Option<Serial>,
+    /// Write record N of the list for OpenSSL instead: input, DER signature, public key and the command
+    #[arg(long, value_name = "N")]
+    pub openssl: Option<usize>,
+    #[command(flatten)]
+    pub caution: LastTry,
+}
+
+#[derive(Subcommand, Debug)]
+pub(super) enum KitVerb {
+    /// Take over what another copy of this kit has more
+    Merge {
+        /// The other copy
+        other: PathBuf,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Attestation {
+    /// The attestation of a slot
+    pub leaf: PathBuf,
+    /// The key's own certificate from slot F9
+    pub device: PathBuf,
+    /// Also accept this private root
+    #[arg(long, value_name = "FILE")]
+    pub root: Option<PathBuf>,
+}
+
+#[derive(Subcommand, Debug)]
+pub(super) enum PracticeVerb {
+    /// Make a blank practice key in this kit
+    New {
+        /// Its serial number
+        #[arg(long)]
+        serial: Serial,
+        /// Firmware it simulates: 5.4.3 or 5.7.4
+        #[arg(long, default_value = "5.7.4")]
+        firmware: String,
+    },
+    /// Plug it in
+    Insert {
+        /// Which
+        serial: Serial,
+    },
+    /// Take it out
+    Remove {
+        /// Which
+        serial: Serial,
+    },
+    /// Touch it whenever it asks (on), or not (off)
+    Touch {
+        /// Which
+        serial: Serial,
+        /// on or off
+        #[arg(value_parser = ["on", "off"])]
+        given: String,
+    },
+}
+
+fn rule_and_why(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((rule, why)) if !rule.is_empty() && !why.trim().is_empty() => Ok((rule.into(), why.into())),
+        _ => Err("write RULE=WHY, with a reason".into()),
+    }
+}

@@ -1,0 +1,249 @@
+//! What every verb works with: the kit's folder, the terminal, the clock, randomness, and where keys are found.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rand_core::UnwrapErr;
+use serde::Serialize;
+
+use super::args::Global;
+use super::hint::Trouble;
+use super::terminal::{PinSource, Terminal};
+use crate::attestation::{Roots, Serial};
+use crate::device::practice::{PracticeReaders, Surroundings};
+use crate::device::{DeviceError, Readers};
+use crate::kit::finding::Finding;
+use crate::kit::folder::{Folder, Lock};
+use crate::kit::roster::Standing;
+use crate::kit::{Enrolled, Kit};
+use crate::operator::Operator;
+use crate::record::chain::Depth;
+use crate::record::event::KitKind;
+use crate::record::hash::Hash;
+use crate::signing::{Caution, Signer, Station};
+
+/// The edge's side of every verb.
+pub(crate) struct Desk {
+    /// The person.
+    pub(crate) terminal: Terminal,
+    /// One JSON object instead of text.
+    pub(crate) json: bool,
+    /// What hardening could not be done; `doctor` shows it.
+    pub(crate) unhardened: Vec<&'static str>,
+    kit: PathBuf,
+    journal: Option<PathBuf>,
+    rng: UnwrapErr<getrandom::SysRng>,
+}
+
+impl Desk {
+    /// Reads the descriptors that were named.
+    pub(crate) fn new(global: Global, unhardened: Vec<&'static str>) -> Result<Self, Trouble> {
+        let pins = global.pin_fd.map(PinSource::read).transpose()?;
+        Ok(Desk {
+            terminal: Terminal::new(pins, Duration::from_secs(global.wait), global.confirm, global.json),
+            json: global.json,
+            unhardened,
+            kit: global.kit,
+            journal: global.journal,
+            rng: UnwrapErr(getrandom::SysRng),
+        })
+    }
+
+    /// The kit's folder as it was named.
+    pub(crate) fn kit_path(&self) -> &Path {
+        &self.kit
+    }
+
+    pub(crate) fn folder(&self) -> Folder {
+        Folder::at(&self.kit, self.journal.as_deref())
+    }
+
+    /// The kit, to look at.
+    pub(crate) fn look(&self) -> Result<Kit, Trouble> {
+        Ok(Kit::read(self.folder(), Depth::Links)?)
+    }
+
+    /// The kit, locked, to write to. Says what was set aside.
+    pub(crate) fn work(&mut self) -> Result<(Kit, Lock), Trouble> {
+        let (kit, lock, mended) = Kit::write(self.folder(), Depth::Links)?;
+        for Finding { text, .. } in mended {
+            self.terminal.say(&text);
+        }
+        self.practice_banner(&kit);
+        Ok((kit, lock))
+    }
+
+    /// A practice kit says so on every screen.
+    pub(crate) fn practice_banner(&mut self, kit: &Kit) {
+        if kit.kind() == KitKind::Practice {
+            self.terminal.say("PRACTICE: simulated keys, no real secrets");
+        }
+    }
+
+    /// Where this kit's keys are found: PC/SC for a real one, simulated keys in its folder for a practice one.
+    pub(crate) fn readers(&self, kind: KitKind) -> Box<dyn Readers> {
+        match kind {
+            KitKind::Practice => Box::new(self.practice_keys()),
+            KitKind::Real => real_readers(),
+        }
+    }
+
+    /// The practice keys in the kit's folder.
+    pub(crate) fn practice_keys(&self) -> PracticeReaders {
+        PracticeReaders::new(&self.kit.join("practice"), Surroundings::of_this_machine())
+    }
+
+    /// Who may vouch for a key of this kit.
+    pub(crate) fn roots(&self, kit: &Kit) -> Result<Roots, Trouble> {
+        Ok(match kit.kind() {
+            KitKind::Practice => Roots::practice(&crate::device::practice::root_certificate()?)?,
+            KitKind::Real => Roots::real(kit.policy.attestation_root.as_deref())?,
+        })
+    }
+
+    /// Runs a flow with everything that it takes from outside.
+    pub(crate) fn at_station<T>(
+        &mut self,
+        readers: &mut dyn Readers,
+        flow: impl FnOnce(&mut Station) -> T,
+    ) -> T {
+        flow(&mut Station {
+            readers,
+            operator: &mut self.terminal,
+            clock: &now,
+            rng: &mut self.rng,
+            tool: tool_hash(),
+        })
+    }
+
+    /// Runs a flow that speaks with the person and draws randomness, and finds its key itself.
+    pub(crate) fn with_operator<T>(
+        &mut self,
+        flow: impl FnOnce(&mut dyn Operator, &mut dyn rand_core::CryptoRng) -> T,
+    ) -> T {
+        flow(&mut self.terminal, &mut self.rng)
+    }
+
+    /// Randomness, for what is generated here.
+    pub(crate) fn rng(&mut self) -> &mut dyn rand_core::CryptoRng {
+        &mut self.rng
+    }
+
+    /// Prints one JSON object.
+    pub(crate) fn json_result(&mut self, value: &impl Serialize) -> Result<(), Trouble> {
+        let mut bytes = serde_json::to_vec_pretty(value).map_err(|e| Trouble::Output(e.into()))?;
+        bytes.push(b'\n');
+        self.terminal.result(&bytes).map_err(Trouble::Output)
+    }
+
+    /// Prints a line of results.
+    pub(crate) fn line(&mut self, text: &str) -> Result<(), Trouble> {
+        self.terminal.line(text).map_err(Trouble::Output)
+    }
+
+    /// The key to sign with: the one that was named, else the only admitted one that is plugged in.
+    pub(crate) fn signing_key(
+        &mut self,
+        kit: &Kit,
+        readers: &mut dyn Readers,
+        named: Option<Serial>,
+    ) -> Result<Serial, Trouble> {
+        if let Some(serial) = named {
+            return Ok(serial);
+        }
+        let attached = readers.attached()?;
+        let admitted: Vec<Serial> = attached
+            .iter()
+            .map(|key| key.serial)
+            .filter(|serial| kit.enrolled(*serial).is_some_and(|key| key.standing == Standing::Admitted))
+            .collect();
+        match admitted[..] {
+            [one] => Ok(one),
+            [] if attached.is_empty() => Err(DeviceError::NoKey.into()),
+            [] => Err(Trouble::NoSigner),
+            _ => Err(Trouble::WhichKey { serials: admitted }),
+        }
+    }
+
+    /// Shows a text and has it confirmed by an exact word.
+    pub(crate) fn confirm(&mut self, text: &str, word: &str) -> Result<(), Trouble> {
+        match self.terminal.confirm(text, word)? {
+            true => Ok(()),
+            false => Err(Trouble::NotConfirmed),
+        }
+    }
+
+    /// What changes a kit is refused while its journal is damaged.
+    pub(crate) fn refuse_damaged(&self, kit: &Kit) -> Result<(), Trouble> {
+        match kit.journal.damage() {
+            Some(damage) => Err(Trouble::Damaged(damage)),
+            None => Ok(()),
+        }
+    }
+
+    /// Says when a key does not carry its last record: a finding, not a failure.
+    pub(crate) fn head_written(&mut self, signer: &mut Signer) {
+        if let Err(cause) = std::mem::replace(&mut signer.head, Ok(())) {
+            let serial = signer.serial;
+            self.terminal.say(&format!(
+                "note: key {serial} does not carry its last record: {cause}. the journal has it."
+            ));
+        }
+    }
+
+    /// Checks an enrolment's attestations against the roots of this kit.
+    pub(crate) fn check_enrolment(&self, kit: &Kit, enrolled: &Enrolled) -> Result<(), Trouble> {
+        let record = kit
+            .journal
+            .records()
+            .find(|(_, record)| record.hash() == enrolled.enrolment)
+            .map(|(_, record)| record.clone());
+        let Some(record) = record else { return Ok(()) };
+        Ok(crate::kit::enrolment::check(&record, &self.roots(kit)?)?)
+    }
+
+    /// A signer that must be admitted, for what changes the kit.
+    pub(crate) fn admitted_signer(
+        &mut self,
+        kit: &mut Kit,
+        readers: &mut dyn Readers,
+        named: Option<Serial>,
+        caution: &Caution,
+    ) -> Result<Signer, Trouble> {
+        let serial = self.signing_key(kit, readers, named)?;
+        match kit.enrolled(serial).map(|key| key.standing) {
+            Some(Standing::Admitted) => {}
+            Some(_) => return Err(Trouble::NotAdmitted(serial)),
+            None => return Err(crate::signing::SigningError::NotEnrolled(serial).into()),
+        }
+        kit.folder.reserve().map_err(crate::kit::KitError::from)?;
+        Ok(self.at_station(readers, |station| Signer::ready(station, kit, serial, caution))?)
+    }
+}
+
+#[cfg(feature = "hardware")]
+fn real_readers() -> Box<dyn Readers> {
+    Box::new(crate::device::NoReaders)
+}
+
+#[cfg(not(feature = "hardware"))]
+fn real_readers() -> Box<dyn Readers> {
+    Box::new(crate::device::NoReaders)
+}
+
+/// The machine's clock in Unix seconds: a claim that goes into records, never an order.
+#[allow(clippy::disallowed_methods)] // the edge is where the clock is read
+pub(crate) fn now() -> i64 {
+    jiff::Timestamp::now().as_second()
+}
+
+/// SHA-256 of the running program; of nothing where the system does not show it.
+pub(crate) fn tool_hash() -> Hash {
+    Hash::of(&std::fs::read("/proc/self/exe").unwrap_or_default())
+}
+
+/// A time as people read it, in UTC.
+pub(crate) fn date(seconds: i64) -> String {
+    jiff::Timestamp::from_second(seconds)
+        .map_or_else(|_| seconds.to_string(), |time| time.strftime("%Y-%m-%d %H:%M:%SZ").to_string())
+}

@@ -1,0 +1,263 @@
+//! `open`: asks what is not given, shows the plan, has it confirmed, and hands the secret out.
+
+use std::fs::File;
+use std::io::{IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use super::Outcome;
+use super::args::Open;
+use super::desk::{Desk, date, now};
+use super::hint::Trouble;
+use super::terminal::{Shown, descriptor};
+use crate::kit::name::CredentialName;
+use crate::kit::{Draft, Kit};
+use crate::signing::Caution;
+use crate::unlock::{self, Opened, Plan, Wish};
+
+/// Where the secret goes.
+enum Output {
+    Screen,
+    Descriptor(File),
+    Stdout,
+}
+
+impl Output {
+    fn name(&self) -> &'static str {
+        match self {
+            Output::Screen => "terminal",
+            Output::Descriptor(_) => "fd",
+            Output::Stdout => "stdout",
+        }
+    }
+}
+
+pub(super) fn open(desk: &mut Desk, options: Open) -> Result<Outcome, Trouble> {
+    let (mut kit, _lock) = desk.work()?;
+    kit.founded()?;
+    let output = output(desk, &options)?;
+    desk.terminal.say(&format!(
+        "kit  {}     words  {}     (compare with the bag)",
+        kit.policy.name,
+        kit.words().unwrap_or_default()
+    ));
+    if let Some(sentence) = super::admit::draft_sentence(&kit) {
+        desk.terminal.say(&format!("note: {sentence}."));
+    }
+    let wish = wish(desk, &kit, options, &output)?;
+    let plan = unlock::plan(&kit, wish).map_err(|error| Trouble::Unlock { error, others: Vec::new() })?;
+    kit.folder.reserve().map_err(crate::kit::KitError::from)?;
+    let text = describe(&kit, &plan);
+    desk.confirm(&text, &plan.word())?;
+    let mut readers = desk.readers(kit.kind());
+    let opened = desk.at_station(readers.as_mut(), |station| unlock::carry_out(&mut kit, &plan, station));
+    match opened {
+        Ok(opened) => {
+            let handed = hand_out(desk, &plan, &opened, output);
+            debts(desk, &plan, &opened)?;
+            handed?;
+            Ok(Outcome::Done)
+        }
+        Err(error) => {
+            let others = plan.keys.into_iter().collect();
+            Err(Trouble::Unlock { error, others })
+        }
+    }
+}
+
+/// Decided and tried before any PIN: a secret is not opened into the void.
+fn output(desk: &Desk, options: &Open) -> Result<Output, Trouble> {
+    if let Some(number) = options.fd {
+        let file = descriptor(number, true)
+            .map_err(|cause| Trouble::File { path: format!("descriptor {number}").into(), cause })?;
+        return Ok(Output::Descriptor(file));
+    }
+    if !std::io::stdout().is_terminal() {
+        return match desk.json {
+            true => Err(Trouble::Usage("with --json the secret goes to a descriptor: --fd N".into())),
+            false => Ok(Output::Stdout),
+        };
+    }
+    match desk.terminal.tty {
+        Some(_) => Ok(Output::Screen),
+        None => Err(Trouble::Usage("there is no terminal to show the secret on; use --fd N".into())),
+    }
+}
+
+fn wish(desk: &mut Desk, kit: &Kit, options: Open, output: &Output) -> Result<Wish, Trouble> {
+    let credential = match options.credential {
+        Some(credential) => credential,
+        None => choose(desk, kit)?,
+    };
+    let mut ask = |given: Option<String>, question: &str| match given {
+        Some(given) => Ok(given),
+        None => desk.terminal.ask(question),
+    };
+    let emergencies: Vec<&str> = kit.policy.emergencies.iter().map(|e| e.as_str()).collect();
+    Ok(Wish {
+        emergency: ask(options.emergency, &format!("why ({})? ", emergencies.join(", ")))?,
+        incident: ask(options.incident, "incident or ticket? ")?,
+        reason: ask(options.reason, "in a few words: ")?,
+        operator: ask(options.operator, "your name as in the policy: ")?,
+        credential,
+        generation: options.generation,
+        only: options.keys,
+        output: output.name().into(),
+        accept_damage: options.accept_damage,
+        caution: Caution { spend_last_try: options.spend_last_try, accept_gap: options.accept_gap },
+    })
+}
+
+/// What can be opened here, to choose from.
+fn choose(desk: &mut Desk, kit: &Kit) -> Result<CredentialName, Trouble> {
+    let names: Vec<CredentialName> = kit.credentials.keys().cloned().collect();
+    if names.is_empty() {
+        return Err(Trouble::refused("nothing is sealed in this kit", "breakglass seal PLATFORM/ACCOUNT"));
+    }
+    if !desk.terminal.has_person() {
+        return Err(Trouble::Usage("say which credential to open".into()));
+    }
+    desk.terminal.say("what can be opened here");
+    for (index, name) in names.iter().enumerate() {
+        let generation = kit.credentials.get(name).and_then(|c| c.current().or(c.pending()));
+        let Some(generation) = generation else { continue };
+        let facts = &generation.facts;
+        desk.terminal.say(&format!(
+            "  {}  {name:<24} {} of {} keys   sealed {}",
+            index + 1,
+            facts.threshold,
+            facts.recipients.len(),
+            date(generation.sealed_at)
+        ));
+    }
+    loop {
+        let answer = desk.terminal.ask("which? ")?;
+        let by_number = answer.parse::<usize>().ok().and_then(|n| names.get(n.wrapping_sub(1)));
+        match by_number.or_else(|| names.iter().find(|name| name.to_string() == answer)) {
+            Some(name) => return Ok(name.clone()),
+            None => desk.terminal.say(&format!("{answer} is not in the list")),
+        }
+    }
+}
+
+fn describe(kit: &Kit, plan: &Plan) -> String {
+    let wish = &plan.wish;
+    let mut lines = vec![
+        "plan".to_owned(),
+        format!(
+            "  open      {}, generation {}, sealed {}{}",
+            wish.credential,
+            plan.generation.number,
+            date(plan.generation.sealed_at),
+            if plan.generation.pending { ", pending" } else { "" }
+        ),
+        format!("  for       {}, {}, {}", wish.operator, wish.emergency, wish.incident),
+        format!("  because   {}", wish.reason),
+        format!(
+            "  keys      any {} of  {}",
+            plan.threshold,
+            plan.keys.iter().map(|key| key.label()).collect::<Vec<_>>().join("   ·   ")
+        ),
+        format!(
+            "  you do    {}, {}",
+            count(plan.pins(), "PIN"),
+            count(plan.touches(), "touch").replace("touchs", "touches")
+        ),
+        format!("  records   written to {} before anything is shown", kit.folder.journal().display()),
+    ];
+    for accepted in &plan.overrides {
+        lines.push(format!("  accepted  {}: {}", accepted.rule, accepted.why));
+    }
+    if let Some(credential) = kit.credentials.get(&wish.credential)
+        && let (Some(pending), None) = (credential.pending(), wish.generation)
+        && pending.number != plan.generation.number
+    {
+        lines.push(format!(
+            "  note      generation {} is pending: if the platform has it already, open that with --generation {}",
+            pending.number, pending.number
+        ));
+    }
+    if matches!(kit.draft, Draft::Broken(_)) {
+        lines.push("  note      kit.toml is broken; the adopted policy is in force".into());
+    }
+    lines.join("\n")
+}
+
+fn count(number: usize, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
+fn hand_out(desk: &mut Desk, plan: &Plan, opened: &Opened, output: Output) -> Result<(), Trouble> {
+    let failed = |path: &str, cause| Trouble::File { path: path.into(), cause };
+    match output {
+        Output::Stdout => desk.terminal.result(opened.secret.expose_bytes()).map_err(Trouble::Output),
+        Output::Descriptor(mut file) => file
+            .write_all(opened.secret.expose_bytes())
+            .and_then(|()| file.flush())
+            .map_err(|cause| failed("the descriptor", cause)),
+        Output::Screen => show(desk, plan, opened),
+    }
+}
+
+/// Shown again without a touch until dismissed.
+fn show(desk: &mut Desk, plan: &Plan, opened: &Opened) -> Result<(), Trouble> {
+    let end = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP, signal_hook::consts::SIGINT] {
+        signal_hook::flag::register(signal, Arc::clone(&end))
+            .map_err(|cause| Trouble::File { path: "the signal handler".into(), cause })?;
+    }
+    let title = plan.wish.credential.to_string();
+    desk.terminal.say("recorded. it hides itself after 60 seconds.");
+    let mut question = "press Enter to show it: ";
+    loop {
+        match desk.terminal.tty.as_mut().map(|tty| tty.line(question)) {
+            Some(Ok(answer)) if answer.trim() != "q" => {}
+            _ => return Ok(()),
+        }
+        let Some(tty) = desk.terminal.tty.as_mut() else { return Ok(()) };
+        if tty.show_secret(&title, &opened.secret, opened.about.as_ref(), &end) == Shown::Ended {
+            return Ok(());
+        }
+        question = "hidden. Enter shows it again, q ends: ";
+    }
+}
+
+fn debts(desk: &mut Desk, plan: &Plan, opened: &Opened) -> Result<(), Trouble> {
+    let name = &plan.wish.credential;
+    let keys: Vec<String> = opened.keys.iter().map(ToString::to_string).collect();
+    let mut due = vec![
+        format!("rotate {name}:  breakglass rotate {name}"),
+        format!("change the PINs of {}:  breakglass key pin SERIAL", keys.join(", ")),
+        format!("return {} to {}", keys.join(", "), places(plan, opened)),
+        "give the records to the auditor:  breakglass records export DIR".to_owned(),
+    ];
+    if let Err(cause) = &opened.outcome {
+        due.push(format!("tell the auditor that the outcome could not be signed: {cause}"));
+    }
+    for (serial, cause) in &opened.heads {
+        due.push(format!("key {serial} does not carry its last record: {cause}. the journal has it"));
+    }
+    if desk.json {
+        desk.json_result(&serde_json::json!({
+            "credential": name.to_string(), "generation": plan.generation.number,
+            "incident": plan.wish.incident, "intents": opened.intents,
+            "released": opened.outcome.as_ref().ok(), "keys": keys, "opened_at": now(), "due": due,
+        }))?;
+    }
+    desk.terminal.say(&format!("opened {name} at {}, incident {}.", date(now()), plan.wish.incident));
+    for debt in due {
+        desk.terminal.say(&format!("due: {debt}"));
+    }
+    Ok(())
+}
+
+fn places(plan: &Plan, opened: &Opened) -> String {
+    let mut places: Vec<&str> = plan
+        .keys
+        .iter()
+        .filter(|key| opened.keys.contains(&key.serial) && !key.place.is_empty())
+        .map(|key| key.place.as_str())
+        .collect();
+    places.dedup();
+    if places.is_empty() { "their places".into() } else { places.join(", ") }
+}

@@ -1,0 +1,184 @@
+//! `key provision` and `key pin`.
+
+use p256::ecdsa::VerifyingKey;
+
+use super::Outcome;
+use super::args::{PinChange, PinWhat, Provision};
+use super::desk::{Desk, now, tool_hash};
+use super::hint::Trouble;
+use crate::attestation::Serial;
+use crate::device::{Attached, DeviceError, Readers};
+use crate::kit::Kit;
+use crate::kit::head;
+use crate::operator::Operator;
+use crate::provision::pin::{self, Change, Ledger};
+use crate::provision::{self, Circumstances, Outside, Plan, Verdict};
+use crate::record::event::{Event, KeyPinChanged, KitKind, Override};
+use crate::record::token::{Draft, Record};
+use crate::signing::{Caution, Signer, SigningError};
+
+pub(super) fn provision(desk: &mut Desk, options: Provision) -> Result<Outcome, Trouble> {
+    let (mut kit, _lock) = desk.work()?;
+    desk.refuse_damaged(&kit)?;
+    let roots = desk.roots(&kit)?;
+    let mut readers = desk.readers(kit.kind());
+    let serial = which(readers.as_mut(), options.serial.or(options.overwrite))?;
+    let mut key = readers.connect(serial)?;
+    let mut admin = readers.administer(serial)?;
+    let overrides: Vec<Override> =
+        options.overrides.into_iter().map(|(rule, why)| Override { rule, why }).collect();
+    let known: Vec<Record> = kit.journal.records().map(|(_, record)| record.clone()).collect();
+    let policy = kit.policy.clone();
+    let circumstances = Circumstances {
+        roots: &roots,
+        kit: kit.id(),
+        policy: kit.roster.as_ref().map(|roster| roster.policy),
+        seen: kit.journal.seen(""),
+        issuer: &policy.issuer,
+        tool: tool_hash(),
+        version: env!("CARGO_PKG_VERSION"),
+        name: &policy.name,
+        now: now(),
+        overwrite: options.overwrite,
+        overrides: &overrides,
+        enrolment: &|id| {
+            known.iter().find(|r| r.kid == id && matches!(r.event, Event::KeyEnrolled(_))).cloned()
+        },
+    };
+    let found = provision::survey(key.as_mut(), admin.as_mut())?;
+    let plan = provision::plan(&found, &circumstances)?;
+    desk.confirm(&describe(&plan, kit.kind()), &serial.to_string())?;
+    kit.folder.reserve().map_err(crate::kit::KitError::from)?;
+    let kit_id = kit.id();
+    let enrolled = desk.with_operator(|operator, random| {
+        let mut store = |record: &Record| kit.append(&record.chain_name(), record).map_err(Into::into);
+        let head = |record: &Record| head::encode(kit_id.as_ref(), record);
+        let mut outside = Outside { random, store: &mut store, head: &head };
+        provision::carry_out(&plan, key.as_mut(), admin.as_mut(), operator, &circumstances, &mut outside)
+    })?;
+    if desk.json {
+        desk.json_result(&serde_json::json!({
+            "serial": serial, "firmware": enrolled.facts.firmware, "record": enrolled.record.hash(),
+            "key": enrolled.record.kid,
+        }))?;
+    }
+    desk.terminal.say(&format!("{serial} is ready."));
+    next_step(desk, serial)?;
+    Ok(Outcome::Done)
+}
+
+fn next_step(desk: &mut Desk, serial: Serial) -> Result<(), Trouble> {
+    let kit = desk.look()?;
+    match &kit.roster {
+        None => desk.terminal.say(&format!("found the kit with it:  breakglass key admit {serial}")),
+        Some(_) => {
+            let needs = match kit.enrolled_keys().iter().filter(|k| is_admitted(k)).count() {
+                1 => 1,
+                admitted => kit.policy.quorum.min(admitted),
+            };
+            let keys = if needs == 1 { "1 key has".to_owned() } else { format!("{needs} keys have") };
+            desk.terminal.say(&format!(
+                "it is not part of the kit until {keys} admitted it:  breakglass key admit {serial}"
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn is_admitted(key: &crate::kit::Enrolled) -> bool {
+    key.standing == crate::kit::roster::Standing::Admitted
+}
+
+fn state(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Blank => "blank".into(),
+        Verdict::Interrupted => "begun by an earlier run that was interrupted".into(),
+        Verdict::Overwrite { what } => format!("NOT BLANK; this is lost: {}", what.join(", ")),
+    }
+}
+
+/// The key that was named, else the only one that is plugged in.
+pub(super) fn which(readers: &mut dyn Readers, named: Option<Serial>) -> Result<Serial, Trouble> {
+    let attached = readers.attached()?;
+    match (named, &attached[..]) {
+        (Some(serial), keys) if keys.iter().any(|key| key.serial == serial) => Ok(serial),
+        (Some(serial), _) => Err(DeviceError::Absent(serial).into()),
+        (None, [Attached { serial, .. }]) => Ok(*serial),
+        (None, []) => Err(DeviceError::NoKey.into()),
+        (None, keys) => Err(Trouble::WhichKey { serials: keys.iter().map(|key| key.serial).collect() }),
+    }
+}
+
+fn describe(plan: &Plan, kind: KitKind) -> String {
+    let practice = if kind == KitKind::Practice { "PRACTICE " } else { "" };
+    let mut lines = vec![format!(
+        "found     {practice}{}, serial {}, firmware {}, {}",
+        plan.model,
+        plan.serial,
+        plan.firmware,
+        state(&plan.verdict)
+    )];
+    for (index, step) in plan.steps.iter().enumerate() {
+        lines.push(format!("{}{step}", if index == 0 { "plan      " } else { "          " }));
+    }
+    lines.push(format!("          takes {} touches; it can be interrupted and resumed", plan.touches()));
+    for warning in &plan.warnings {
+        lines.push(format!("note      {warning}"));
+    }
+    for accepted in &plan.overrides {
+        lines.push(format!("accepted  {}: {}", accepted.rule, accepted.why));
+    }
+    lines.join("\n")
+}
+
+pub(super) fn pin(desk: &mut Desk, options: &PinChange) -> Result<Outcome, Trouble> {
+    let (mut kit, _lock) = desk.work()?;
+    desk.refuse_damaged(&kit)?;
+    let mut readers = desk.readers(kit.kind());
+    let serial = which(readers.as_mut(), options.serial)?;
+    let change = match options.what {
+        PinWhat::Change => Change::Pin,
+        PinWhat::Unblock => Change::Unblock,
+        PinWhat::Puk => Change::Puk,
+    };
+    kit.enrolled(serial).ok_or(SigningError::NotEnrolled(serial))?;
+    kit.folder.reserve().map_err(crate::kit::KitError::from)?;
+    let caution = Caution { spend_last_try: true, accept_gap: None };
+    let event = Event::KeyPinChanged(KeyPinChanged { what: change.word().into() });
+    let (mut signer, draft) = desk.at_station(readers.as_mut(), |station| {
+        let signer = Signer::proven(station, &mut kit, serial, &caution)?;
+        let draft = signer.draft(station, &kit, None, event);
+        Ok::<_, SigningError>((signer, draft))
+    })?;
+    let record = change_pin(desk, &mut kit, &mut signer, change, options.caution.spend_last_try, &draft)?;
+    let object = head::encode(kit.id().as_ref(), &record);
+    signer.head = signer.key.put_head_object(head::place(record.link.seq), &object);
+    desk.head_written(&mut signer);
+    if desk.json {
+        desk.json_result(&serde_json::json!({
+            "serial": serial, "changed": change.word(), "record": record.hash(),
+        }))?;
+    }
+    desk.terminal.say(&format!("done, and on record as {serial}/{}.", record.link.seq));
+    Ok(Outcome::Done)
+}
+
+fn change_pin(
+    desk: &mut Desk,
+    kit: &mut Kit,
+    signer: &mut Signer,
+    change: Change,
+    spend_last_try: bool,
+    draft: &Draft,
+) -> Result<Record, Trouble> {
+    let enrolled = kit.enrolled(signer.serial).ok_or(SigningError::NotEnrolled(signer.serial))?;
+    let signing = VerifyingKey::from(enrolled.facts.signing.0);
+    let presence = enrolled.facts.presence.map(|point| VerifyingKey::from(point.0));
+    let mut nonce = [0; 32];
+    desk.rng().fill_bytes(&mut nonce);
+    let mut link = |event: Event| Ok(Draft { event, ..draft.clone() });
+    let mut store = |record: &Record| kit.append(&record.chain_name(), record).map_err(Into::into);
+    let ledger = Ledger { signing, presence, nonce, link: &mut link, store: &mut store };
+    let operator: &mut dyn Operator = &mut desk.terminal;
+    Ok(pin::change(change, signer.key.as_mut(), operator, spend_last_try, ledger)?)
+}

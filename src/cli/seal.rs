@@ -1,0 +1,292 @@
+//! `seal` and `rotate`.
+
+use std::io::{IsTerminal, Read};
+
+use zeroize::Zeroizing;
+
+use super::Outcome;
+use super::args::{Rotate, Seal, Source};
+use super::desk::Desk;
+use super::hint::Trouble;
+use crate::attestation::Serial;
+use crate::kit::credentials::Generation;
+use crate::kit::name::CredentialName;
+use crate::kit::roster::Standing;
+use crate::kit::sealed::{self, About, MAX_PLAINTEXT};
+use crate::kit::sealing::{self, Order, SealingError};
+use crate::kit::{Enrolled, Kit, SealedFile};
+use crate::record::event::{CredentialConfirmed, Event, KitKind};
+use crate::secret::Plaintext;
+use crate::signing::Caution;
+
+pub(super) fn seal(desk: &mut Desk, options: Seal) -> Result<Outcome, Trouble> {
+    let (mut kit, _lock) = desk.work()?;
+    kit.founded()?;
+    if kit.credentials.contains_key(&options.credential) {
+        return Err(Trouble::refused(
+            format!("{} is sealed already", options.credential),
+            format!("seal its next generation:  breakglass rotate {}", options.credential),
+        ));
+    }
+    let runbook = match &options.runbook {
+        Some(path) => {
+            std::fs::read_to_string(path).map_err(|cause| Trouble::Input { path: path.clone(), cause })?
+        }
+        None => String::new(),
+    };
+    let about = About {
+        platform: options.credential.platform.to_string(),
+        account: options.credential.account.to_string(),
+        user_name: options.user.clone(),
+        log_in_at: options.login.clone(),
+        runbook,
+    };
+    let recipients = recipients(&kit, &options.to)?;
+    let caution = Caution { spend_last_try: options.caution.spend_last_try, accept_gap: None };
+    let job = Job {
+        name: &options.credential,
+        source: &options.source,
+        threshold: options.threshold,
+        recipients: &recipients,
+        about: &about,
+        generation: 1,
+        pending: false,
+        with: options.with,
+        caution: &caution,
+    };
+    let labels = job.carry_out(desk, &mut kit)?;
+    if let Some(path) = &options.labels {
+        std::fs::write(path, labels).map_err(|cause| Trouble::File { path: path.clone(), cause })?;
+    }
+    Ok(Outcome::Done)
+}
+
+pub(super) fn rotate(desk: &mut Desk, options: Rotate) -> Result<Outcome, Trouble> {
+    let (mut kit, _lock) = desk.work()?;
+    let name = &options.credential;
+    let credential = kit.credentials.get(name).cloned().ok_or_else(|| {
+        Trouble::refused(
+            format!("{name} is not in this kit"),
+            format!("seal it first:  breakglass seal {name}"),
+        )
+    })?;
+    let caution = Caution { spend_last_try: options.caution.spend_last_try, accept_gap: None };
+    if options.confirm_pending {
+        let pending = credential.pending().cloned().ok_or_else(|| Trouble::Refused {
+            what: format!("{name} has no pending generation"),
+            next: Some(format!("begin one:  breakglass rotate {name} --generate")),
+        })?;
+        return confirm(desk, &mut kit, name, &pending, options.with, &caution);
+    }
+    if let Some(pending) = credential.pending() {
+        return Err(Trouble::refused(
+            format!("generation {} of {name} is pending already", pending.number),
+            format!("once the platform has it:  breakglass rotate {name} --confirm-pending"),
+        ));
+    }
+    let last =
+        credential.generations.last().ok_or_else(|| Trouble::Usage(format!("{name} was never sealed")))?;
+    let recipients = match options.to.is_empty() {
+        true => {
+            let all = recipients(&kit, &[])?;
+            all.into_iter().filter(|key| last.facts.recipients.contains(&key.id)).collect()
+        }
+        false => recipients(&kit, &options.to)?,
+    };
+    let about = match kit.sealed_file(name, last, "about.toml")? {
+        SealedFile::Intact(bytes) => About::parse(&bytes)?,
+        SealedFile::Changed(path) | SealedFile::Missing(path) => {
+            return Err(Trouble::refused(
+                format!("{path} is not as it was sealed"),
+                "take it from another copy first:  breakglass kit merge DIR",
+            ));
+        }
+    };
+    let job = Job {
+        name,
+        source: &options.source,
+        threshold: options.threshold.unwrap_or(last.facts.threshold),
+        recipients: &recipients,
+        about: &about,
+        generation: last.number + 1,
+        pending: true,
+        with: options.with,
+        caution: &caution,
+    };
+    job.carry_out(desk, &mut kit)?;
+    desk.terminal
+        .say("until you confirm it, open offers both generations. now change it on the platform, then:");
+    desk.terminal.say(&format!("breakglass rotate {name} --confirm-pending"));
+    Ok(Outcome::Done)
+}
+
+fn confirm(
+    desk: &mut Desk,
+    kit: &mut Kit,
+    name: &CredentialName,
+    pending: &Generation,
+    with: Option<Serial>,
+    caution: &Caution,
+) -> Result<Outcome, Trouble> {
+    desk.refuse_damaged(kit)?;
+    desk.confirm(
+        &format!(
+            "the platform has generation {} of {name}; the one before is not offered any more",
+            pending.number
+        ),
+        &format!("confirm {}", name.platform),
+    )?;
+    let mut readers = desk.readers(kit.kind());
+    let mut signer = desk.admitted_signer(kit, readers.as_mut(), with, caution)?;
+    let event = Event::CredentialConfirmed(CredentialConfirmed {
+        credential: name.to_string(),
+        generation: pending.number,
+        sealed: pending.record,
+    });
+    let record = desk.at_station(readers.as_mut(), |station| {
+        signer.sign(station, kit, None, event, "to sign that the platform has it")
+    })?;
+    desk.head_written(&mut signer);
+    if desk.json {
+        desk.json_result(&serde_json::json!({
+            "credential": name.to_string(), "generation": pending.number, "record": record.hash(),
+        }))?;
+    }
+    desk.terminal.say(&format!("generation {} of {name} is the current one now.", pending.number));
+    Ok(Outcome::Done)
+}
+
+struct Job<'a> {
+    name: &'a CredentialName,
+    source: &'a Source,
+    threshold: u8,
+    recipients: &'a [Enrolled],
+    about: &'a About,
+    generation: u64,
+    pending: bool,
+    with: Option<Serial>,
+    caution: &'a Caution,
+}
+
+impl Job<'_> {
+    /// Key first, then the secret: nobody types a secret that could not be sealed. Gives the labels of the bags.
+    fn carry_out(&self, desk: &mut Desk, kit: &mut Kit) -> Result<String, Trouble> {
+        desk.refuse_damaged(kit)?;
+        self.about.write()?;
+        let whose: Vec<String> = self.recipients.iter().map(|key| key.facts.serial.to_string()).collect();
+        let text = format!(
+            "seal      {}, generation {}{}\nto        any {} of {}",
+            self.name,
+            self.generation,
+            if self.pending { ", pending" } else { "" },
+            self.threshold,
+            whose.join(", "),
+        );
+        desk.confirm(&text, &format!("seal {}", self.name.platform))?;
+        let mut readers = desk.readers(kit.kind());
+        let mut signer = desk.admitted_signer(kit, readers.as_mut(), self.with, self.caution)?;
+        let secret = secret(desk, self.source, kit.kind())?;
+        let order = Order {
+            name: self.name,
+            generation: self.generation,
+            pending: self.pending,
+            secret: &secret,
+            about: self.about,
+            recipients: self.recipients,
+            threshold: self.threshold,
+        };
+        let (event, sealed) = sealing::write(kit, &order, desk.rng()).map_err(|error| match error {
+            SealingError::Seal(error) => Trouble::Seal(error),
+            SealingError::About(error) => Trouble::About(error),
+            SealingError::Kit(error) => Trouble::Kit(error),
+        })?;
+        let record = desk.at_station(readers.as_mut(), |station| {
+            signer.sign(station, kit, None, event, "to sign what was sealed")
+        })?;
+        desk.head_written(&mut signer);
+        let kit = desk.look()?;
+        let labels: Vec<String> =
+            self.recipients.iter().map(|key| super::bag::label(&kit, key.facts.serial)).collect();
+        let labels = labels.join("\n\n") + "\n";
+        if desk.json {
+            desk.json_result(&serde_json::json!({
+                "credential": self.name.to_string(), "generation": self.generation, "pending": self.pending,
+                "threshold": self.threshold, "recipients": whose, "record": record.hash(),
+                "subsets_opened": sealed.proof.subsets, "all_subsets": sealed.proof.all, "labels": labels,
+            }))?;
+        }
+        desk.terminal.say(&format!("sealed {}, generation {}.", self.name, self.generation));
+        let subsets = match (sealed.proof.subsets, sealed.proof.all) {
+            (subsets, true) => format!("every one of the {subsets} ways to open it"),
+            (subsets, false) => format!("{subsets} ways to open it, each key among them"),
+        };
+        desk.terminal.say(&format!(
+            "shown: {subsets} gave the same secret, by arithmetic. not shown yet: that each key answers."
+        ));
+        desk.terminal.say("write on the bags:");
+        desk.terminal.say(labels.trim_end());
+        Ok(labels)
+    }
+}
+
+/// Admitted keys of these serials; all of them, if none is named.
+fn recipients(kit: &Kit, named: &[Serial]) -> Result<Vec<Enrolled>, Trouble> {
+    let admitted: Vec<Enrolled> =
+        kit.enrolled_keys().into_iter().filter(|key| key.standing == Standing::Admitted).collect();
+    if named.is_empty() {
+        return Ok(admitted);
+    }
+    let find = |serial: &Serial| {
+        let found = admitted.iter().find(|key| key.facts.serial == *serial).cloned();
+        found.ok_or(Trouble::NotAdmitted(*serial))
+    };
+    named.iter().map(find).collect()
+}
+
+/// The secret: generated, from a file, typed, or from stdin. A practice kit seals only what it generates.
+fn secret(desk: &mut Desk, source: &Source, kind: KitKind) -> Result<Plaintext, Trouble> {
+    if let Some(length) = source.generate {
+        return sealed::generate(length, sealed::LETTERS_AND_DIGITS, desk.rng())
+            .map_err(|error| Trouble::Usage(error.to_string()));
+    }
+    if kind == KitKind::Practice {
+        return Err(Trouble::refused(
+            "a practice kit seals no real secret",
+            "let it make one up:  --generate",
+        ));
+    }
+    if let Some(path) = &source.from {
+        let failed = |cause| Trouble::Input { path: path.clone(), cause };
+        let file = std::fs::File::open(path).map_err(failed)?;
+        return read_all(file).map_err(failed);
+    }
+    if std::io::stdin().is_terminal() {
+        let first = desk.terminal.hidden("the secret (not shown): ")?;
+        let second = desk.terminal.hidden("again: ")?;
+        if *first != *second {
+            return Err(Trouble::Refused { what: "the two differ".into(), next: None });
+        }
+        return Ok(Plaintext::new(first));
+    }
+    let stdin = std::path::PathBuf::from("stdin");
+    let secret = read_all(std::io::stdin().lock()).map_err(|cause| Trouble::Input { path: stdin, cause })?;
+    Ok(secret)
+}
+
+/// Reads into one buffer that is never grown; one byte beyond the limit shows that there is too much. A single line end
+/// at the end is the shell's, not the secret's.
+fn read_all(mut from: impl Read) -> std::io::Result<Plaintext> {
+    let mut bytes = Zeroizing::new(vec![0; MAX_PLAINTEXT + 2]);
+    let mut length = 0;
+    while length < bytes.len() {
+        match from.read(&mut bytes[length..])? {
+            0 => break,
+            more => length += more,
+        }
+    }
+    bytes.truncate(length);
+    if bytes.iter().filter(|b| **b == b'\n').count() == 1 && bytes.last() == Some(&b'\n') {
+        bytes.pop();
+    }
+    Ok(Plaintext::new(bytes))
+}

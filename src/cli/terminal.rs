@@ -1,0 +1,206 @@
+//! The one file that speaks to people.
+//!
+//! Rules of speech: stdout carries results and nothing else; talk goes to stderr; PINs and secrets go over the
+//! controlling terminal. One line says what happened, one what state things are in, one what to do next. What comes
+//! from files (reasons, names) is shown with control and bidi characters escaped. A closed or full stdout is an error
+//! that is handled, never a panic.
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use crate::attestation::Serial;
+use crate::device::Tries;
+use crate::operator::{Ask, Operator, Unanswered};
+use crate::secret::Pin;
+
+mod pins;
+mod screen;
+mod tty;
+
+pub(super) use pins::{PinSource, PinSourceError};
+pub(super) use screen::Shown;
+pub(super) use tty::Tty;
+
+/// How long a flow waits before it looks again at what is plugged in.
+const LOOK_AGAIN: Duration = Duration::from_millis(400);
+
+/// The person's side of the program.
+pub(super) struct Terminal {
+    /// The controlling terminal, if there is one.
+    pub tty: Option<Tty>,
+    pins: Option<PinSource>,
+    /// How long to wait for a key to be plugged in without a terminal.
+    wait: Duration,
+    waited: Duration,
+    /// Answer to the exact-word question, given beforehand for scripts.
+    confirmed: Option<String>,
+    /// The last line of progress, so that polling does not repeat it.
+    last: String,
+    quiet: bool,
+}
+
+impl Terminal {
+    /// With PINs from a descriptor, a wait without a terminal, and an exact word given beforehand, each if wanted.
+    pub(super) fn new(
+        pins: Option<PinSource>,
+        wait: Duration,
+        confirmed: Option<String>,
+        quiet: bool,
+    ) -> Self {
+        let tty = Tty::open();
+        Terminal { tty, pins, wait, waited: Duration::ZERO, confirmed, last: String::new(), quiet }
+    }
+
+    /// Talk: one line on stderr. Nobody listening is no reason to fail.
+    pub(super) fn say(&mut self, text: &str) {
+        if !self.quiet {
+            let _ = writeln!(io::stderr(), "{}", escape(text));
+        }
+    }
+
+    /// Talk that is shown even with `--quiet`-like settings: errors.
+    pub(super) fn complain(&mut self, text: &str) {
+        let _ = writeln!(io::stderr(), "{}", escape(text));
+    }
+
+    /// A result: bytes on stdout, flushed.
+    pub(super) fn result(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        out.write_all(bytes)?;
+        out.flush()
+    }
+
+    /// A line of results.
+    pub(super) fn line(&mut self, text: &str) -> io::Result<()> {
+        self.result(format!("{}\n", escape(text)).as_bytes())
+    }
+
+    /// Whether somebody can be asked.
+    pub(super) fn has_person(&self) -> bool {
+        self.tty.is_some() && io::stdin().is_terminal()
+    }
+
+    /// Asks a question whose answer is no secret; an empty answer is asked again.
+    pub(super) fn ask(&mut self, question: &str) -> Result<String, Unanswered> {
+        if !self.has_person() {
+            return Err(Unanswered::NobodyToAsk);
+        }
+        let tty = self.tty.as_mut().ok_or(Unanswered::NobodyToAsk)?;
+        loop {
+            let answer = tty.line(&escape(question))?;
+            if !answer.trim().is_empty() {
+                return Ok(answer.trim().to_owned());
+            }
+        }
+    }
+
+    /// Text from the terminal that is not echoed, or `None` if there is no terminal.
+    pub(super) fn hidden(&mut self, question: &str) -> Result<Zeroizing<Vec<u8>>, Unanswered> {
+        self.tty.as_mut().ok_or(Unanswered::NobodyToAsk)?.hidden(question)
+    }
+
+    fn typed_pin(&mut self, question: &str) -> Result<Pin, Unanswered> {
+        loop {
+            let typed = self.hidden(question)?;
+            match Pin::parse(&typed) {
+                Ok(pin) => return Ok(pin),
+                // Not spent: what cannot be a PIN is never sent.
+                Err(wrong) => self.say(&format!("{wrong}. no try was spent")),
+            }
+        }
+    }
+}
+
+impl Operator for Terminal {
+    fn pin(&mut self, ask: Ask, serial: Serial, tries: Option<Tries>) -> Result<Pin, Unanswered> {
+        if let Some(pins) = &mut self.pins {
+            return pins.take(ask, serial).ok_or(Unanswered::NobodyToAsk);
+        }
+        if self.tty.is_none() {
+            return Err(Unanswered::NobodyToAsk);
+        }
+        let left = match tries {
+            Some(Tries { left, total: Some(total), .. }) => format!(" ({left} of {total} tries left)"),
+            Some(Tries { left, total: None, .. }) => format!(" ({left} tries left)"),
+            None => String::new(),
+        };
+        match ask {
+            Ask::Pin => self.typed_pin(&format!("PIN for {serial}{left}: ")),
+            Ask::Puk => self.typed_pin(&format!("PUK for {serial}{left}: ")),
+            Ask::NewPin | Ask::NewPuk => loop {
+                let what = if ask == Ask::NewPin { "PIN" } else { "PUK" };
+                let first = self.typed_pin(&format!("new {what} for {serial}: "))?;
+                let second = self.typed_pin(&format!("new {what} for {serial} again: "))?;
+                if first.same_as(&second) {
+                    return Ok(first);
+                }
+                self.say(&format!("the two differ; nothing was sent to {serial}"));
+            },
+        }
+    }
+
+    fn touch(&mut self, serial: Serial, purpose: &str) {
+        self.last.clear();
+        self.say(&format!("touch {serial} now {purpose}"));
+    }
+
+    fn confirm(&mut self, text: &str, word: &str) -> Result<bool, Unanswered> {
+        if !text.is_empty() {
+            self.say(text);
+        }
+        if let Some(given) = self.confirmed.take() {
+            return Ok(given == word);
+        }
+        Ok(self.ask(&format!("type  {word}  to go on: "))? == word)
+    }
+
+    fn swap(&mut self, text: &str) -> Result<(), Unanswered> {
+        let endless = self.has_person() && self.wait.is_zero();
+        if !endless && self.waited >= self.wait {
+            return Err(Unanswered::NobodyToAsk);
+        }
+        self.progress(text);
+        std::thread::sleep(LOOK_AGAIN);
+        self.waited += LOOK_AGAIN;
+        Ok(())
+    }
+
+    fn progress(&mut self, text: &str) {
+        if self.last != text {
+            self.say(text);
+            text.clone_into(&mut self.last);
+        }
+    }
+}
+
+/// What a file or a person wrote, safe to show: control characters but line feeds, and characters that turn the
+/// direction of text or are invisible, as `\u{…}`.
+pub(super) fn escape(text: &str) -> String {
+    let hidden = |c: char| {
+        (c.is_control() && c != '\n')
+            || matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}' | '\u{61C}')
+    };
+    text.chars()
+        .flat_map(|c| if hidden(c) { c.escape_unicode().collect::<Vec<_>>() } else { vec![c] })
+        .collect()
+}
+
+/// Opens a descriptor that the caller of the program handed over, without taking ownership of a raw number.
+pub(super) fn descriptor(number: i32, write: bool) -> io::Result<File> {
+    File::options().read(!write).write(write).open(format!("/proc/self/fd/{number}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_move_the_cursor_is_escaped() {
+        assert_eq!(escape("a\x1b[2Jb"), "a\\u{1b}[2Jb");
+        assert_eq!(escape("abc\u{202e}txt"), "abc\\u{202e}txt");
+        assert_eq!(escape("zwei\nzeilen, ä"), "zwei\nzeilen, ä");
+    }
+}
