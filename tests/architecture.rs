@@ -16,10 +16,22 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("device", &["attestation", "secret"]),
     ("kit", &["attestation", "secret", "record", "device"]), // device in kit::sealed alone, held below
     ("provision", &["attestation", "secret", "record", "operator", "device", "kit"]),
-    ("unlock", &["attestation", "secret", "record", "operator", "device", "kit"]),
+    ("signing", &["attestation", "secret", "record", "operator", "device", "kit"]),
+    ("unlock", &["attestation", "secret", "record", "operator", "device", "kit", "signing"]),
     (
         "cli",
-        &["attestation", "secret", "record", "operator", "device", "kit", "provision", "unlock", "hardening"],
+        &[
+            "attestation",
+            "secret",
+            "record",
+            "operator",
+            "device",
+            "kit",
+            "provision",
+            "signing",
+            "unlock",
+            "hardening",
+        ],
     ),
 ];
 
