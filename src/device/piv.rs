@@ -16,6 +16,8 @@ mod head;
 mod keys;
 mod management;
 mod metadata;
+#[cfg(feature = "hardware")]
+pub mod pcsc;
 mod pin;
 mod session;
 mod status;

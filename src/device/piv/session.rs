@@ -39,11 +39,11 @@ impl<C: Card> Session<C> {
         select_management(&mut channel)?;
         select_piv(&mut channel)?;
         let [major, minor, patch] = fixed(&mut channel, Command::read("VERSION", [0, 0xFD, 0, 0], &[], 256))?;
-        let serial = fixed(&mut channel, Command::read("SERIAL", [0, 0xF8, 0, 0], &[], 256))?;
+        let serial = serial(&mut channel)?;
         Ok(Session {
             channel,
             rng,
-            serial: Serial(u32::from_be_bytes(serial)),
+            serial,
             firmware: Firmware { major, minor, patch },
             managed: false,
             doubted: false,
@@ -106,6 +106,17 @@ impl<C: Card> Identity for Session<C> {
     }
 }
 
+/// The serial number alone, by the fewest commands: for listing. Leaves no state behind.
+///
+/// # Errors
+/// Those of [`Session::connect`].
+#[cfg(feature = "hardware")]
+pub(super) fn identify<C: Card>(card: C) -> Result<Serial, DeviceError> {
+    let mut channel = Channel::new(card);
+    select_piv(&mut channel)?;
+    serial(&mut channel)
+}
+
 /// Not every card has this application, so that the status word says nothing; the answer differs by firmware.
 fn select_management<C: Card>(channel: &mut Channel<C>) -> Result<(), DeviceError> {
     let command = Command::read("SELECT of the management application", [0, 0xA4, 4, 0], &MANAGEMENT, 256);
@@ -117,6 +128,10 @@ fn select_piv<C: Card>(channel: &mut Channel<C>) -> Result<(), DeviceError> {
         StatusWord::Done => Ok(()),
         _ => Err(DeviceError::NoPiv { reader: channel.card.reader().to_owned() }),
     }
+}
+
+fn serial<C: Card>(channel: &mut Channel<C>) -> Result<Serial, DeviceError> {
+    fixed(channel, Command::read("SERIAL", [0, 0xF8, 0, 0], &[], 256)).map(u32::from_be_bytes).map(Serial)
 }
 
 fn fixed<C: Card, const N: usize>(
