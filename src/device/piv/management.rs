@@ -7,8 +7,8 @@ use des::cipher::{Array, BlockCipherDecrypt, BlockCipherEncrypt, BlockSizeUser, 
 use zeroize::Zeroizing;
 
 use super::apdu::Command;
-use super::pin::has_metadata;
 use super::{Card, Session, StatusWord, metadata, tlv};
+use crate::device::firmware::behaviour;
 use crate::device::{DeviceError, Identity};
 use crate::secret::{ManagementAlgorithm, ManagementKey};
 
@@ -44,7 +44,7 @@ impl<C: Card> Session<C> {
 
     /// Only 24 bytes leave it open which algorithm it is, and only firmware with metadata knows another than 3DES.
     fn algorithm_of_24_bytes(&mut self) -> Result<ManagementAlgorithm, DeviceError> {
-        if !has_metadata(self.firmware()) {
+        if !behaviour(self.firmware()).metadata {
             return Ok(ManagementAlgorithm::TripleDes);
         }
         let command = metadata::command("METADATA of the management key", 0x9B);

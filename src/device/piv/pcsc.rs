@@ -4,22 +4,20 @@
 //! whoever waits for it waits a limited time. A thread whose card never answers is left behind: it touches nothing
 //! else, ends as soon as its call returns, and ends with the process.
 
-use std::ffi::CStr;
 use std::sync::atomic::AtomicUsize;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use ::pcsc::Error as PcscError;
-use zeroize::Zeroizing;
 
-use self::worker::{Opened, Order};
-use super::{Card, CardError};
+use super::CardError;
 use crate::device::DeviceError;
 
+mod card;
 mod readers;
 mod worker;
 
+pub use card::PcscCard;
 pub use readers::{Beside, OpenAdministration, PcscReaders, Surveyed};
 
 /// How long to wait.
@@ -41,136 +39,34 @@ impl Default for Limits {
     }
 }
 
-/// A card in a reader. When it is dropped the card is reset if its PIN or management state may have changed.
-pub struct PcscCard {
-    reader: String,
-    extended: bool,
-    limits: Limits,
-    /// `None` once a command went unanswered.
-    orders: Option<Arc<Sender<Order>>>,
-    answers: Receiver<Result<Zeroizing<Vec<u8>>, PcscError>>,
-    unanswered: u64,
-    /// Until when it must have said who it is: a card that answers each command just in time is not waited for longer.
-    unknown: Option<Instant>,
-}
-
 /// What every connection of one [`PcscReaders`] has in common.
 struct Way {
     limits: Limits,
     /// How many other handles of ours work on cards; without any, a connection is alone on its card.
-    beside: Arc<AtomicUsize>,
+    beside: AtomicUsize,
+    /// Threads whose card did not answer, by reader; each has its end of the link until it ends.
+    left_behind: Mutex<Vec<(String, Weak<()>)>>,
 }
 
-impl PcscCard {
-    /// Connects to the card in `reader`, waiting at most `patience` for other programs.
-    fn open(reader: &CStr, way: Way, patience: Duration) -> Result<Self, DeviceError> {
-        let deadline = Instant::now() + patience;
-        let mut pause = Duration::from_millis(20);
-        loop {
-            match PcscCard::open_once(reader, &way, deadline) {
-                Err(DeviceError::Busy { .. }) if Instant::now() + pause < deadline => {
-                    std::thread::sleep(pause);
-                    pause = (pause * 2).min(Duration::from_secs(1));
-                }
-                outcome => return outcome,
-            }
-        }
+impl Way {
+    fn new(limits: Limits) -> Self {
+        Way { limits, beside: AtomicUsize::new(0), left_behind: Mutex::default() }
     }
 
-    fn open_once(reader: &CStr, way: &Way, deadline: Instant) -> Result<Self, DeviceError> {
-        let name = reader.to_string_lossy().into_owned();
-        let (orders, todo) = channel();
-        let (done, answers) = channel();
-        let (tell, opened) = channel();
-        let (target, beside, limits) = (reader.to_owned(), Arc::clone(&way.beside), way.limits);
-        std::thread::Builder::new()
-            .name("card".to_owned())
-            .spawn(move || worker::serve(&target, &beside, &tell, &todo, &done))
-            .map_err(|error| DeviceError::Service(error.to_string()))?;
-
-        let failed = |error| open_error(&name, error);
-        let late = || DeviceError::TimedOut { command: CONNECT, seconds: limits.plain.as_secs() };
-        let mut extended = false;
-        if let Opened::Powered { extended: can } =
-            opened.recv_timeout(limits.plain).map_err(|_| late())?.map_err(failed)?
-        {
-            extended = can;
-            let patience = deadline.saturating_duration_since(Instant::now()).max(SHORTEST_PATIENCE);
-            let busy = |_| DeviceError::Busy { reader: name.clone() };
-            opened.recv_timeout(patience).map_err(busy)?.map_err(failed)?;
-        }
-        let unknown = Some(Instant::now() + limits.plain * 2);
-        let orders = Some(Arc::new(orders));
-        Ok(PcscCard { reader: name, extended, limits, orders, answers, unanswered: 0, unknown })
+    fn left_behind(&self) -> MutexGuard<'_, Vec<(String, Weak<()>)>> {
+        self.left_behind.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends the time in which the card must have said who it is.
-    fn known(&mut self) {
-        self.unknown = None;
-    }
-
-    /// For telling the thread something from elsewhere, as long as the connection lives.
-    fn orders(&self) -> Option<Weak<Sender<Order>>> {
-        self.orders.as_ref().map(Arc::downgrade)
-    }
-
-    fn limit(&self, command: &[u8]) -> Duration {
-        let limit = match command {
-            // GENERAL AUTHENTICATE with 9E never waits for anybody; GENERATE takes its time, too.
-            [_, 0x87, _, 0x9E, ..] => self.limits.plain,
-            [_, 0x87 | 0x47, ..] => self.limits.touch,
-            _ => self.limits.plain,
-        };
-        self.unknown.map_or(limit, |end| limit.min(end.saturating_duration_since(Instant::now())))
+    /// Whether a thread of ours still waits for the card in that reader.
+    fn waits_for(&self, reader: &str) -> bool {
+        let mut left_behind = self.left_behind();
+        left_behind.retain(|(_, alive)| alive.strong_count() > 0);
+        left_behind.iter().any(|(name, _)| name == reader)
     }
 }
 
-impl Card for PcscCard {
-    fn transmit(&mut self, command: &[u8], answer: &mut Zeroizing<Vec<u8>>) -> Result<(), CardError> {
-        answer.clear();
-        let orders = self.orders.as_ref().ok_or(CardError::TimedOut(self.unanswered))?;
-        let gone = |_| CardError::Service("the connection to the card has ended".to_owned());
-        orders.send(Order::Transmit(Zeroizing::new(command.to_vec()))).map_err(gone)?;
-        let limit = self.limit(command);
-        match self.answers.recv_timeout(limit) {
-            Ok(Ok(bytes)) => {
-                answer.extend_from_slice(&bytes);
-                Ok(())
-            }
-            Ok(Err(error)) => Err(card_error(error)),
-            Err(RecvTimeoutError::Timeout) => {
-                self.unanswered = limit.as_secs().max(1);
-                self.orders = None;
-                Err(CardError::TimedOut(self.unanswered))
-            }
-            Err(RecvTimeoutError::Disconnected) => {
-                Err(CardError::Service("the connection to the card has ended".to_owned()))
-            }
-        }
-    }
-
-    fn extended_length(&self) -> bool {
-        self.extended
-    }
-
-    fn reader(&self) -> &str {
-        &self.reader
-    }
-}
-
-impl Drop for PcscCard {
-    /// Waits for the reset, so that the next connection does not meet this one.
-    fn drop(&mut self) {
-        if self.orders.take().is_some() {
-            let _ = self.answers.recv_timeout(self.limits.plain);
-        }
-    }
-}
-
+/// What errors call the time before the first command.
 const CONNECT: &str = "the connection";
-
-/// An open without patience waits that long, as a transaction takes a moment even if nobody else has one.
-const SHORTEST_PATIENCE: Duration = Duration::from_millis(50);
 
 /// Why PC/SC itself, or a connection to a card, cannot be had.
 fn open_error(reader: &str, error: PcscError) -> DeviceError {

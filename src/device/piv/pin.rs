@@ -2,7 +2,7 @@
 
 use super::apdu::Command;
 use super::{Card, Session, StatusWord, metadata};
-use crate::attestation::Firmware;
+use crate::device::firmware::behaviour;
 use crate::device::{ChangePin, DeviceError, Identity, PinTries, Tries};
 use crate::secret::Pin;
 
@@ -77,7 +77,7 @@ impl<C: Card> Session<C> {
 
 impl<C: Card> PinTries for Session<C> {
     fn pin_tries(&mut self) -> Result<Tries, DeviceError> {
-        if has_metadata(self.firmware()) {
+        if behaviour(self.firmware()).metadata {
             self.metadata_tries("METADATA of the PIN", Reference::Pin)
         } else {
             self.ask_tries()
@@ -85,7 +85,7 @@ impl<C: Card> PinTries for Session<C> {
     }
 
     fn puk_tries(&mut self) -> Result<Option<Tries>, DeviceError> {
-        if has_metadata(self.firmware()) {
+        if behaviour(self.firmware()).metadata {
             self.metadata_tries("METADATA of the PUK", Reference::Puk).map(Some)
         } else {
             Ok(None)
@@ -118,11 +118,6 @@ impl<C: Card> ChangePin for Session<C> {
     fn verify_pin(&mut self, pin: &Pin) -> Result<(), DeviceError> {
         self.verify(Reference::Pin, pin)
     }
-}
-
-/// GET METADATA came with 5.3.0.
-pub(super) fn has_metadata(firmware: Firmware) -> bool {
-    (firmware.major, firmware.minor) >= (5, 3)
 }
 
 #[cfg(test)]

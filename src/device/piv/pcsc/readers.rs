@@ -1,7 +1,7 @@
 //! Every key in every reader: listing, and connecting by serial number.
 
-use std::ffi::{CStr, CString};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::ffi::CString;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -24,14 +24,12 @@ pub type OpenAdministration = fn(Beside) -> Result<Box<dyn Administer>, DeviceEr
 
 /// The keys that pcscd shows. Readers without a card, and cards that are no YubiKey, are passed over.
 pub struct PcscReaders {
-    limits: Limits,
+    way: Arc<Way>,
     administration: OpenAdministration,
-    /// Connections that may hold a transaction.
-    alone: Vec<Held>,
-    beside: Arc<AtomicUsize>,
+    held: Vec<Held>,
 }
 
-/// A connection that was handed out.
+/// A connection that was handed out, as long as it lives.
 struct Held {
     serial: Serial,
     reader: String,
@@ -46,12 +44,12 @@ pub struct Beside {
     pub reader: String,
     /// Which key it showed a moment ago.
     pub serial: Serial,
-    count: Arc<AtomicUsize>,
+    way: Arc<Way>,
 }
 
 impl Drop for Beside {
     fn drop(&mut self) {
-        self.count.fetch_sub(1, Ordering::SeqCst);
+        self.way.beside.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -64,7 +62,22 @@ pub struct Surveyed {
     pub serial: Option<Result<Serial, DeviceError>>,
 }
 
-/// What one reader shows.
+/// One reader, as pcscd shows it.
+pub(super) struct Shown {
+    pub(super) reader: CString,
+    /// There is a card in it.
+    present: bool,
+    /// Some program is connected to it.
+    pub(super) in_use: bool,
+}
+
+impl Shown {
+    pub(super) fn name(&self) -> String {
+        self.reader.to_string_lossy().into_owned()
+    }
+}
+
+/// What a look at one reader gave.
 enum Seen<T> {
     Wanted(T),
     Other,
@@ -73,85 +86,7 @@ enum Seen<T> {
 impl PcscReaders {
     /// Asks nothing yet. `administration` opens the provisioning side of a key.
     pub fn new(limits: Limits, administration: OpenAdministration) -> Self {
-        PcscReaders { limits, administration, alone: Vec::new(), beside: Arc::default() }
-    }
-
-    /// Looks at every card with `look`: at each for a moment first, then, if none was wanted, longer at those that
-    /// another program held. All that are wanted; else why a card could not be looked at; else none.
-    fn search<T>(
-        &self,
-        mut look: impl FnMut(&CStr, Duration) -> Result<Seen<T>, DeviceError>,
-    ) -> Result<Vec<T>, DeviceError> {
-        let deadline = Instant::now() + self.limits.held;
-        let (mut wanted, mut busy, mut failure) = (Vec::new(), Vec::new(), None);
-        for reader in cards()? {
-            match look(&reader, GLANCE.min(self.limits.held)) {
-                Ok(Seen::Wanted(found)) => wanted.push(found),
-                Ok(Seen::Other) | Err(DeviceError::NoPiv { .. }) => {}
-                Err(DeviceError::Busy { .. }) => busy.push(reader),
-                Err(error @ (DeviceError::NoService | DeviceError::AccessDenied)) => return Err(error),
-                Err(error) => failure = failure.or(Some(error)),
-            }
-        }
-        if wanted.is_empty() {
-            for reader in busy {
-                match look(&reader, deadline.saturating_duration_since(Instant::now())) {
-                    Ok(Seen::Wanted(found)) => wanted.push(found),
-                    Ok(Seen::Other) | Err(DeviceError::NoPiv { .. }) => {}
-                    Err(error) => failure = failure.or(Some(error)),
-                }
-            }
-        }
-        match failure {
-            Some(error) if wanted.is_empty() => Err(error),
-            _ => Ok(wanted),
-        }
-    }
-
-    fn way(&self) -> Way {
-        Way { limits: self.limits, beside: Arc::clone(&self.beside) }
-    }
-
-    fn session(&self, reader: &CStr, patience: Duration) -> Result<Session<PcscCard>, DeviceError> {
-        let card = PcscCard::open(reader, self.way(), patience)?;
-        let mut session = Session::connect(card, Box::new(UnwrapErr(getrandom::SysRng)))?;
-        session.channel.card.known();
-        Ok(session)
-    }
-
-    /// The one key with that serial number, connected.
-    fn find(&mut self, serial: Serial) -> Result<Session<PcscCard>, DeviceError> {
-        let mut found = self.search(|reader, patience| {
-            let session = self.session(reader, patience)?;
-            Ok(if session.serial() == serial { Seen::Wanted(session) } else { Seen::Other })
-        })?;
-        match (found.pop(), found.is_empty()) {
-            (Some(session), true) => Ok(session),
-            (Some(_), false) => Err(DeviceError::TwoWithSerial(serial)),
-            (None, _) if cards()?.is_empty() => Err(DeviceError::NoKey),
-            (None, _) => Err(DeviceError::Absent(serial)),
-        }
-    }
-
-    /// Gives leave to work beside the connections of this value on the key with that serial number: the one that is
-    /// connected to it, if any, ends its transaction and keeps its card's state.
-    fn leave(&mut self, serial: Serial) -> Result<Beside, DeviceError> {
-        self.alone.retain(|held| held.orders.strong_count() > 0);
-        let mut known = None;
-        for held in self.alone.iter().filter(|held| held.serial == serial) {
-            let Some(orders) = held.orders.upgrade() else { continue };
-            let (tell, shared) = channel();
-            if orders.send(Order::Share(tell)).is_ok() && shared.recv_timeout(self.limits.plain).is_ok() {
-                known = Some(held.reader.clone());
-            }
-        }
-        self.beside.fetch_add(1, Ordering::SeqCst);
-        let mut leave = Beside { reader: String::new(), serial, count: Arc::clone(&self.beside) };
-        leave.reader = match known {
-            Some(reader) => reader,
-            None => self.find(serial)?.reader().to_owned(),
-        };
-        Ok(leave)
+        PcscReaders { way: Arc::new(Way::new(limits)), administration, held: Vec::new() }
     }
 
     /// Every reader with what it shows, for a diagnosis.
@@ -160,31 +95,111 @@ impl PcscReaders {
     /// [`DeviceError::NoService`], [`DeviceError::AccessDenied`], [`DeviceError::Service`]. What is wrong with one
     /// reader's card stands beside that reader.
     pub fn survey(&self) -> Result<Vec<Surveyed>, DeviceError> {
-        let surveyed = |(reader, present): (CString, bool)| Surveyed {
-            serial: present.then(|| self.identify(&reader, GLANCE)),
-            reader: reader.to_string_lossy().into_owned(),
+        let surveyed = |shown: Shown| Surveyed {
+            reader: shown.name(),
+            serial: shown.present.then(|| self.identify(&shown, GLANCE)),
         };
         Ok(readers()?.into_iter().map(surveyed).collect())
     }
 
-    fn identify(&self, reader: &CStr, patience: Duration) -> Result<Serial, DeviceError> {
-        identify(PcscCard::open(reader, self.way(), patience)?)
+    /// Looks at every card with `look`: at each for a moment first, then, if none was wanted, longer at those that
+    /// another program held. All that are wanted; else why a card could not be looked at; else none.
+    fn search<T>(
+        &self,
+        mut look: impl FnMut(&Shown, Duration) -> Result<Seen<T>, DeviceError>,
+    ) -> Result<Vec<T>, DeviceError> {
+        let deadline = Instant::now() + self.way.limits.held;
+        let (mut wanted, mut busy, mut failure) = (Vec::new(), Vec::new(), None);
+        for shown in readers()?.into_iter().filter(|shown| shown.present) {
+            match look(&shown, GLANCE.min(self.way.limits.held)) {
+                Ok(Seen::Wanted(found)) => wanted.push(found),
+                Ok(Seen::Other) | Err(DeviceError::NoPiv { .. }) => {}
+                Err(DeviceError::Busy { .. }) => busy.push(shown),
+                Err(error) => failure = failure.or(Some(error)),
+            }
+        }
+        if !wanted.is_empty() {
+            return Ok(wanted);
+        }
+        for shown in busy {
+            match look(&shown, deadline.saturating_duration_since(Instant::now())) {
+                Ok(Seen::Wanted(found)) => wanted.push(found),
+                Ok(Seen::Other) | Err(DeviceError::NoPiv { .. }) => {}
+                Err(error) => failure = failure.or(Some(error)),
+            }
+        }
+        match failure {
+            Some(error) if wanted.is_empty() => Err(error),
+            _ => Ok(wanted),
+        }
+    }
+
+    /// The living connection that was handed out to the card in that reader.
+    fn ours(&self, shown: &Shown) -> Option<&Held> {
+        let name = shown.name();
+        self.held.iter().find(|held| held.reader == name && held.orders.strong_count() > 0)
+    }
+
+    fn identify(&self, shown: &Shown, patience: Duration) -> Result<Serial, DeviceError> {
+        match self.ours(shown) {
+            Some(held) => Ok(held.serial),
+            None => identify(PcscCard::open(shown, &self.way, patience)?),
+        }
+    }
+
+    /// The one key with that serial number, connected.
+    fn find(&self, serial: Serial) -> Result<Session<PcscCard>, DeviceError> {
+        let mut cards = 0;
+        let mut found = self.search(|shown, patience| {
+            cards += 1;
+            if self.ours(shown).is_some_and(|held| held.serial != serial) {
+                return Ok(Seen::Other);
+            }
+            let card = PcscCard::open(shown, &self.way, patience)?;
+            let mut session = Session::connect(card, Box::new(UnwrapErr(getrandom::SysRng)))?;
+            session.channel.card.known();
+            Ok(if session.serial() == serial { Seen::Wanted(session) } else { Seen::Other })
+        })?;
+        match (found.pop(), found.is_empty()) {
+            (Some(session), true) => Ok(session),
+            (Some(_), false) => Err(DeviceError::TwoWithSerial(serial)),
+            (None, _) if cards == 0 => Err(DeviceError::NoKey),
+            (None, _) => Err(DeviceError::Absent(serial)),
+        }
+    }
+
+    /// Gives leave to work beside the connections of this value on the key with that serial number: the one that is
+    /// connected to it, if any, ends its transaction and keeps its card's state.
+    fn leave(&mut self, serial: Serial) -> Result<Beside, DeviceError> {
+        self.way.beside.fetch_add(1, Ordering::SeqCst);
+        let mut leave = Beside { reader: String::new(), serial, way: Arc::clone(&self.way) };
+        let shares = |held: &&Held| {
+            let (tell, shared) = channel();
+            held.orders.upgrade().is_some_and(|orders| orders.send(Order::Share(tell)).is_ok())
+                && shared.recv_timeout(self.way.limits.plain).is_ok()
+        };
+        let known = self.held.iter().filter(|held| held.serial == serial).find(shares);
+        leave.reader = match known {
+            Some(held) => held.reader.clone(),
+            None => self.find(serial)?.reader().to_owned(),
+        };
+        Ok(leave)
     }
 }
 
 impl Readers for PcscReaders {
     fn attached(&mut self) -> Result<Vec<Attached>, DeviceError> {
-        self.search(|reader, patience| {
-            let serial = self.identify(reader, patience)?;
-            Ok(Seen::Wanted(Attached { serial, reader: reader.to_string_lossy().into_owned() }))
+        self.search(|shown, patience| {
+            let serial = self.identify(shown, patience)?;
+            Ok(Seen::Wanted(Attached { serial, reader: shown.name() }))
         })
     }
 
     fn connect(&mut self, serial: Serial) -> Result<Box<dyn Key>, DeviceError> {
         let session = self.find(serial)?;
-        self.alone.retain(|held| held.orders.strong_count() > 0);
+        self.held.retain(|held| held.orders.strong_count() > 0);
         if let Some(orders) = session.channel.card.orders() {
-            self.alone.push(Held { serial, reader: session.reader().to_owned(), orders });
+            self.held.push(Held { serial, reader: session.reader().to_owned(), orders });
         }
         Ok(Box::new(session))
     }
@@ -194,24 +209,20 @@ impl Readers for PcscReaders {
     }
 }
 
-/// Every reader, and whether it has a card.
-fn readers() -> Result<Vec<(CString, bool)>, DeviceError> {
+fn readers() -> Result<Vec<Shown>, DeviceError> {
     let failed = |error| open_error("PC/SC", error);
     let context = Context::establish(Scope::User).map_err(failed)?;
     let names = context.list_readers_owned().map_err(failed)?;
     let mut states: Vec<_> = names.into_iter().map(|name| ReaderState::new(name, State::UNAWARE)).collect();
     match context.get_status_change(Duration::ZERO, &mut states) {
-        Ok(()) | Err(PcscError::Timeout) => {}
-        Err(error) if states.is_empty() || error == PcscError::UnknownReader => {}
+        // A reader that was pulled out since it was listed shows no card.
+        Ok(()) | Err(PcscError::Timeout | PcscError::UnknownReader) => {}
         Err(error) => return Err(failed(error)),
     }
-    Ok(states
-        .iter()
-        .map(|state| (state.name().to_owned(), state.event_state().contains(State::PRESENT)))
-        .collect())
-}
-
-/// The readers that have a card.
-fn cards() -> Result<Vec<CString>, DeviceError> {
-    Ok(readers()?.into_iter().filter_map(|(reader, present)| present.then_some(reader)).collect())
+    let shown = |state: &ReaderState| Shown {
+        reader: state.name().to_owned(),
+        present: state.event_state().contains(State::PRESENT),
+        in_use: state.event_state().intersects(State::INUSE | State::EXCLUSIVE),
+    };
+    Ok(states.iter().map(shown).collect())
 }

@@ -17,13 +17,13 @@ pub(super) enum Order {
 
 /// How far the thread has come.
 pub(super) enum Opened {
-    /// The card is powered; whether extended length may be used.
-    Powered {
-        /// USB carries it; contactless readers may not.
+    /// The card is powered.
+    Connected,
+    /// Commands are served: in a transaction, unless another handle of ours needs the card.
+    Ready {
+        /// Whether extended length may be used: USB carries it, contactless readers may not.
         extended: bool,
     },
-    /// Commands are served: in a transaction, unless another handle of ours needs the card.
-    Ready,
 }
 
 pub(super) type Answers = Sender<Result<Zeroizing<Vec<u8>>, Error>>;
@@ -38,8 +38,8 @@ pub(super) fn serve(
     answers: &Answers,
 ) {
     let mut card = match connect(reader) {
-        Ok((card, extended)) => {
-            let _ = opened.send(Ok(Opened::Powered { extended }));
+        Ok(card) => {
+            let _ = opened.send(Ok(Opened::Connected));
             card
         }
         Err(error) => {
@@ -57,13 +57,15 @@ pub(super) fn serve(
     let _ = card.disconnect(work.disposition());
 }
 
-fn connect(reader: &CStr) -> Result<(Card, bool), Error> {
-    let card = Context::establish(Scope::User)?.connect(reader, ShareMode::Shared, Protocols::T1)?;
-    let atr = card.status2_owned()?.atr().to_vec();
-    // The interface bytes of T0 are all there on a YubiKey's USB side, and none of them over NFC (ykman tells the two
-    // apart in the same way).
-    let usb = atr.get(1).is_some_and(|t0| t0 & 0xF0 == 0xF0);
-    Ok((card, usb))
+fn connect(reader: &CStr) -> Result<Card, Error> {
+    Context::establish(Scope::User)?.connect(reader, ShareMode::Shared, Protocols::T1)
+}
+
+/// The interface bytes of T0 are all there on a YubiKey's USB side, and none of them over NFC (ykman tells the two
+/// apart in the same way). Asked inside the transaction: pcsc-lite lets the question wait for that of another program.
+fn ready(card: &Card) -> Result<Opened, Error> {
+    let status = card.status2_owned()?;
+    Ok(Opened::Ready { extended: status.atr().get(1).is_some_and(|t0| t0 & 0xF0 == 0xF0) })
 }
 
 struct Work<'a> {
@@ -83,7 +85,7 @@ impl Work<'_> {
         answers: &Answers,
     ) -> bool {
         if self.beside.load(Ordering::SeqCst) > 0 {
-            return opened.send(Ok(Opened::Ready)).is_ok();
+            return opened.send(ready(card)).is_ok();
         }
         let transaction = match card.transaction() {
             Ok(transaction) => transaction,
@@ -93,7 +95,7 @@ impl Work<'_> {
             }
         };
         // Getting here may have taken so long that nobody waits any more; then the transaction ends at once.
-        if opened.send(Ok(Opened::Ready)).is_err() {
+        if opened.send(ready(&transaction)).is_err() {
             return false;
         }
         let shared = self.until_shared(&transaction, orders, answers);
