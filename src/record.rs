@@ -7,9 +7,11 @@
 #[cfg(test)] // for `sample`, which finds its types beside itself wherever it is included
 use crate::attestation;
 
+pub mod bundle;
 pub mod chain;
 pub mod event;
 pub mod hash;
+pub mod interop;
 #[cfg(test)]
 mod sample;
 mod strict;
