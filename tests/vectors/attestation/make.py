@@ -80,7 +80,7 @@ class Key:
         self.path = TEMP / f"{Key.count}.key"
         options = {"p256": ["EC", "-pkeyopt", "ec_paramgen_curve:P-256"], "p384": ["EC", "-pkeyopt", "ec_paramgen_curve:P-384"],
                    "rsa1024": ["RSA", "-pkeyopt", "rsa_keygen_bits:1024"], "rsa2048": ["RSA", "-pkeyopt", "rsa_keygen_bits:2048"],
-                   "ed25519": ["ED25519"]}[kind]
+                   "p521": ["EC", "-pkeyopt", "ec_paramgen_curve:P-521"], "ed25519": ["ED25519"]}[kind]
         openssl("genpkey", "-algorithm", *options, "-out", str(self.path))
         self.spki = openssl("pkey", "-in", str(self.path), "-pubout", "-outform", "DER")
         self.algorithm = {"p256": EC_SHA256, "p384": EC_SHA384}.get(kind, RSA_SHA256)
@@ -272,8 +272,16 @@ for version, verdict in [((4, 3, 4), ROCA_FIRMWARE), ((4, 3, 5), "ok")]:
     told = extension(YUBICO + "3", bytes(version))
     file = "rsa-from-" + "-".join(map(str, version)) + ".pem"
     case(leaf(file, Key("rsa2048").spki, [told, policy(3, 2)]), verdict)
-case(leaf("point-off-curve.pem", off_curve),
-     "the key's certificate has a public key that cannot be used: its point is not on the curve P-256")
+UNUSABLE = "the key's certificate has a public key that cannot be used: "
+compressed = openssl("pkey", "-pubin", "-inform", "DER", "-pubout", "-outform", "DER", "-ec_conv_form", "compressed", stdin=p256)
+case(leaf("point-compressed.pem", compressed), UNUSABLE + "its point is not written uncompressed")
+case(leaf("p521.pem", Key("p521").spki), UNUSABLE + "its curve is neither P-256 nor P-384")
+short_rsa = sequence(sequence(oid("1.2.840.113549.1.1.1"), tlv(0x05)),
+                     tlv(0x03, b"\0", sequence(integer((1 << 1016) - 1), integer(65537))))
+case(leaf("rsa-1016.pem", short_rsa), UNUSABLE + "its RSA modulus has less than 1,024 bits")
+save("device-roca.pem", certificate(ROOT, F9, roca_spki, root_key, DEVICE))
+case(signing, "the device certificate has an RSA key of the broken form YSA-2017-01 (ROCA)", "device-roca.pem")
+case(leaf("point-off-curve.pem", off_curve), UNUSABLE + "its point is not on the curve P-256")
 
 # Authorities.
 NOT_AUTHORITY = f"the certificate `CN={F9}` is not one of an authority"
