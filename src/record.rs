@@ -13,6 +13,6 @@ pub mod event;
 pub mod hash;
 pub mod interop;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 mod strict;
 pub mod token;

@@ -366,3 +366,6 @@ fn change_of(event: &Event) -> Option<(Change, Hash)> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;
