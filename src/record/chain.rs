@@ -105,12 +105,13 @@ pub enum Relation {
 impl Chain {
     /// Reads a journal file that is named `<name>.jws`, where `name` is [`super::token::chain_name`]'s.
     pub fn read(name: &str, bytes: &[u8], depth: Depth) -> Self {
-        let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        let (whole, rest) = bytes.split_at(end);
-        let mut lines = Vec::with_capacity(whole.iter().filter(|byte| **byte == b'\n').count());
-        for line in whole.split(|byte| *byte == b'\n').take(lines.capacity()) {
-            lines.push(Verdict::of(lines.len() + 1, line));
+        let mut lines = Vec::with_capacity(memchr::memchr_iter(b'\n', bytes).count());
+        let mut start = 0;
+        for end in memchr::memchr_iter(b'\n', bytes) {
+            lines.push(Verdict::of(lines.len() + 1, &bytes[start..end]));
+            start = end + 1;
         }
+        let rest = &bytes[start..];
         let enrolled = enrolment(name, lines.iter().filter_map(Verdict::intact));
         let mut chain =
             Chain { name: name.into(), key: None, belongs_to: None, lines, breaks: vec![], tail: Tail::None };

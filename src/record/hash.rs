@@ -5,6 +5,7 @@ use std::fmt;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use p256::ecdsa::VerifyingKey;
+use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
@@ -33,8 +34,11 @@ impl fmt::Display for Hash {
 impl std::str::FromStr for Hash {
     type Err = NotAHash;
     fn from_str(text: &str) -> Result<Self, NotAHash> {
-        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| NotAHash)?;
-        Ok(Hash(bytes.try_into().map_err(|_| NotAHash)?))
+        let mut bytes = [0; 36]; // of 43 characters the decoder wants room for 33 bytes
+        if text.len() != 43 || URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).is_err() {
+            return Err(NotAHash);
+        }
+        Ok(Hash(*bytes.first_chunk().expect("36 bytes hold 32")))
     }
 }
 
@@ -51,8 +55,17 @@ impl Serialize for Hash {
 
 impl<'de> Deserialize<'de> for Hash {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
+        struct Text;
+        impl Visitor<'_> for Text {
+            type Value = Hash;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("32 bytes in base64url")
+            }
+            fn visit_str<E: Error>(self, text: &str) -> Result<Hash, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_str(Text)
     }
 }
 

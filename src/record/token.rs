@@ -236,7 +236,7 @@ pub(super) struct Parts<'a> {
 impl<'a> Parts<'a> {
     /// Cuts; looks into none of the parts.
     pub(super) fn split(bytes: &'a [u8]) -> Result<Self, RecordError> {
-        let mut dots = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'.').map(|(at, _)| at);
+        let mut dots = memchr::memchr_iter(b'.', bytes);
         match (dots.next(), dots.next(), dots.next()) {
             (Some(first), Some(second), None) => Ok(Parts {
                 header: &bytes[..first],
