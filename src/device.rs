@@ -14,6 +14,8 @@ pub mod firmware;
 pub mod info;
 pub mod piv;
 pub mod practice;
+#[cfg(feature = "hardware")]
+pub mod provisioning;
 
 /// A key that is plugged in, as far as it says who it is; nothing is proven yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -214,6 +216,12 @@ pub enum DeviceError {
         command: &'static str,
         /// SW1 SW2.
         status: u16,
+    },
+    /// Refused, and the library between us and the key does not say why.
+    #[error("the key refused {command}")]
+    Unexplained {
+        /// Which command.
+        command: &'static str,
     },
     /// The key has no PIV application.
     #[error("the card in {reader} has no PIV application")]

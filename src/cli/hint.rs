@@ -353,7 +353,10 @@ fn device(error: &DeviceError, serial: Option<Serial>, others: &[PlannedKey]) ->
             others,
             say(Code::Key, "no PIN is sent again by itself.", "plug it in and run the command again"),
         ),
-        DeviceError::TimedOut { .. } | DeviceError::Malformed { .. } | DeviceError::Refused { .. } => {
+        DeviceError::TimedOut { .. }
+        | DeviceError::Malformed { .. }
+        | DeviceError::Refused { .. }
+        | DeviceError::Unexplained { .. } => {
             with(others, say(Code::Key, "", "take it out and use another key; keep this one for examination"))
         }
         DeviceError::NoPiv { .. } => say(Code::Key, UNCHANGED, "it is no YubiKey with PIV: use another one"),

@@ -51,7 +51,7 @@ impl<C: Card> Session<C> {
     }
 
     /// Clears PIN and management state by selecting another application and coming back.
-    pub(super) fn deauthenticate(&mut self) -> Result<(), DeviceError> {
+    pub(in crate::device) fn deauthenticate(&mut self) -> Result<(), DeviceError> {
         self.managed = false;
         select_management(&mut self.channel)?;
         select_piv(&mut self.channel)

@@ -120,6 +120,8 @@ impl Card for PcscCard {
         orders.send(Order::Transmit(Zeroizing::new(command.to_vec()))).map_err(gone)?;
         let limit = self.limit(command);
         match self.answers.recv_timeout(limit) {
+            // No card answers with less than a status word: a reader does, whose card went away meanwhile (vpcd).
+            Ok(Ok(bytes)) if bytes.is_empty() => Err(CardError::Removed),
             Ok(Ok(bytes)) => {
                 answer.extend_from_slice(&bytes);
                 Ok(())

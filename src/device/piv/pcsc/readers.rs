@@ -47,6 +47,20 @@ pub struct Beside {
     way: Arc<Way>,
 }
 
+impl Beside {
+    /// One more connection of ours to that key, beside the others: what the other handle is about to meet can be looked
+    /// at through it first, with every limit. Ends a verified PIN, as every new connection does.
+    ///
+    /// # Errors
+    /// Those of [`Session::connect`]; [`DeviceError::Absent`] if another key is in the reader by now.
+    pub fn session(&self) -> Result<Session<PcscCard>, DeviceError> {
+        let reader = CString::new(self.reader.as_str()).map_err(|_| DeviceError::Absent(self.serial))?;
+        let shown = Shown { reader, present: true, in_use: true };
+        let session = session(&shown, &self.way, self.way.limits.held)?;
+        if session.serial() == self.serial { Ok(session) } else { Err(DeviceError::Absent(self.serial)) }
+    }
+}
+
 impl Drop for Beside {
     fn drop(&mut self) {
         self.way.beside.fetch_sub(1, Ordering::SeqCst);
@@ -155,9 +169,7 @@ impl PcscReaders {
             if self.ours(shown).is_some_and(|held| held.serial != serial) {
                 return Ok(Seen::Other);
             }
-            let card = PcscCard::open(shown, &self.way, patience)?;
-            let mut session = Session::connect(card, Box::new(UnwrapErr(getrandom::SysRng)))?;
-            session.channel.card.known();
+            let session = session(shown, &self.way, patience)?;
             Ok(if session.serial() == serial { Seen::Wanted(session) } else { Seen::Other })
         })?;
         match (found.pop(), found.is_empty()) {
@@ -207,6 +219,13 @@ impl Readers for PcscReaders {
     fn administer(&mut self, serial: Serial) -> Result<Box<dyn Administer>, DeviceError> {
         (self.administration)(self.leave(serial)?)
     }
+}
+
+fn session(shown: &Shown, way: &Arc<Way>, patience: Duration) -> Result<Session<PcscCard>, DeviceError> {
+    let card = PcscCard::open(shown, way, patience)?;
+    let mut session = Session::connect(card, Box::new(UnwrapErr(getrandom::SysRng)))?;
+    session.channel.card.known();
+    Ok(session)
 }
 
 fn readers() -> Result<Vec<Shown>, DeviceError> {
