@@ -10,6 +10,7 @@ mod args;
 mod attestation;
 mod bag;
 mod desk;
+mod findings;
 mod hint;
 mod init;
 mod key;
@@ -35,6 +36,8 @@ pub(crate) enum Outcome {
     Done,
     /// Exit 1.
     Due,
+    /// Exit 6: something is wrong, and was told as a result.
+    Wrong,
 }
 
 /// Parse, run, exit code.
@@ -48,6 +51,7 @@ pub fn main() -> ExitCode {
     match run(&mut desk, arguments.verb) {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Due) => ExitCode::from(1),
+        Ok(Outcome::Wrong) => ExitCode::from(6),
         Err(trouble) => hint::complain(Some(&mut desk), &trouble),
     }
 }

@@ -15,6 +15,7 @@ use crate::record::event::{Event, KeyEnrolled, KitKind};
 use crate::record::hash::{Hash, KeyId};
 use crate::record::token::Record;
 
+pub mod check;
 pub mod coverage;
 pub mod credentials;
 pub mod enrolment;
@@ -24,6 +25,7 @@ pub mod head;
 pub mod journal;
 pub mod merge;
 pub mod name;
+pub mod order;
 pub mod policy;
 pub mod roster;
 pub mod sealed;

@@ -141,6 +141,11 @@ impl Desk {
         self.terminal.line(text).map_err(Trouble::Output)
     }
 
+    /// Prints lines of results, each with its line feed.
+    pub(crate) fn text(&mut self, text: &str) -> Result<(), Trouble> {
+        self.terminal.text(text).map_err(Trouble::Output)
+    }
+
     /// The key to sign with: the one that was named, else the only admitted one that is plugged in.
     pub(crate) fn signing_key(
         &mut self,

@@ -7,7 +7,7 @@ use super::desk::Desk;
 use super::hint::Trouble;
 use crate::kit::policy::{Policy, Role};
 use crate::kit::roster::Change;
-use crate::kit::{Draft, Kit, KitError, policy_path};
+use crate::kit::{Draft, KitError, policy_path};
 use crate::record::event::{Event, PolicyAdopted};
 use crate::signing::Caution;
 
@@ -114,9 +114,4 @@ fn differences(old: &Policy, new: &Policy) -> Vec<String> {
         true => vec!["only comments or contacts differ".into()],
         false => all,
     }
-}
-
-/// Used by `status`: whether `kit.toml` waits to be adopted.
-pub(super) fn waits(kit: &Kit) -> bool {
-    matches!(kit.draft, Draft::Differs(_))
 }

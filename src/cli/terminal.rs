@@ -78,6 +78,11 @@ impl Terminal {
         self.result(format!("{}\n", escape(text)).as_bytes())
     }
 
+    /// Lines of results, each with its line feed.
+    pub(super) fn text(&mut self, text: &str) -> io::Result<()> {
+        self.result(escape(text).as_bytes())
+    }
+
     /// Whether somebody can be asked.
     pub(super) fn has_person(&self) -> bool {
         self.tty.is_some() && io::stdin().is_terminal()

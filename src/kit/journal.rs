@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::kit::finding::Finding;
 use crate::kit::folder::{Folder, FolderError};
-use crate::record::chain::{Chain, Depth, Relation, Tail};
+use crate::record::chain::{Chain, Depth, Relation, Severity, Tail};
 use crate::record::hash::Hash;
 use crate::record::token::Record;
 
@@ -168,10 +168,14 @@ impl Journal {
 
     /// Everything that was found about the chains.
     pub fn findings(&self) -> Vec<Finding> {
-        let damage = self
-            .chains()
-            .filter_map(|chain| chain.check().err())
-            .map(|damage| Finding::wrong("JOURNAL-DAMAGED", damage.to_string()));
+        let damage =
+            self.chains().filter_map(|chain| chain.check().err()).map(|damage| match damage.severity {
+                // Signed by the key, in words of a newer version: nothing is wrong with it.
+                Severity::CannotRead => Finding::not_checked("JOURNAL-UNREADABLE", damage.to_string()),
+                Severity::CannotCheck | Severity::Wrong => {
+                    Finding::wrong("JOURNAL-DAMAGED", damage.to_string())
+                }
+            });
         let torn = self.chains.iter().filter_map(|(name, held)| match held.chain.tail() {
             Tail::None => None,
             Tail::Complete(_) => Some((name, "a whole record without its line feed".to_owned())),

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::attestation::Serial;
+use crate::kit::order::in_order;
 use crate::kit::policy::Policy;
 use crate::record::event::{Event, KeyEnrolled, KitFounded, KitKind};
 use crate::record::hash::{Hash, KeyId};
@@ -169,7 +170,9 @@ pub fn derive<'a>(
     }
     let mut quorum = policy(&roster.policy).ok_or(RosterError::PolicyMissing(roster.policy))?.quorum;
     let mut ballot = Ballot::default();
-    for (chain, record) in in_order(records) {
+    let governance = records.filter(|(_, record)| change_of(&record.event).is_some());
+    // No clock has a say in what the kit is: chains alone, and their names where these leave it open.
+    for (chain, record) in in_order(governance, |_| ()) {
         let Some((change, claimed)) = change_of(&record.event) else { continue };
         let at = (chain.to_owned(), record.link.seq);
         if let Err(what) = roster.may_sign(record, &change, claimed, &ballot) {
@@ -278,28 +281,6 @@ impl Roster {
             Some(Standing::Enrolled) | None => Err("its signer is not admitted"),
         }
     }
-}
-
-/// Governance records in an order in which each comes after what its signer had seen; ties by chain name. A `seen` that
-/// nothing can satisfy (a record not in this copy) does not hold anything back.
-fn in_order<'a>(
-    records: impl Iterator<Item = (&'a str, &'a Record)>,
-) -> impl Iterator<Item = (&'a str, &'a Record)> {
-    let mut queues: BTreeMap<&str, std::collections::VecDeque<&Record>> = BTreeMap::new();
-    for (chain, record) in records.filter(|(_, r)| change_of(&r.event).is_some()) {
-        queues.entry(chain).or_default().push_back(record);
-    }
-    std::iter::from_fn(move || {
-        let waits = |record: &Record| {
-            record.link.seen.iter().any(|(chain, (seq, _))| {
-                queues.get(chain.as_str()).and_then(|q| q.front()).is_some_and(|first| first.link.seq <= *seq)
-            })
-        };
-        let heads = || queues.iter().filter_map(|(chain, queue)| Some((*chain, *queue.front()?)));
-        // Two records that both claim to come after the other cannot both be right: then the first name goes first.
-        let next = heads().find(|(_, record)| !waits(record)).or_else(|| heads().next())?.0;
-        Some((next, queues.get_mut(next)?.pop_front()?))
-    })
 }
 
 impl Roster {
