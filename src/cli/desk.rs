@@ -228,7 +228,8 @@ impl Desk {
 
 #[cfg(feature = "hardware")]
 fn real_readers() -> Box<dyn Readers> {
-    Box::new(crate::device::NoReaders)
+    use crate::device::piv::pcsc::{Limits, PcscReaders};
+    Box::new(PcscReaders::new(Limits::default(), crate::device::provisioning::open))
 }
 
 #[cfg(not(feature = "hardware"))]
