@@ -16,6 +16,11 @@ impl PracticeCard {
         PracticeCard { connection, extended_length: true }
     }
 
+    /// Power off and on: PIN and touch are forgotten, nothing is selected.
+    pub fn reset(&mut self) -> Result<(), CardError> {
+        self.connection.power_cycle().map_err(Unreached::into_card_error)
+    }
+
     /// The same card as over NFC: short APDUs and chains.
     pub fn short_only(mut self) -> Self {
         self.extended_length = false;

@@ -105,9 +105,14 @@ impl PracticeKey {
         self.lock().plan = plan;
     }
 
-    /// What it has heard over all connections by [`PracticeKey::card`] since it was opened.
+    /// What it has heard over all connections since it was opened or since [`PracticeKey::reset_counters`].
     pub fn counters(&self) -> Counters {
         self.lock().front.counters
+    }
+
+    /// Counts from nothing again.
+    pub fn reset_counters(&self) {
+        self.lock().front.counters = Counters::default();
     }
 
     /// Takes the key out: connections to it are at an end.
@@ -252,6 +257,21 @@ impl Connection {
         act: impl FnOnce(&mut Front, &Surroundings) -> T,
     ) -> Result<(T, Option<Fault>), Unreached> {
         match self.key.change(|place| place.command(self.insertion, act)) {
+            Ok(result) => result.map_err(Unreached::Card),
+            Err(cause) => Err(Unreached::File { path: self.key.path(), cause }),
+        }
+    }
+}
+
+impl Connection {
+    /// Power off and on. It is no command: no fault meets it.
+    pub(super) fn power_cycle(&self) -> Result<(), Unreached> {
+        let cycle = |place: &mut Place| {
+            let present = place.handling.plugged_in && place.handling.insertions == self.insertion;
+            place.front.power_cycle();
+            if present { Ok(()) } else { Err(CardError::Removed) }
+        };
+        match self.key.change(cycle) {
             Ok(result) => result.map_err(Unreached::Card),
             Err(cause) => Err(Unreached::File { path: self.key.path(), cause }),
         }

@@ -45,6 +45,17 @@ impl PracticeReaders {
 
     /// Makes a blank practice key and plugs it in.
     pub fn create(&mut self, serial: Serial, profile: Profile) -> Result<PracticeKey, CreateError> {
+        self.create_under(Authority::practice()?, serial, profile)
+    }
+
+    /// Makes a blank key whose attestation ends at another root, which then decides what it may be taken for: the
+    /// tests' virtual YubiKeys come from here.
+    pub fn create_under(
+        &mut self,
+        authority: &Authority,
+        serial: Serial,
+        profile: Profile,
+    ) -> Result<PracticeKey, CreateError> {
         let file = KeyFile::new(&self.folder, serial);
         let failed = |cause| CreateError::File { path: file.path(), cause };
         std::fs::create_dir_all(&self.folder).map_err(failed)?;
@@ -52,7 +63,7 @@ impl PracticeReaders {
         if file.path().exists() {
             return Err(CreateError::Exists(file.path()));
         }
-        let key = SimulatedKey::new(serial, profile, Authority::practice()?, &self.around)?;
+        let key = SimulatedKey::new(serial, profile, authority, &self.around)?;
         file.save(&State::new(Handling::READY, &key), &[]).map_err(failed)?;
         self.open(&file).map_err(failed)
     }
