@@ -57,12 +57,21 @@ pub(crate) struct Settings<'a> {
     pub(crate) one_port: bool,
     /// Whether pcscd runs.
     pub(crate) service: bool,
+    /// Where the keys' files lie, if they are to survive the world.
+    pub(crate) keys_folder: Option<&'a Path>,
 }
 
 impl<'a> Settings<'a> {
     /// YubiKeys on USB, one reader each.
     pub(crate) fn usual(keys: &'a [(u32, &'a str)]) -> Self {
-        Settings { keys, atr: "usb", reader: YUBIKEY_READER, one_port: false, service: true }
+        Settings {
+            keys,
+            atr: "usb",
+            reader: YUBIKEY_READER,
+            one_port: false,
+            service: true,
+            keys_folder: None,
+        }
     }
 }
 
@@ -326,7 +335,8 @@ fn unshare(folder: &Path, settings: &Settings<'_>) -> Child {
     ]);
     command.arg(tools::debian("ip", "iproute2"));
     command.arg(if settings.service { tools::debian("pcscd", "pcscd") } else { PathBuf::from("none") });
-    command.arg(folder).arg(virtual_yubikey());
+    command.arg(folder).arg(settings.keys_folder.unwrap_or(&folder.join("keys")));
+    command.arg(virtual_yubikey());
     for (index, (serial, profile)) in settings.keys.iter().enumerate() {
         let (port, place) = match (settings.one_port, index) {
             (false, _) => (port(index), ""),
@@ -340,8 +350,8 @@ fn unshare(folder: &Path, settings: &Settings<'_>) -> Child {
 }
 
 const SCRIPT: &str = r#"
-ip=$1 pcscd=$2 folder=$3 keys=$4
-shift 4
+ip=$1 pcscd=$2 folder=$3 keys=$4 virtual_yubikey=$5
+shift 5
 "$ip" link set lo up
 mkdir -p /run/pcscd 2>/dev/null || mount -t tmpfs none /run
 mkdir -p /run/pcscd
@@ -354,7 +364,7 @@ if [ "$pcscd" != none ]; then
     ! "$pcscd" --help 2>&1 | grep -q -e --disable-polkit || without_polkit=--disable-polkit
     "$pcscd" --foreground --info $without_polkit --config "$folder/readers" >"$folder/pcscd.log" 2>&1 </dev/null &
 fi
-exec "$keys" --folder "$folder/keys" --root "$folder/root.pem" "$folder/root-key.pem" "$@"
+exec "$virtual_yubikey" --folder "$keys" --root "$folder/root.pem" "$folder/root-key.pem" "$@"
 "#;
 
 /// The example `virtual_yubikey`, built if it is not as new as its source: a test that is run alone does not build it.
