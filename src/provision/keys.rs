@@ -6,7 +6,7 @@ use p256::PublicKey;
 
 use super::carry_out::{Enrolled, Run};
 use super::{ProvisionError, Step};
-use crate::attestation::{self, Expected, KeyFacts, Serial, Slot};
+use crate::attestation::{self, Expected, FormFactor, KeyFacts, Serial, Slot};
 use crate::device::DeviceError;
 use crate::device::piv::tlv;
 use crate::record::token::Record;
@@ -87,6 +87,9 @@ impl Run<'_, '_> {
         })?;
         let facts = attestation::verify(&leaf, device, self.circumstances.roots)
             .map_err(|cause| ProvisionError::Attestation { serial, slot, cause })?;
+        if matches!(facts.form_factor, Some(FormFactor::UsbABio | FormFactor::UsbCBio)) {
+            return Err(ProvisionError::Bio(serial));
+        }
         attestation::bind(&facts, &Expected::new(serial, self.plan.firmware, slot, public))
             .map_err(|cause| ProvisionError::Binding { serial, slot, cause })?;
         Ok(Attested { public, leaf, facts })

@@ -41,7 +41,11 @@ impl World {
     fn new(profile: Profile) -> Self {
         let (around, _) = Surroundings::seeded(11);
         let authority = Authority::practice().unwrap();
-        let model = SimulatedKey::new(SERIAL, profile, authority, &around).unwrap();
+        World::of(SimulatedKey::new(SERIAL, profile, authority, &around).unwrap(), around)
+    }
+
+    fn of(model: SimulatedKey, around: Surroundings) -> Self {
+        let profile = model.profile;
         let overrides = match profile {
             Profile::Firmware543 => {
                 vec![Override {

@@ -175,6 +175,74 @@ fn metadata_that_lies_is_caught_by_the_attestation() {
 }
 
 #[test]
+fn a_key_of_another_algorithm_in_a_half_provisioned_slot_is_not_taken_for_ours() {
+    let world = half_provisioned();
+    let rsa = |command: &[u8], answer: &mut Vec<u8>| {
+        if command.starts_with(&[0, 0xF7, 0, 0x9C]) {
+            assert_eq!(answer[..3], [1, 1, 0x11]);
+            answer[2] = 0x07;
+        }
+    };
+    let card = || Lying { card: world.key.card(), lie: rsa };
+    let error = world.provision_over(card, &mut Person::new()).unwrap_err();
+    assert!(matches!(error, ProvisionError::ForeignKey { slot: Slot::Signing, .. }), "{error:?}");
+}
+
+#[test]
+fn a_key_without_an_attestation_certificate_is_refused() {
+    let world = World::new(Profile::Firmware574);
+    let lost = |command: &[u8], answer: &mut Vec<u8>| {
+        if command[1] == 0xCB && command.windows(3).any(|id| id == [0x5F, 0xFF, 0x01]) {
+            *answer = vec![0x6A, 0x82];
+        }
+    };
+    let error = world.provision_over(|| Lying { card: world.key.card(), lie: lost }, &mut Person::new());
+    assert!(matches!(error, Err(ProvisionError::NoDeviceCertificate(SERIAL))), "{error:?}");
+}
+
+#[test]
+fn a_fips_key_is_enrolled_without_a_key_that_needs_no_pin() {
+    let world = World::new(Profile::Firmware574);
+    let fips = |command: &[u8], answer: &mut Vec<u8>| {
+        if command[1] == 0x1D
+            && let Some(at) = answer.windows(2).position(|tag| tag == [0x04, 0x01])
+        {
+            answer[at + 2] |= 0x80;
+        }
+    };
+    let card = || Lying { card: world.key.card(), lie: fips };
+    let enrolled = world.provision_over(card, &mut Person::new()).unwrap();
+    assert_eq!((enrolled.presence, facts(&enrolled.record).presence), (None, None));
+    assert_eq!(world.slots().keys().collect::<Vec<_>>(), [&Slot::Signing, &Slot::Sealing]);
+}
+
+/// One thing at the end that is not what was put there, each by a card that lies from then on.
+#[test]
+fn what_reads_back_otherwise_is_said() {
+    let comparing = std::sync::atomic::AtomicBool::new(false);
+    let now = || comparing.load(std::sync::atomic::Ordering::SeqCst);
+    let world = World::new(Profile::Firmware574);
+    let lie = |command: &[u8], answer: &mut Vec<u8>| {
+        // The head is written by then, and read back twice: once by who wrote it.
+        if command[1] == 0xDB && command.windows(4).any(|head| head == *b"head") {
+            comparing.store(true, std::sync::atomic::Ordering::SeqCst);
+        }
+        if now() && command.starts_with(&[0, 0xF7, 0, 0x80]) {
+            let at = answer.windows(2).position(|tag| tag == [0x05, 0x01]).unwrap();
+            answer[at + 2] = 1;
+        }
+    };
+    let error = world.provision_over(|| Lying { card: world.key.card(), lie: &lie }, &mut Person::new());
+    assert!(
+        matches!(
+            error,
+            Err(ProvisionError::ReadsBackOtherwise { what: "PIN or PUK is the factory one", .. })
+        ),
+        "{error:?}"
+    );
+}
+
+#[test]
 fn a_key_that_says_another_serial_than_it_attests_is_refused() {
     let world = World::new(Profile::Firmware574);
     let lie = |command: &[u8], answer: &mut Vec<u8>| {
