@@ -224,9 +224,7 @@ pub fn make_folder(path: &Path) -> Result<(), FolderError> {
     if path.is_dir() {
         return Ok(());
     }
-    if let Some(parent) = path.parent() {
-        make_folder(parent)?;
-    }
+    make_folder(holder(path))?;
     match std::fs::create_dir(path) {
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
         other => other.map_err(|e| written("create", path, e))?,
@@ -250,11 +248,16 @@ fn no_link(options: &mut std::fs::OpenOptions) -> &mut std::fs::OpenOptions {
 }
 
 fn sync_parent(path: &Path) -> Result<(), FolderError> {
-    let parent = match path.parent() {
+    let parent = holder(path);
+    File::open(parent).and_then(|folder| folder.sync_all()).map_err(disk("make durable", parent))
+}
+
+/// The folder that an entry lies in: for a bare name the working folder.
+fn holder(path: &Path) -> &Path {
+    match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
-    };
-    File::open(parent).and_then(|folder| folder.sync_all()).map_err(disk("make durable", parent))
+    }
 }
 
 fn read_below(folder: &Path, relative: &str) -> Result<Option<Vec<u8>>, FolderError> {
@@ -345,6 +348,13 @@ mod tests {
         );
         drop(held);
         folder.lock().unwrap();
+    }
+
+    #[test]
+    fn a_bare_name_lies_in_the_working_folder() {
+        assert_eq!(holder(Path::new("kit")), Path::new("."));
+        assert_eq!(holder(Path::new("media/kit")), Path::new("media"));
+        assert_eq!(holder(Path::new("/kit")), Path::new("/"));
     }
 
     #[test]
