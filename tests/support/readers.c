@@ -20,6 +20,7 @@
 
 struct reader {
 	void *driver;
+	RESPONSECODE told;      /* what pcscd was told last of the card's presence */
 	pthread_mutex_t in_use; /* vpcd has no lock of its own, and looking for the card is a conversation with it */
 };
 
@@ -95,17 +96,21 @@ RESPONSECODE IFDHCloseChannel(DWORD lun)
 
 RESPONSECODE IFDHICCPresence(DWORD lun)
 {
-	return plain(lun, "IFDHICCPresence");
+	RESPONSECODE result = plain(lun, "IFDHICCPresence");
+	struct reader *reader = reader_of(lun);
+	if (reader)
+		reader->told = result;
+	return result;
 }
 
-/* Returns when the card comes or goes, or after the time that pcscd gives. */
+/* Returns when the card is there or not other than pcscd was told last, or after the time that pcscd gives. */
 static RESPONSECODE wait_for_change(DWORD lun, int timeout_ms)
 {
-	RESPONSECODE before = IFDHICCPresence(lun);
 	for (int waited = 0; waited < timeout_ms; waited += LOOK_AGAIN_MS) {
-		usleep(LOOK_AGAIN_MS * 1000);
-		if (IFDHICCPresence(lun) != before)
+		struct reader *reader = reader_of(lun);
+		if (!reader || plain(lun, "IFDHICCPresence") != reader->told)
 			break;
+		usleep(LOOK_AGAIN_MS * 1000);
 	}
 	return IFD_SUCCESS;
 }
