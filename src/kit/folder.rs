@@ -224,7 +224,7 @@ pub fn make_folder(path: &Path) -> Result<(), FolderError> {
     if path.is_dir() {
         return Ok(());
     }
-    make_folder(holder(path))?;
+    make_folder(lying_in(path))?;
     match std::fs::create_dir(path) {
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
         other => other.map_err(|e| written("create", path, e))?,
@@ -248,12 +248,12 @@ fn no_link(options: &mut std::fs::OpenOptions) -> &mut std::fs::OpenOptions {
 }
 
 fn sync_parent(path: &Path) -> Result<(), FolderError> {
-    let parent = holder(path);
+    let parent = lying_in(path);
     File::open(parent).and_then(|folder| folder.sync_all()).map_err(disk("make durable", parent))
 }
 
 /// The folder that an entry lies in: for a bare name the working folder.
-fn holder(path: &Path) -> &Path {
+fn lying_in(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -352,9 +352,9 @@ mod tests {
 
     #[test]
     fn a_bare_name_lies_in_the_working_folder() {
-        assert_eq!(holder(Path::new("kit")), Path::new("."));
-        assert_eq!(holder(Path::new("media/kit")), Path::new("media"));
-        assert_eq!(holder(Path::new("/kit")), Path::new("/"));
+        assert_eq!(lying_in(Path::new("kit")), Path::new("."));
+        assert_eq!(lying_in(Path::new("media/kit")), Path::new("media"));
+        assert_eq!(lying_in(Path::new("/kit")), Path::new("/"));
     }
 
     #[test]
