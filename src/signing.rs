@@ -177,6 +177,12 @@ impl Signer {
         signer.prove(station)?;
         signer.reconcile(station, kit)?;
         signer.tries = signer.key.pin_tries().map_err(device)?;
+        let genuine = match signer.presence {
+            true => "genuine",
+            false => "NOT checked to be genuine: it has no key that signs without a PIN",
+        };
+        let left = signer.tries.left;
+        station.operator.progress(&format!("{serial}: {genuine}, head read, {left} PIN tries left"));
         Ok(signer)
     }
 

@@ -123,8 +123,9 @@ fn choose(desk: &mut Desk, kit: &Kit) -> Result<CredentialName, Trouble> {
         let Some(generation) = generation else { continue };
         let facts = &generation.facts;
         desk.terminal.say(&format!(
-            "  {}  {name:<24} {} of {} keys   sealed {}",
+            "  {}  {:<24} {} of {} keys   sealed {}",
             index + 1,
+            name.to_string(),
             facts.threshold,
             facts.recipients.len(),
             date(generation.sealed_at)
