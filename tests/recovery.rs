@@ -18,10 +18,17 @@ use rand_core::UnwrapErr;
 use tempfile::TempDir;
 use zeroize::Zeroizing;
 
+#[path = "recovery/on_keys.rs"]
+mod on_keys;
 #[path = "recovery/page.rs"]
 mod page;
+#[path = "support/pcsc.rs"]
+mod pcsc;
+#[path = "support/practice.rs"]
+#[allow(dead_code, reason = "each test uses its part")]
+mod practice;
 
-use page::{block, tools};
+use page::block;
 
 const SECRET: &[u8] = b"correct horse battery staple";
 
@@ -85,7 +92,7 @@ impl Recovery {
 }
 
 fn bash(script: &str, folder: &Path) -> Output {
-    let path = format!("{}:/usr/local/bin:/usr/bin:/bin", tools().display());
+    let path = format!("{}:/usr/bin:/bin", pcsc::tools::rage().parent().expect("its folder").display());
     let mut bash = Command::new("bash");
     bash.arg("-c").arg(script).current_dir(folder).env("PATH", path);
     bash.output().expect("bash runs")

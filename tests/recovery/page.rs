@@ -1,4 +1,4 @@
-//! The recovery page, and the stock tools that it names.
+//! The recovery page, as a reader copies from it.
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,15 +12,12 @@ pub(crate) fn block(name: &str) -> String {
     block.to_owned()
 }
 
-/// Where `rage` and `age-plugin-yubikey` were installed for the tests.
-#[allow(
-    clippy::disallowed_methods,
-    reason = "a test is at the edge: where its tools lie comes from the environment"
-)]
-pub(crate) fn tools() -> PathBuf {
-    let set = std::env::var_os("BREAKGLASS_TOOLS").map(PathBuf::from);
-    let home = || PathBuf::from(std::env::var_os("HOME").expect("a home")).join(".cache/breakglass-tools");
-    let tools = set.unwrap_or_else(home).join("bin");
-    assert!(tools.join("rage").is_file(), "no rage in {}; the Makefile installs it", tools.display());
-    tools
+/// The block with what a reader puts in the place of an example: each pair is a line's beginning and its new end.
+pub(crate) fn block_with(name: &str, replacements: &[(&str, &str)]) -> String {
+    let mut lines: Vec<String> = block(name).lines().map(str::to_owned).collect();
+    for (beginning, end) in replacements {
+        let line = lines.iter_mut().find(|line| line.starts_with(beginning));
+        *line.unwrap_or_else(|| panic!("{name:?} has no line {beginning}…")) = format!("{beginning}{end}");
+    }
+    lines.join("\n") + "\n"
 }
