@@ -180,21 +180,24 @@ impl Pcsc {
         }
     }
 
-    /// Takes the key out of its reader and waits until pcscd has noticed.
+    /// Takes the key out of its reader, if it is still in, and waits until pcscd has noticed that it is out.
     pub(crate) fn remove(&self, serial: u32) {
-        let line = format!("Card Removed From {}", self.reader(serial));
-        let before = self.said(&line);
         self.order(&format!("{serial} remove"));
-        self.wait_for(|| self.said(&line) > before, "pcscd notices that the key is out");
+        self.wait_for(|| !self.seen(serial), "pcscd notices that the key is out");
     }
 
-    /// Plugs the key in again and waits until pcscd has noticed. If it went out unseen (`remove-at`), call
+    /// Plugs the key in again and waits until pcscd has noticed. If it went out by itself (`remove-at`), call
     /// [`Pcsc::remove`] first: pcscd looks every 400 ms, and sees nothing if the key is back before.
     pub(crate) fn insert(&self, serial: u32) {
-        let line = format!("Card inserted into {}", self.reader(serial));
-        let before = self.said(&line);
         self.order(&format!("{serial} insert"));
-        self.wait_for(|| self.said(&line) > before, "pcscd notices that the key is in");
+        self.wait_for(|| self.seen(serial), "pcscd notices that the key is in");
+    }
+
+    /// Whether a key is in its reader, as far as pcscd has noticed. It says nothing of a key that was in from the start.
+    fn seen(&self, serial: u32) -> bool {
+        let (log, reader) = (self.log(), self.reader(serial));
+        let last = |event: &str| log.rfind(&format!("{event} {reader}"));
+        last("Card Removed From") <= last("Card inserted into")
     }
 
     /// Name of the key's reader as PC/SC lists it.
@@ -298,16 +301,17 @@ fn lay_out(folder: &Path, settings: &Settings<'_>) {
     }
     std::fs::copy(readers_driver(), folder.join("readers.so")).expect("the readers' driver is copied");
     let readers = if settings.one_port { 1 } else { settings.keys.len() };
+    // One file: pcscd reads the files of a folder in any order, and numbers the readers as it meets them.
+    let mut configuration = String::new();
     for index in 0..readers {
         std::fs::copy(&vpcd, folder.join(format!("libifdvpcd.so.{index}"))).expect("vpcd is copied");
         let (name, port) = (settings.reader, port(index));
-        let configuration = format!(
-            "FRIENDLYNAME \"{name}\"\nDEVICENAME /dev/null:0x{port:X}\nLIBPATH {}\nCHANNELID 0x{port:X}\n",
+        configuration += &format!(
+            "FRIENDLYNAME \"{name}\"\nDEVICENAME /dev/null:0x{port:X}\nLIBPATH {}\nCHANNELID 0x{port:X}\n\n",
             folder.join("readers.so").display()
         );
-        std::fs::write(folder.join("readers").join(format!("reader-{index:02}")), configuration)
-            .expect("a reader configuration is written");
     }
+    std::fs::write(folder.join("readers/all"), configuration).expect("the readers' configuration is written");
 }
 
 fn port(index: usize) -> u16 {
