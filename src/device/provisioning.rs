@@ -29,6 +29,8 @@ use super::{Administer, DeviceError};
 use crate::attestation::{PinPolicy, Slot, TouchPolicy};
 use crate::secret::{ManagementAlgorithm, ManagementKey};
 
+/// What errors call the time before the first command.
+const CONNECT: &str = "the connection";
 /// For commands that need nobody; generating a P-256 key takes less than one.
 const PLAIN: Duration = Duration::from_secs(10);
 /// For a command that waits for a touch; the key gives up by itself after about 15 seconds.
@@ -41,7 +43,7 @@ const TOUCH: Duration = Duration::from_secs(30);
 pub fn open(beside: Beside) -> Result<Box<dyn Administer>, DeviceError> {
     let mut session = beside.session()?;
     let info = session.device_info()?;
-    let crate_side = CrateSide::start(&beside)?;
+    let crate_side = explained(CrateSide::start(&beside), CONNECT, &mut session)?;
     Ok(Box::new(Administration { crate_side, session, info, _beside: beside }))
 }
 
@@ -72,8 +74,9 @@ impl Administer for Administration {
 
     fn authenticate(&mut self, key: &ManagementKey) -> Result<(), DeviceError> {
         let key = management_key(key)?;
-        self.crate_side
-            .call("authentication with the management key", PLAIN, move |yubikey| yubikey.authenticate(&key))
+        self.change("authentication with the management key", PLAIN, move |yubikey| {
+            yubikey.authenticate(&key)
+        })
     }
 
     /// The crate has no bare SET MANAGEMENT KEY: with the key it writes 5FC109 and the flag in 5FFF00 again, as they
@@ -127,23 +130,30 @@ impl Administer for Administration {
 }
 
 impl Administration {
-    /// A command of the crate. Where it fails for a reason that the crate does not tell well, our session asks whether
-    /// the key is still there.
+    /// A command of the crate.
     fn change<T: Send + 'static>(
         &mut self,
         command: &'static str,
         limit: Duration,
         job: impl FnOnce(&mut YubiKey) -> yubikey::Result<T> + Send + 'static,
     ) -> Result<T, DeviceError> {
-        let result = self.crate_side.call(command, limit, job);
-        let vague = matches!(
-            result,
-            Err(DeviceError::ManagementKey | DeviceError::Malformed { .. } | DeviceError::Unexplained { .. })
-        );
-        match vague.then(|| self.session.management_algorithm()) {
-            Some(Err(DeviceError::Removed { .. })) => Err(DeviceError::Removed { command }),
-            _ => result,
-        }
+        explained(self.crate_side.call(command, limit, job), command, &mut self.session)
+    }
+}
+
+/// Where the crate failed for a reason that it does not tell well, our session is asked whether the key is still there.
+fn explained<T>(
+    result: Result<T, DeviceError>,
+    command: &'static str,
+    session: &mut Session<PcscCard>,
+) -> Result<T, DeviceError> {
+    let vague = matches!(
+        result,
+        Err(DeviceError::ManagementKey | DeviceError::Malformed { .. } | DeviceError::Unexplained { .. })
+    );
+    match vague.then(|| session.management_algorithm()) {
+        Some(Err(DeviceError::Removed { .. })) => Err(DeviceError::Removed { command }),
+        _ => result,
     }
 }
 
@@ -196,7 +206,6 @@ struct CrateSide {
 
 impl CrateSide {
     fn start(beside: &Beside) -> Result<Self, DeviceError> {
-        const COMMAND: &str = "the connection";
         let (jobs, todo) = channel::<Job>();
         let (tell, opened) = channel();
         let (end, ended) = channel();
@@ -212,7 +221,7 @@ impl CrateSide {
                         return;
                     }
                     Err(error) => {
-                        let _ = tell.send(Err(told(error, COMMAND)));
+                        let _ = tell.send(Err(told(error, CONNECT)));
                         return;
                     }
                 };
@@ -222,7 +231,7 @@ impl CrateSide {
                 let _ = end.send(());
             })
             .map_err(|error| DeviceError::Service(error.to_string()))?;
-        let late = |_| DeviceError::TimedOut { command: COMMAND, seconds: PLAIN.as_secs() };
+        let late = |_| DeviceError::TimedOut { command: CONNECT, seconds: PLAIN.as_secs() };
         opened.recv_timeout(PLAIN).map_err(late)??;
         Ok(CrateSide { jobs: Some(jobs), ended })
     }
