@@ -5,6 +5,7 @@ use aes::cipher::{Array, BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};
 use des::TdesEde3;
 use p256::ecdsa::signature::hazmat::PrehashVerifier;
 use p256::ecdsa::{DerSignature, VerifyingKey};
+use proptest::prelude::*;
 
 use super::super::{Authority, HandMovedClock, Profile, TOUCH_CACHE_MS, TOUCH_WINDOW_MS, Touch};
 use super::*;
@@ -71,6 +72,36 @@ impl Bench {
         let answer = self.send(&format!("004700{slot}0B AC09800111AA01{pin:02x}AB01{touch:02x}"));
         assert!(answer.starts_with("7f4943864104") && answer.ends_with("9000"), "{answer}");
         VerifyingKey::from_sec1_bytes(&hex::decode(&answer[10..140]).unwrap()).unwrap()
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_comes_in_a_status_word_goes_out(
+        commands in prop::collection::vec(prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..40),
+            // Something that gets as far as an instruction.
+            (
+                prop_oneof![Just(0x00u8), Just(0x10)],
+                prop::sample::select(vec![0x20u8, 0x24, 0x2C, 0x47, 0x87, 0xA4, 0xC0, 0xCB, 0xDB, 0xF6, 0xF7, 0xF9, 0xFA, 0xFE, 0xFF]),
+                any::<u8>(),
+                prop::sample::select(vec![0x00u8, 0x80, 0x81, 0x82, 0x9B, 0x9C, 0xF9, 0xFE, 0xFF]),
+                prop::collection::vec(any::<u8>(), 0..60),
+            ).prop_map(|(class, instruction, p1, p2, data)| {
+                [&[class, instruction, p1, p2, data.len() as u8], &data[..]].concat()
+            }),
+        ], 1..30),
+    ) {
+        let mut bench = Bench::new(Profile::Firmware574);
+        bench.authenticate();
+        for command in commands {
+            let answer = bench.front.answer(&command, &bench.around);
+            prop_assert!((2..=258).contains(&answer.len()), "{} bytes", answer.len());
+            let first = answer[answer.len() - 2];
+            prop_assert!(first == 0x90 || (0x60..0x70).contains(&first), "{}", hex::encode(&answer));
+            let pin = bench.front.key.reference(super::super::Which::Pin);
+            prop_assert!(pin.left <= pin.total);
+        }
     }
 }
 

@@ -71,6 +71,23 @@ fn a_key_signs_agrees_and_attests_through_the_same_session_as_a_real_one() {
 }
 
 #[test]
+fn a_key_under_another_root_is_what_that_root_says_and_no_practice_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut readers = readers(folder.path());
+    let root = Authority::new("an organisation's own root", &Surroundings::seeded(1).0).unwrap();
+    let key = readers.create_under(&root, SERIAL, Profile::Firmware574).unwrap();
+    let mut administer = readers.administer(SERIAL).unwrap();
+    administer.authenticate(&ManagementKey::factory(Profile::Firmware574.factory_management())).unwrap();
+    administer.generate(Slot::Signing).unwrap();
+    let leaf = administer.attest(Slot::Signing).unwrap();
+    let device = key.with_model(|model, _| model.attestation().certificate().to_vec()).unwrap();
+    let named = attestation::Roots::real(Some(&root.certificate_der().unwrap())).unwrap();
+    assert_eq!(attestation::verify(&leaf, &device, &named).unwrap().serial, Some(SERIAL));
+    let practice = attestation::Roots::practice(&root_certificate().unwrap()).unwrap();
+    attestation::verify(&leaf, &device, &practice).unwrap_err();
+}
+
+#[test]
 fn what_a_key_went_through_is_in_its_file_when_another_process_opens_it() {
     let folder = tempfile::tempdir().unwrap();
     let mut first = readers(folder.path());
