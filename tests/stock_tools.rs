@@ -211,7 +211,7 @@ fn opensc_finds_the_token_and_its_key() {
 }
 
 #[test]
-fn age_plugin_lists_and_identifies_a_key_with_a_certificate_of_its_form() {
+fn age_plugin_identifies_a_key_with_a_certificate_of_its_form_and_rage_opens_with_it() {
     let world = Pcsc::start(&KEYS);
     let plugin = tools::age_plugin_yubikey();
     for (serial, profile) in KEYS {
@@ -237,10 +237,43 @@ fn age_plugin_lists_and_identifies_a_key_with_a_certificate_of_its_form() {
         let identity = world.run(world.command(&plugin).args(["--serial", &wanted, "--identity"]));
         says(&identity, &["AGE-PLUGIN-YUBIKEY-1", "PIN policy: Once", "Touch policy: Always"]);
         assert_eq!(world.counters(serial).pins_sent, 0, "firmware {profile}");
+        opens_with_rage(&world, serial, &identity);
     }
     let list = world.run(world.command(&plugin).arg("--list"));
     assert_eq!(list.matches("age1yubikey1").count(), 2, "{list}");
 }
+
+/// rage seals to the key's recipient and opens again with PIN and touch.
+fn opens_with_rage(world: &Pcsc, serial: u32, identity: &str) {
+    let path = |name: &str| world.folder().join(format!("{serial}-{name}")).display().to_string();
+    let recipient =
+        identity.split_whitespace().find(|word| word.starts_with("age1yubikey1")).expect("a recipient");
+    let stub = identity.lines().find(|line| line.starts_with("AGE-PLUGIN-YUBIKEY-1")).expect("an identity");
+    std::fs::write(path("identity"), stub).expect("an identity file");
+    std::fs::write(path("plain"), "correct horse battery staple").expect("a plaintext");
+    std::fs::write(path("pinentry"), TYPE_PIN).expect("a pinentry");
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    std::fs::set_permissions(path("pinentry"), executable).expect("it is made executable");
+    let folders = format!("{}:/usr/bin:/bin", tools::folder().join("bin").display());
+    let rage = |words: &[&str]| {
+        let mut command = world.command(tools::rage());
+        world.run(command.args(words).env("PATH", &folders).env("PINENTRY_PROGRAM", path("pinentry")))
+    };
+    rage(&["-r", recipient, "-o", &path("sealed"), &path("plain")]);
+    rage(&["-d", "-i", &path("identity"), "-o", &path("opened"), &path("sealed")]);
+    assert_eq!(std::fs::read(path("opened")).expect("opened"), b"correct horse battery staple");
+    assert_eq!(world.counters(serial).pins_sent, 1);
+}
+
+/// A pinentry that types the factory PIN.
+const TYPE_PIN: &str = r#"#!/bin/sh
+echo OK
+while read -r order rest; do
+    [ "$order" != GETPIN ] || echo D 123456
+    echo OK
+    [ "$order" != BYE ] || exit 0
+done
+"#;
 
 /// A certificate over the public key as age-plugin-yubikey knows its own: O age-plugin-yubikey, and the policies in
 /// Yubico's extension, raw.

@@ -35,6 +35,8 @@ fn a_world_is_ready_soon_and_leaves_nothing_behind() {
     let (process, folder) = (world.first_process().to_owned(), world.folder().to_owned());
     assert!(started < Duration::from_millis(1500), "the start took {started:?}");
     assert_eq!(readers(&world), [world.reader(NEW), world.reader(OLD)]);
+    world.remove(OLD);
+    assert_eq!(readers(&world), [world.reader(NEW)], "each key is in the reader that it is said to be in");
     let namespace = std::fs::read_link(format!("/proc/{process}/ns/net")).expect("a namespace");
     drop(world);
     assert!(!folder.exists());
