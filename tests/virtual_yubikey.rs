@@ -123,6 +123,7 @@ fn faults_meet_the_command_they_are_meant_for() {
     world.order(&format!("{NEW} remove-at {version}"));
     let said = pcsc::text(&status());
     assert!(said.contains("Version:\tNo data available"), "{said}");
+    world.remove(NEW);
     world.insert(NEW);
     assert!(status().status.success());
 }

@@ -187,7 +187,7 @@ impl Pcsc {
     }
 
     /// Plugs the key in again and waits until pcscd has noticed. If it went out by itself (`remove-at`), call
-    /// [`Pcsc::remove`] first: pcscd looks every 400 ms, and sees nothing if the key is back before.
+    /// [`Pcsc::remove`] first: the readers look every 25 ms, and see nothing if the key is back before.
     pub(crate) fn insert(&self, serial: u32) {
         self.order(&format!("{serial} insert"));
         self.wait_for(|| self.seen(serial), "pcscd notices that the key is in");
