@@ -26,6 +26,8 @@ pub mod tlv;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod practised;
+#[cfg(test)]
 mod scripted;
 
 pub use apdu::Traffic;
