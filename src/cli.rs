@@ -9,18 +9,23 @@ mod admit;
 mod args;
 mod attestation;
 mod bag;
+mod coverage;
 mod desk;
+mod doctor;
 mod findings;
 mod hint;
 mod init;
+mod inventory;
 mod key;
-mod looking;
+mod merge;
 mod open;
 mod policy;
 mod practice;
 mod provision;
 mod records;
 mod seal;
+mod status;
+mod table;
 mod terminal;
 
 use args::{Arguments, KeyVerb, KitVerb, PolicyVerb, RecordsVerb, Verb};
@@ -70,14 +75,14 @@ fn run(desk: &mut Desk, verb: Verb) -> Result<Outcome, Trouble> {
         Verb::Seal(options) => seal::seal(desk, options),
         Verb::Rotate(options) => seal::rotate(desk, options),
         Verb::Open(options) => open::open(desk, options),
-        Verb::Coverage => looking::coverage(desk),
-        Verb::Inventory(options) => looking::inventory(desk, &options),
-        Verb::Status => looking::status(desk),
+        Verb::Coverage => coverage::coverage(desk),
+        Verb::Inventory(options) => inventory::inventory(desk, &options),
+        Verb::Status => status::status(desk),
         Verb::Records(RecordsVerb::List(options)) => records::list(desk, &options),
         Verb::Records(RecordsVerb::Verify) => records::verify(desk),
         Verb::Records(RecordsVerb::Export(options)) => records::export(desk, &options),
-        Verb::KitVerb(KitVerb::Merge { other }) => looking::merge(desk, &other),
-        Verb::Doctor => looking::doctor(desk),
+        Verb::KitVerb(KitVerb::Merge { other }) => merge::merge(desk, &other),
+        Verb::Doctor => doctor::doctor(desk),
         Verb::Attestation(options) => attestation::attestation(desk, &options),
         Verb::Practice(verb) => practice::practice(desk, verb),
     }

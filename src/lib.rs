@@ -10,6 +10,7 @@ pub mod attestation;
 pub mod cli;
 pub mod device;
 pub mod hardening;
+pub mod inventory;
 pub mod kit;
 pub mod operator;
 pub mod provision;

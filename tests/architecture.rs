@@ -17,6 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("kit", &["attestation", "secret", "record", "device"]), // device in kit::sealed alone, held below
     ("provision", &["attestation", "secret", "record", "operator", "device", "kit"]),
     ("signing", &["attestation", "secret", "record", "operator", "device", "kit"]),
+    ("inventory", &["attestation", "record", "device", "kit"]),
     ("unlock", &["attestation", "secret", "record", "operator", "device", "kit", "signing"]),
     (
         "cli",
@@ -30,6 +31,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "provision",
             "signing",
             "unlock",
+            "inventory",
             "hardening",
         ],
     ),

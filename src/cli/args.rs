@@ -327,7 +327,7 @@ pub(super) struct Export {
     #[arg(long, value_name = "SERIAL")]
     pub with: Option<Serial>,
     /// Write record N of the list for OpenSSL instead: input, DER signature, public key and the command
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", conflicts_with = "with")]
     pub openssl: Option<usize>,
     #[command(flatten)]
     pub caution: LastTry,

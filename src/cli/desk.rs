@@ -129,6 +129,21 @@ impl Desk {
         &mut self.rng
     }
 
+    /// A fresh nonce, for a key to prove itself with.
+    pub(crate) fn nonce(&mut self) -> [u8; 32] {
+        use rand_core::Rng;
+        let mut nonce = [0; 32];
+        self.rng.fill_bytes(&mut nonce);
+        nonce
+    }
+
+    /// `: safe A, bag 0417`, as far as the policy knows.
+    pub(crate) fn whereabouts(&self, kit: &Kit, serial: Serial) -> String {
+        let Some(place) = kit.policy.place(serial) else { return String::new() };
+        let bag = if place.bag.is_empty() { String::new() } else { format!(", bag {}", place.bag) };
+        format!(": {}{bag}", place.place)
+    }
+
     /// Prints one JSON object.
     pub(crate) fn json_result(&mut self, value: &impl Serialize) -> Result<(), Trouble> {
         let mut bytes = serde_json::to_vec_pretty(value).map_err(|e| Trouble::Output(e.into()))?;

@@ -36,6 +36,10 @@ pub(super) fn say(desk: &mut Desk, findings: &[Finding]) {
     }
 }
 
+/// As much as fits beside what is to be done.
+const WIDTH: usize = 118;
+
+/// Weight, sentence, since when; and what to do about it, on the same line where it fits.
 fn line(finding: &Finding) -> String {
     let word = match finding.weight {
         Weight::Wrong => "wrong",
@@ -43,14 +47,26 @@ fn line(finding: &Finding) -> String {
         Weight::Due => "due",
         Weight::Note => "note",
     };
-    let since = finding.since.map_or(String::new(), |time| {
-        let days = (super::desk::now() - time) / 86_400;
-        match days {
-            ..1 => String::new(),
-            1 => "   since 1 day".into(),
-            _ => format!("   since {days} days"),
-        }
+    let since = finding.since.map_or(String::new(), |time| match (super::desk::now() - time) / 86_400 {
+        ..1 => String::new(),
+        1 => "   since 1 day".into(),
+        days => format!("   since {days} days"),
     });
-    let next = finding.next.as_ref().map_or(String::new(), |next| format!("\n{:13}{next}", ""));
-    format!("{word:<12} {}   {}{since}{next}", finding.text, finding.rule)
+    let rule = match finding.weight {
+        Weight::Wrong | Weight::NotChecked => format!("   [{}]", finding.rule),
+        Weight::Due | Weight::Note => String::new(),
+    };
+    let line = format!("{word:<12} {}{rule}{since}", finding.text);
+    match &finding.next {
+        None => line,
+        Some(next) if line.chars().count() + next.chars().count() + 6 <= WIDTH => {
+            format!("{line}      {next}")
+        }
+        Some(next) => format!("{line}\n{:13}{next}", ""),
+    }
+}
+
+/// `1 record`, `12 records`.
+pub(super) fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

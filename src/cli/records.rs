@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use super::Outcome;
-use super::args::{Export, RecordsList};
+use super::args::RecordsList;
 use super::desk::{Desk, date};
-use super::findings;
+use super::findings::{self, counted};
 use super::hint::Trouble;
 use crate::kit::finding::Finding;
 use crate::kit::order::in_order;
@@ -14,6 +14,10 @@ use crate::record::chain::Depth;
 use crate::record::event::Event;
 use crate::record::hash::Hash;
 use crate::record::token::Record;
+
+mod export;
+
+pub(super) use export::export;
 
 /// A record of the list: numbered over the whole kit, whatever filter is set.
 #[derive(Serialize)]
@@ -111,7 +115,7 @@ fn what(event: &Event) -> String {
         Event::OpenReleased(facts) => {
             format!("{}, to {}", generation(&facts.credential, facts.generation), facts.output)
         }
-        Event::Exported(facts) => format!("{} records", facts.count),
+        Event::Exported(facts) => counted(facts.count as usize, "record"),
     }
 }
 
@@ -142,12 +146,12 @@ pub(super) fn verify(desk: &mut Desk) -> Result<Outcome, Trouble> {
     desk.line(&match outcome {
         Outcome::Wrong => "something is wrong: nothing was changed, nothing was cut away".to_owned(),
         _ => format!(
-            "intact: {records} records in {chains} chains, each signed and linked; {enrolments} enrolments borne out by their attestations; {generations} sealed generations as recorded"
+            "intact: {} in {}, each signed and linked; {} borne out by attestations; {} as recorded",
+            counted(records, "record"),
+            counted(chains, "chain"),
+            counted(enrolments, "enrolment"),
+            counted(generations, "sealed generation")
         ),
     })?;
     Ok(outcome)
-}
-
-pub(super) fn export(_desk: &mut Desk, _options: &Export) -> Result<Outcome, Trouble> {
-    Err(Trouble::Usage("not built yet".into()))
 }

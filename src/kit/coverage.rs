@@ -46,6 +46,13 @@ pub struct Row {
     pub lost: usize,
 }
 
+impl Row {
+    /// How many admitted keys it is sealed to.
+    pub fn able(&self) -> usize {
+        self.keys.values().filter(|means| **means != Means::No).count()
+    }
+}
+
 /// What a key means for a credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
