@@ -97,6 +97,17 @@ impl ManagementAlgorithm {
     }
 }
 
+impl std::fmt::Display for ManagementAlgorithm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            ManagementAlgorithm::TripleDes => "3DES",
+            ManagementAlgorithm::Aes128 => "AES-128",
+            ManagementAlgorithm::Aes192 => "AES-192",
+            ManagementAlgorithm::Aes256 => "AES-256",
+        })
+    }
+}
+
 /// A PIV management key (key reference 9B): whoever has it may generate keys and write objects.
 pub struct ManagementKey {
     algorithm: ManagementAlgorithm,

@@ -74,7 +74,7 @@ impl fmt::Display for Step {
                 return write!(
                     f,
                     "make a random management key ({}) and keep it on the key behind the PIN",
-                    algorithm_name(*algorithm)
+                    algorithm
                 );
             }
             Step::Generate(Slot::Signing) => {
@@ -91,15 +91,6 @@ impl fmt::Display for Step {
             Step::Head => "write the chain head in place of the mark",
             Step::Compare => "read everything back and compare",
         })
-    }
-}
-
-fn algorithm_name(algorithm: ManagementAlgorithm) -> &'static str {
-    match algorithm {
-        ManagementAlgorithm::TripleDes => "3DES",
-        ManagementAlgorithm::Aes128 => "AES-128",
-        ManagementAlgorithm::Aes192 => "AES-192",
-        ManagementAlgorithm::Aes256 => "AES-256",
     }
 }
 
