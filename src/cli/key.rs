@@ -6,12 +6,13 @@ use super::args::Inspect;
 use super::desk::{Desk, date};
 use super::hint::Trouble;
 use super::inventory::{head, presence, row};
+use super::provision::which;
 use super::table::table;
 use super::{Outcome, findings};
 use crate::attestation::{Firmware, Serial, Slot};
 use crate::device::firmware::{Advisory, Severity, advisories, behaviour};
 use crate::device::info::DeviceInfo;
-use crate::device::{DeviceError, Readers, SlotMetadata};
+use crate::device::{Readers, SlotMetadata};
 use crate::inventory::{Seen, Standing, look, opens};
 use crate::kit::finding::Finding;
 use crate::kit::{Kit, KitError, roster};
@@ -138,7 +139,7 @@ pub(super) fn inspect(desk: &mut Desk, options: &Inspect) -> Result<Outcome, Tro
         desk.practice_banner(kit);
     }
     let mut readers = desk.readers(kit.as_ref().map_or(KitKind::Real, Kit::kind));
-    let serial = plugged_in(readers.as_mut(), options.serial)?;
+    let serial = which(readers.as_mut(), options.serial)?;
     let mut key = readers.connect(serial)?;
     let mut seen = look(key.as_mut(), kit.as_ref(), &desk.nonce())?;
     let knows = behaviour(seen.firmware);
@@ -169,19 +170,6 @@ pub(super) fn inspect(desk: &mut Desk, options: &Inspect) -> Result<Outcome, Tro
     Ok(findings::outcome(&seen.findings))
 }
 
-/// The key that was named, or the only one that is plugged in.
-fn plugged_in(readers: &mut dyn Readers, named: Option<Serial>) -> Result<Serial, Trouble> {
-    if let Some(serial) = named {
-        return Ok(serial);
-    }
-    let serials: Vec<Serial> = readers.attached()?.into_iter().map(|key| key.serial).collect();
-    match serials[..] {
-        [] => Err(DeviceError::NoKey.into()),
-        [one] => Ok(one),
-        _ => Err(Trouble::WhichKey { serials }),
-    }
-}
-
 /// What only the provisioning side tells.
 fn about(
     readers: &mut dyn Readers,
@@ -193,7 +181,7 @@ fn about(
     let management = match metadata {
         true => {
             let (algorithm, factory) = admin.management_algorithm()?;
-            Some(Management { algorithm: format!("{algorithm:?}"), factory })
+            Some(Management { algorithm: algorithm.to_string(), factory })
         }
         false => None,
     };
