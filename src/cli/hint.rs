@@ -10,7 +10,6 @@ use super::terminal::{PinSourceError, Terminal};
 use crate::attestation::{AttestationError, InputError, Serial};
 use crate::device::DeviceError;
 use crate::kit::enrolment::EnrolmentError;
-use crate::kit::folder::FolderError;
 use crate::kit::merge::MergeError;
 use crate::kit::sealed::{AboutError, SealError};
 use crate::kit::{KitError, policy::PolicyError};
@@ -20,6 +19,14 @@ use crate::provision::pin::PinError;
 use crate::record::token::RecordError;
 use crate::signing::SigningError;
 use crate::unlock::{PlannedKey, UnlockError};
+
+mod device;
+mod flow;
+mod kit;
+
+use device::device;
+use flow::{pin_change, provision, signing, unlock};
+use kit::kit;
 
 /// Exit codes, as the README lists them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -217,112 +224,6 @@ fn nobody(unanswered: Unanswered) -> Advice {
     }
 }
 
-fn kit(error: &KitError) -> Advice {
-    match error {
-        KitError::Folder(error) => folder(error),
-        KitError::NotAKit(_) => say(
-            Code::Usage,
-            UNCHANGED,
-            "name the kit:  breakglass --kit DIR …   or make one:  breakglass init",
-        ),
-        KitError::Policy(_) => say(Code::Usage, UNCHANGED, "mend kit.toml, then:  breakglass policy check"),
-        KitError::AdoptedPolicy(_) => say(
-            Code::Integrity,
-            NOT_OPENED,
-            "bring another copy of the kit and run  breakglass kit merge DIR   or open without us: doc/recovery.md",
-        ),
-        KitError::Roster(_) => say(
-            Code::Integrity,
-            NOT_OPENED,
-            "keep this stick as it is and use another copy of the kit, or open without us: doc/recovery.md",
-        ),
-        KitError::Founded => say(Code::Refused, UNCHANGED, ""),
-        KitError::NotFounded => {
-            say(Code::Refused, UNCHANGED, "found it with its first key:  breakglass key admit SERIAL")
-        }
-    }
-}
-
-fn folder(error: &FolderError) -> Advice {
-    const NO_PIN: &str = "no PIN was asked for, nothing was opened.";
-    match error {
-        FolderError::Disk { .. } => {
-            say(Code::Disk, "what was acknowledged before is on disk.", "check the medium")
-        }
-        FolderError::ReadOnly { .. } | FolderError::Full { .. } => {
-            say(Code::Disk, NO_PIN, "write the records elsewhere:  --journal DIR")
-        }
-        FolderError::NotAFile { .. } => {
-            say(Code::Integrity, NOT_OPENED, "nothing of a kit is a link or a device: use another copy of it")
-        }
-        FolderError::Busy { .. } => say(Code::Busy, UNCHANGED, "wait for it, or end it if it hangs"),
-        FolderError::Changed { .. } => say(Code::Busy, "nothing was appended.", "run it again"),
-    }
-}
-
-fn signing(error: &SigningError, others: &[PlannedKey]) -> Advice {
-    match error {
-        SigningError::Device { serial, cause } => device(cause, Some(*serial), others),
-        SigningError::Kit(error) => kit(error),
-        SigningError::Record(_) => {
-            say(Code::Refused, "nothing was signed.", "shorten the texts that you gave")
-        }
-        SigningError::Unanswered(unanswered) => nobody(*unanswered),
-        SigningError::NotEnrolled(_) => {
-            with(others, say(Code::Key, UNCHANGED, "this kit's keys:  breakglass key list"))
-        }
-        SigningError::OtherKit { .. } => {
-            with(others, say(Code::Key, UNCHANGED, "compare the words with the bag; put it back to its kit"))
-        }
-        SigningError::WasReset(_) => with(
-            others,
-            say(
-                Code::Key,
-                UNCHANGED,
-                "it opens nothing any more: retire it and provision it again, in peace",
-            ),
-        ),
-        SigningError::LastTry { serial } => {
-            let mut advice = say(Code::Pin, "we will not use the last try without your word.", "");
-            advice.next.push(format!("if you are sure of the PIN of {serial}:  … --spend-last-try"));
-            with(others, advice)
-        }
-        SigningError::Gap { .. } => {
-            let mut advice = say(Code::Integrity, NOT_OPENED, "");
-            advice.next.push(
-                "bring the other stick and run  breakglass kit merge DIR        or, in an emergency, go on and leave the gap visible:  breakglass open … --accept-gap \"why\""
-                    .into(),
-            );
-            advice
-        }
-        SigningError::Fork { .. } => say(
-            Code::Integrity,
-            NOT_OPENED,
-            "bring the other stick and run  breakglass kit merge DIR        or, in an emergency:  breakglass open … --accept-gap \"why\"",
-        ),
-    }
-}
-
-fn unlock(error: &UnlockError, others: &[PlannedKey]) -> Advice {
-    match error {
-        UnlockError::Kit(error) => kit(error),
-        UnlockError::Policy(_) => say(Code::Refused, NOT_OPENED, ""),
-        UnlockError::NoSuch(_) => say(Code::Usage, NOT_OPENED, "what there is:  breakglass coverage"),
-        UnlockError::Damage(_) => say(
-            Code::Integrity,
-            "nothing was opened, nothing was cut away.",
-            "keep this stick as it is; open from the other copy, or go on with  --accept-damage \"why\"",
-        ),
-        UnlockError::NotConfirmed => say(Code::Refused, NOT_OPENED, ""),
-        UnlockError::Key(error) => signing(error, others),
-        UnlockError::Unseal { .. } | UnlockError::Combine(_) => with(
-            others,
-            say(Code::Integrity, "the intents stand in the journal; nothing was handed out.", ""),
-        ),
-        UnlockError::NoKeyOfThese(_) => with(others, say(Code::Key, NOT_OPENED, "")),
-    }
-}
-
 /// Adds which other keys would do, where they lie, and who can unblock a PIN.
 fn with(others: &[PlannedKey], mut advice: Advice) -> Advice {
     if !others.is_empty() {
@@ -330,188 +231,6 @@ fn with(others: &[PlannedKey], mut advice: Advice) -> Advice {
         advice.next.push(format!("other keys that would do: {}", labels.join(", ")));
     }
     advice
-}
-
-fn device(error: &DeviceError, serial: Option<Serial>, others: &[PlannedKey]) -> Advice {
-    const MORE: &str = "(breakglass doctor looks for more)";
-    match error {
-        DeviceError::NoService => {
-            say(Code::Key, UNCHANGED, &format!("start it:  sudo systemctl start pcscd        {MORE}"))
-        }
-        DeviceError::AccessDenied => {
-            say(Code::Key, UNCHANGED, &format!("allow it: udev/README.md says how        {MORE}"))
-        }
-        DeviceError::NoKey => with(others, say(Code::Key, UNCHANGED, &format!("plug one in        {MORE}"))),
-        DeviceError::Absent(_) => with(others, say(Code::Key, UNCHANGED, "plug it in")),
-        DeviceError::TwoWithSerial(_) => say(Code::Key, UNCHANGED, "keep both, with their bags, as evidence"),
-        DeviceError::Busy { .. } => say(
-            Code::Busy,
-            "nothing was sent to it.",
-            "to free it:  gpgconf --kill scdaemon        or end the program that holds it",
-        ),
-        DeviceError::Removed { .. } => with(
-            others,
-            say(Code::Key, "no PIN is sent again by itself.", "plug it in and run the command again"),
-        ),
-        DeviceError::TimedOut { .. }
-        | DeviceError::Malformed { .. }
-        | DeviceError::Refused { .. }
-        | DeviceError::Unexplained { .. } => {
-            with(others, say(Code::Key, "", "take it out and use another key; keep this one for examination"))
-        }
-        DeviceError::NoPiv { .. } => say(Code::Key, UNCHANGED, "it is no YubiKey with PIV: use another one"),
-        DeviceError::WrongPin { .. } => {
-            with(others, say(Code::Pin, "one try was spent.", "run it again with the right PIN"))
-        }
-        DeviceError::PinBlocked => {
-            let holder =
-                serial.and_then(|s| others.iter().find(|k| k.serial == s)).and_then(|k| k.puk.clone());
-            let mut advice = say(Code::Pin, NOT_OPENED, "");
-            let unblock = format!(
-                "unblock it with the PUK:  breakglass key pin {} --what unblock",
-                serial.map_or("SERIAL".into(), |s| s.to_string())
-            );
-            advice.next.push(match holder {
-                Some(name) => format!("{unblock}        {name} holds the PUK"),
-                None => unblock,
-            });
-            let rest: Vec<&PlannedKey> = others.iter().filter(|k| Some(k.serial) != serial).collect();
-            if !rest.is_empty() {
-                let labels: Vec<String> = rest.iter().map(|k| k.label()).collect();
-                advice.next.push(format!("other keys that would do: {}", labels.join(", ")));
-            }
-            advice
-        }
-        DeviceError::WrongPuk { .. } => {
-            say(Code::Pin, "one PUK try was spent.", "run it again with the right PUK")
-        }
-        DeviceError::PukBlocked => {
-            with(others, say(Code::Pin, "", "only a reset helps this key; its shares are lost"))
-        }
-        DeviceError::PinNotAccepted => {
-            say(Code::Pin, UNCHANGED, "choose another: 8 digits that are no pattern")
-        }
-        DeviceError::NotTouched => with(
-            others,
-            say(
-                Code::Key,
-                "the PIN was right, no try was spent.",
-                "run it again and touch the key when it blinks",
-            ),
-        ),
-        DeviceError::EmptySlot(_) => {
-            with(others, say(Code::Key, UNCHANGED, "it was reset or never provisioned"))
-        }
-        DeviceError::PresenceNeedsPin(_) => say(Code::Key, "no PIN was sent to it.", ""),
-        DeviceError::NotGenuine(_) => with(
-            others,
-            say(
-                Code::Key,
-                "no PIN was sent to it.",
-                "it may have been swapped. keep it and its bag as evidence, and use another key",
-            ),
-        ),
-        DeviceError::BadSignature(_) => {
-            with(others, say(Code::Integrity, NOT_OPENED, "keep this key as evidence, and use another one"))
-        }
-        DeviceError::ManagementKey | DeviceError::NoProtectedManagementKey => say(
-            Code::Key,
-            "",
-            "its management key is not the one this tool set; breakglass key inspect tells more",
-        ),
-        DeviceError::WriteLost { .. } => say(Code::Key, "", "the key's storage fails: provision another one"),
-        DeviceError::ObjectTooLarge { .. } => say(Code::Key, UNCHANGED, ""),
-        DeviceError::Service(_) => say(Code::Key, UNCHANGED, MORE),
-        DeviceError::PracticeFile { .. } => say(Code::Disk, UNCHANGED, "breakglass practice new --serial N"),
-    }
-}
-
-fn provision(error: &ProvisionError) -> Advice {
-    match error {
-        ProvisionError::Device(error) => device(error, None, &[]),
-        ProvisionError::Unanswered(unanswered) => nobody(*unanswered),
-        ProvisionError::FirmwareTooOld { .. } | ProvisionError::Bio(_) => {
-            say(Code::Refused, UNCHANGED, "use another key: a YubiKey 5 with firmware 5.7 or later")
-        }
-        ProvisionError::Advisory { advisory, .. } => say(
-            Code::Refused,
-            UNCHANGED,
-            &format!(
-                "use a key with later firmware, or go on with a reason on record:  --override {}=\"why\"",
-                advisory.id
-            ),
-        ),
-        ProvisionError::Occupied { serial, .. } => say(
-            Code::Refused,
-            UNCHANGED,
-            &format!(
-                "use a blank key, or lose what is on this one:  breakglass key provision --overwrite {serial}"
-            ),
-        ),
-        ProvisionError::OtherSerial { .. } => {
-            say(Code::Usage, UNCHANGED, "type the serial of the key at hand")
-        }
-        ProvisionError::AlreadyEnrolled(serial) => {
-            say(Code::Refused, UNCHANGED, &format!("admit it:  breakglass key admit {serial}"))
-        }
-        ProvisionError::InterruptedElsewhere { serial, .. } => say(
-            Code::Refused,
-            UNCHANGED,
-            &format!(
-                "finish it in that kit, or start over here:  breakglass key provision --overwrite {serial}"
-            ),
-        ),
-        ProvisionError::ManagementKeyUnknown(_) => {
-            say(Code::Refused, UNCHANGED, "reset its PIV application in peace:  ykman piv reset")
-        }
-        ProvisionError::LastTry { .. } => {
-            say(Code::Pin, UNCHANGED, "unblock or reset it in peace, with ykman")
-        }
-        ProvisionError::FactoryValue(_) | ProvisionError::PinIsPuk => {
-            say(Code::Refused, UNCHANGED, "choose another one")
-        }
-        ProvisionError::PlanOutdated { .. } => say(Code::Key, UNCHANGED, "run it again"),
-        ProvisionError::NoDeviceCertificate(_)
-        | ProvisionError::Attestation { .. }
-        | ProvisionError::Binding { .. }
-        | ProvisionError::Unattested { .. }
-        | ProvisionError::ForeignKey { .. } => {
-            say(Code::Integrity, "the key is not enrolled.", "do not use it: its origin is not proven")
-        }
-        ProvisionError::Certificate(_) | ProvisionError::Record(_) => {
-            say(Code::Refused, "the key is half provisioned.", "run it again to resume")
-        }
-        ProvisionError::Store(_) => say(
-            Code::Disk,
-            "the key is half provisioned.",
-            "make room for the record, then run it again to resume",
-        ),
-        ProvisionError::ReadsBackOtherwise { .. } => say(
-            Code::Key,
-            "the key is half provisioned.",
-            "run it again; if it happens twice, use another key",
-        ),
-    }
-}
-
-fn pin_change(error: &PinError) -> Advice {
-    match error {
-        PinError::LastTry { .. } => say(
-            Code::Pin,
-            "nothing was sent.",
-            "if you are sure of it:  breakglass key pin … --spend-last-try",
-        ),
-        PinError::FactoryValue(_) | PinError::Unchanged(_) | PinError::PinIsPuk => {
-            say(Code::Refused, "nothing was changed.", "choose another one")
-        }
-        PinError::Unanswered(unanswered) => nobody(*unanswered),
-        PinError::Device(error) => device(error, None, &[]),
-        PinError::Unrecorded { .. } => say(
-            Code::Disk,
-            "the new value is in force.",
-            "write down that it was changed, and by whom: the record of it is missing",
-        ),
-    }
 }
 
 fn list(serials: &[Serial]) -> String {

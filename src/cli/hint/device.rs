@@ -1,0 +1,100 @@
+//! Hints for what a key, or the way to it, does.
+
+use super::{Advice, Code, NOT_OPENED, UNCHANGED, say, with};
+use crate::attestation::Serial;
+use crate::device::DeviceError;
+use crate::unlock::PlannedKey;
+
+pub(super) fn device(error: &DeviceError, serial: Option<Serial>, others: &[PlannedKey]) -> Advice {
+    const MORE: &str = "(breakglass doctor looks for more)";
+    match error {
+        DeviceError::NoService => {
+            say(Code::Key, UNCHANGED, &format!("start it:  sudo systemctl start pcscd        {MORE}"))
+        }
+        DeviceError::AccessDenied => {
+            say(Code::Key, UNCHANGED, &format!("allow it: udev/README.md says how        {MORE}"))
+        }
+        DeviceError::NoKey => with(others, say(Code::Key, UNCHANGED, &format!("plug one in        {MORE}"))),
+        DeviceError::Absent(_) => with(others, say(Code::Key, UNCHANGED, "plug it in")),
+        DeviceError::TwoWithSerial(_) => say(Code::Key, UNCHANGED, "keep both, with their bags, as evidence"),
+        DeviceError::Busy { .. } => say(
+            Code::Busy,
+            "nothing was sent to it.",
+            "to free it:  gpgconf --kill scdaemon        or end the program that holds it",
+        ),
+        DeviceError::Removed { .. } => with(
+            others,
+            say(Code::Key, "no PIN is sent again by itself.", "plug it in and run the command again"),
+        ),
+        DeviceError::TimedOut { .. }
+        | DeviceError::Malformed { .. }
+        | DeviceError::Refused { .. }
+        | DeviceError::Unexplained { .. } => {
+            with(others, say(Code::Key, "", "take it out and use another key; keep this one for examination"))
+        }
+        DeviceError::NoPiv { .. } => say(Code::Key, UNCHANGED, "it is no YubiKey with PIV: use another one"),
+        DeviceError::WrongPin { .. } => {
+            with(others, say(Code::Pin, "one try was spent.", "run it again with the right PIN"))
+        }
+        DeviceError::PinBlocked => {
+            let holder =
+                serial.and_then(|s| others.iter().find(|k| k.serial == s)).and_then(|k| k.puk.clone());
+            let mut advice = say(Code::Pin, NOT_OPENED, "");
+            let unblock = format!(
+                "unblock it with the PUK:  breakglass key pin {} --what unblock",
+                serial.map_or("SERIAL".into(), |s| s.to_string())
+            );
+            advice.next.push(match holder {
+                Some(name) => format!("{unblock}        {name} holds the PUK"),
+                None => unblock,
+            });
+            let rest: Vec<&PlannedKey> = others.iter().filter(|k| Some(k.serial) != serial).collect();
+            if !rest.is_empty() {
+                let labels: Vec<String> = rest.iter().map(|k| k.label()).collect();
+                advice.next.push(format!("other keys that would do: {}", labels.join(", ")));
+            }
+            advice
+        }
+        DeviceError::WrongPuk { .. } => {
+            say(Code::Pin, "one PUK try was spent.", "run it again with the right PUK")
+        }
+        DeviceError::PukBlocked => {
+            with(others, say(Code::Pin, "", "only a reset helps this key; its shares are lost"))
+        }
+        DeviceError::PinNotAccepted => {
+            say(Code::Pin, UNCHANGED, "choose another: 8 digits that are no pattern")
+        }
+        DeviceError::NotTouched => with(
+            others,
+            say(
+                Code::Key,
+                "the PIN was right, no try was spent.",
+                "run it again and touch the key when it blinks",
+            ),
+        ),
+        DeviceError::EmptySlot(_) => {
+            with(others, say(Code::Key, UNCHANGED, "it was reset or never provisioned"))
+        }
+        DeviceError::PresenceNeedsPin(_) => say(Code::Key, "no PIN was sent to it.", ""),
+        DeviceError::NotGenuine(_) => with(
+            others,
+            say(
+                Code::Key,
+                "no PIN was sent to it.",
+                "it may have been swapped. keep it and its bag as evidence, and use another key",
+            ),
+        ),
+        DeviceError::BadSignature(_) => {
+            with(others, say(Code::Integrity, NOT_OPENED, "keep this key as evidence, and use another one"))
+        }
+        DeviceError::ManagementKey | DeviceError::NoProtectedManagementKey => say(
+            Code::Key,
+            "",
+            "its management key is not the one this tool set; breakglass key inspect tells more",
+        ),
+        DeviceError::WriteLost { .. } => say(Code::Key, "", "the key's storage fails: provision another one"),
+        DeviceError::ObjectTooLarge { .. } => say(Code::Key, UNCHANGED, ""),
+        DeviceError::Service(_) => say(Code::Key, UNCHANGED, MORE),
+        DeviceError::PracticeFile { .. } => say(Code::Disk, UNCHANGED, "breakglass practice new --serial N"),
+    }
+}

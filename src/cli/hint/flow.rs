@@ -1,0 +1,160 @@
+//! Hints for the flows that use a key: signing, opening, provisioning, changing a PIN.
+
+use super::device::device;
+use super::kit::kit;
+use super::{Advice, Code, NOT_OPENED, UNCHANGED, nobody, say, with};
+use crate::provision::ProvisionError;
+use crate::provision::pin::PinError;
+use crate::signing::SigningError;
+use crate::unlock::{PlannedKey, UnlockError};
+
+pub(super) fn signing(error: &SigningError, others: &[PlannedKey]) -> Advice {
+    match error {
+        SigningError::Device { serial, cause } => device(cause, Some(*serial), others),
+        SigningError::Kit(error) => kit(error),
+        SigningError::Record(_) => {
+            say(Code::Refused, "nothing was signed.", "shorten the texts that you gave")
+        }
+        SigningError::Unanswered(unanswered) => nobody(*unanswered),
+        SigningError::NotEnrolled(_) => {
+            with(others, say(Code::Key, UNCHANGED, "this kit's keys:  breakglass key list"))
+        }
+        SigningError::OtherKit { .. } => {
+            with(others, say(Code::Key, UNCHANGED, "compare the words with the bag; put it back to its kit"))
+        }
+        SigningError::WasReset(_) => with(
+            others,
+            say(
+                Code::Key,
+                UNCHANGED,
+                "it opens nothing any more: retire it and provision it again, in peace",
+            ),
+        ),
+        SigningError::LastTry { serial } => {
+            let mut advice = say(Code::Pin, "we will not use the last try without your word.", "");
+            advice.next.push(format!("if you are sure of the PIN of {serial}:  … --spend-last-try"));
+            with(others, advice)
+        }
+        SigningError::Gap { .. } => {
+            let mut advice = say(Code::Integrity, NOT_OPENED, "");
+            advice.next.push(
+                "bring the other stick and run  breakglass kit merge DIR        or, in an emergency, go on and leave the gap visible:  breakglass open … --accept-gap \"why\""
+                    .into(),
+            );
+            advice
+        }
+        SigningError::Fork { .. } => say(
+            Code::Integrity,
+            NOT_OPENED,
+            "bring the other stick and run  breakglass kit merge DIR        or, in an emergency:  breakglass open … --accept-gap \"why\"",
+        ),
+    }
+}
+
+pub(super) fn unlock(error: &UnlockError, others: &[PlannedKey]) -> Advice {
+    match error {
+        UnlockError::Kit(error) => kit(error),
+        UnlockError::Policy(_) => say(Code::Refused, NOT_OPENED, ""),
+        UnlockError::NoSuch(_) => say(Code::Usage, NOT_OPENED, "what there is:  breakglass coverage"),
+        UnlockError::Damage(_) => say(
+            Code::Integrity,
+            "nothing was opened, nothing was cut away.",
+            "keep this stick as it is; open from the other copy, or go on with  --accept-damage \"why\"",
+        ),
+        UnlockError::NotConfirmed => say(Code::Refused, NOT_OPENED, ""),
+        UnlockError::Key(error) => signing(error, others),
+        UnlockError::Unseal { .. } | UnlockError::Combine(_) => with(
+            others,
+            say(Code::Integrity, "the intents stand in the journal; nothing was handed out.", ""),
+        ),
+        UnlockError::NoKeyOfThese(_) => with(others, say(Code::Key, NOT_OPENED, "")),
+    }
+}
+
+pub(super) fn provision(error: &ProvisionError) -> Advice {
+    match error {
+        ProvisionError::Device(error) => device(error, None, &[]),
+        ProvisionError::Unanswered(unanswered) => nobody(*unanswered),
+        ProvisionError::FirmwareTooOld { .. } | ProvisionError::Bio(_) => {
+            say(Code::Refused, UNCHANGED, "use another key: a YubiKey 5 with firmware 5.7 or later")
+        }
+        ProvisionError::Advisory { advisory, .. } => say(
+            Code::Refused,
+            UNCHANGED,
+            &format!(
+                "use a key with later firmware, or go on with a reason on record:  --override {}=\"why\"",
+                advisory.id
+            ),
+        ),
+        ProvisionError::Occupied { serial, .. } => say(
+            Code::Refused,
+            UNCHANGED,
+            &format!(
+                "use a blank key, or lose what is on this one:  breakglass key provision --overwrite {serial}"
+            ),
+        ),
+        ProvisionError::OtherSerial { .. } => {
+            say(Code::Usage, UNCHANGED, "type the serial of the key at hand")
+        }
+        ProvisionError::AlreadyEnrolled(serial) => {
+            say(Code::Refused, UNCHANGED, &format!("admit it:  breakglass key admit {serial}"))
+        }
+        ProvisionError::InterruptedElsewhere { serial, .. } => say(
+            Code::Refused,
+            UNCHANGED,
+            &format!(
+                "finish it in that kit, or start over here:  breakglass key provision --overwrite {serial}"
+            ),
+        ),
+        ProvisionError::ManagementKeyUnknown(_) => {
+            say(Code::Refused, UNCHANGED, "reset its PIV application in peace:  ykman piv reset")
+        }
+        ProvisionError::LastTry { .. } => {
+            say(Code::Pin, UNCHANGED, "unblock or reset it in peace, with ykman")
+        }
+        ProvisionError::FactoryValue(_) | ProvisionError::PinIsPuk => {
+            say(Code::Refused, UNCHANGED, "choose another one")
+        }
+        ProvisionError::PlanOutdated { .. } => say(Code::Key, UNCHANGED, "run it again"),
+        ProvisionError::NoDeviceCertificate(_)
+        | ProvisionError::Attestation { .. }
+        | ProvisionError::Binding { .. }
+        | ProvisionError::Unattested { .. }
+        | ProvisionError::ForeignKey { .. } => {
+            say(Code::Integrity, "the key is not enrolled.", "do not use it: its origin is not proven")
+        }
+        ProvisionError::Certificate(_) | ProvisionError::Record(_) => {
+            say(Code::Refused, "the key is half provisioned.", "run it again to resume")
+        }
+        ProvisionError::Store(_) => say(
+            Code::Disk,
+            "the key is half provisioned.",
+            "make room for the record, then run it again to resume",
+        ),
+        ProvisionError::ReadsBackOtherwise { .. } => say(
+            Code::Key,
+            "the key is half provisioned.",
+            "run it again; if it happens twice, use another key",
+        ),
+    }
+}
+
+pub(super) fn pin_change(error: &PinError) -> Advice {
+    match error {
+        PinError::LastTry { .. } => say(
+            Code::Pin,
+            "nothing was sent.",
+            "if you are sure of it:  breakglass key pin … --spend-last-try",
+        ),
+        PinError::FactoryValue(_) | PinError::Unchanged(_) | PinError::PinIsPuk => {
+            say(Code::Refused, "nothing was changed.", "choose another one")
+        }
+        PinError::Unanswered(unanswered) => nobody(*unanswered),
+        PinError::Device(error) => device(error, None, &[]),
+        PinError::Unrecorded { .. } => say(
+            Code::Disk,
+            "the new value is in force.",
+            "write down that it was changed, and by whom: the record of it is missing",
+        ),
+    }
+}
