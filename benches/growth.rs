@@ -41,7 +41,10 @@ fn main() {
             let name = format!("platform-{n}/root");
             let word = format!("seal platform-{n}");
             let pin = format!("23112 pin {PIN}");
-            done(&kit.run(&["seal", &name, "--generate", "-k", "2", "--with", "23112", "--confirm", &word], &[&pin]));
+            done(&kit.run(
+                &["seal", &name, "--generate", "-k", "2", "--with", "23112", "--confirm", &word],
+                &[&pin],
+            ));
         }
         row(&credentials.to_string(), &kit);
     }
@@ -101,11 +104,13 @@ fn milliseconds(time: Duration) -> f64 {
 /// key, taken out of its file.
 fn fill(folder: &Path, records: usize) {
     let kit = Kit::read(Folder::at(folder, None), Depth::Every).expect("a kit");
-    let (name, last) = kit.journal.records().filter(|(name, _)| name.starts_with("23112-")).last().expect("a chain");
+    let (name, last) =
+        kit.journal.records().filter(|(name, _)| name.starts_with("23112-")).last().expect("a chain");
     let sealed = kit.credentials[&"core-db/root".parse().expect("a name")].generations[0].record;
     let key = signing_key(folder);
     let path = folder.join("journal").join(format!("{name}.jws"));
-    let mut file = std::io::BufWriter::new(std::fs::File::options().append(true).open(path).expect("a journal"));
+    let mut file =
+        std::io::BufWriter::new(std::fs::File::options().append(true).open(path).expect("a journal"));
     let (mut seq, mut prev) = (last.link.seq, last.hash());
     let mut intent = prev;
     for n in kit.journal.count()..records {

@@ -207,7 +207,11 @@ impl Signer {
         let at = |seq| kit.journal.hash_at(&self.chain, seq);
         let kit_id = kit.id();
         match head::compare(kit_id.as_ref(), head.as_ref(), self.last.map(|(seq, _)| seq), &at) {
-            head::Standing::Agree | head::Standing::NoHead | head::Standing::JournalAhead => {}
+            head::Standing::Agree | head::Standing::JournalAhead => {}
+            // Without a head the key cannot tell of records that this copy lacks: that is said, not passed over.
+            head::Standing::NoHead => station.operator.progress(&format!(
+                "note: {serial} carries no head, so it was not compared with the journal"
+            )),
             head::Standing::Restorable(record) => {
                 kit.append(&self.chain, &record)?;
                 station.operator.progress(&format!(

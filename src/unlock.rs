@@ -65,9 +65,9 @@ pub enum UnlockError {
     /// Something in the kit is damaged or was changed.
     #[error("{0}")]
     Damage(String),
-    /// The person did not confirm.
-    #[error("not confirmed")]
-    NotConfirmed,
+    /// A record of this copy's own says that others are missing.
+    #[error("{0}")]
+    Lacks(String),
     /// A key failed and no other took its place.
     #[error(transparent)]
     Key(#[from] SigningError),

@@ -187,3 +187,31 @@ fn a_missed_touch_is_asked_for_again_without_the_pin() {
     }
     assert!(again >= 1, "no command waited for a touch");
 }
+
+#[test]
+fn a_copy_that_lacks_what_others_have_seen_is_refused_before_any_pin() {
+    let kit = PracticeKit::new();
+    let mut readers = PracticeReaders::new(&keys_of(kit.path()), Surroundings::of_this_machine());
+    let chain = |kit: &PracticeKit, serial: &str| {
+        let journal = std::fs::read_dir(kit.path().join("journal")).unwrap();
+        journal.map(|e| e.unwrap().path()).find(|p| p.to_string_lossy().contains(serial)).unwrap()
+    };
+    let old = std::fs::read(chain(&kit, "23112")).unwrap();
+    open(&kit, &mut readers, &mut Hand::knowing(), wish("core-fw/admin", &[23112])).unwrap();
+    open(&kit, &mut readers, &mut Hand::knowing(), wish("core-fw/admin", &[23115])).unwrap();
+    // The stick lost what 23112 wrote last; 23115 had seen it, and is the key at hand.
+    std::fs::write(chain(&kit, "23112"), old).unwrap();
+    let mut hand = Hand::knowing();
+    let error = open(&kit, &mut readers, &mut hand, wish("core-fw/admin", &[23115])).unwrap_err();
+    assert!(error.to_string().starts_with("this copy of the kit lacks records"), "{error}");
+    assert!(hand.asked.is_empty());
+    let mut accepted = wish("core-fw/admin", &[23115]);
+    accepted.caution.accept_gap = Some("the other stick burned".into());
+    open(&kit, &mut readers, &mut hand, accepted).unwrap();
+    let kit = Kit::read(Folder::at(kit.path(), None), Depth::Every).unwrap();
+    let recorded = kit.journal.records().any(|(_, record)| match &record.event {
+        Event::OpenIntent(intent) => intent.overrides.iter().any(|o| o.rule == "gap"),
+        _ => false,
+    });
+    assert!(recorded);
+}

@@ -193,9 +193,10 @@ impl Desk {
         }
     }
 
-    /// What changes a kit is refused while its journal is damaged.
+    /// What changes a kit is refused while its journal is damaged or lacks records that its keys have seen.
     pub(crate) fn refuse_damaged(&self, kit: &Kit) -> Result<(), Trouble> {
-        match kit.journal.damage() {
+        let damage = kit.journal.damage();
+        match damage.or_else(|| crate::kit::check::lacking(kit).into_iter().next().map(|lack| lack.text)) {
             Some(damage) => Err(Trouble::Damaged(damage)),
             None => Ok(()),
         }

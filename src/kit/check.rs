@@ -59,8 +59,14 @@ pub fn journal(kit: &Kit) -> Vec<Finding> {
     findings
 }
 
-/// What records say that their signers had seen on other chains, against what this copy holds.
-fn lacking(kit: &Kit) -> Vec<Finding> {
+/// What records say that their signers had seen on other chains, against what this copy holds. Only keys that belong, or
+/// did, are believed: anyone may enrol a key of their own and claim to have seen anything.
+pub fn lacking(kit: &Kit) -> Vec<Finding> {
+    let believed = |record: &Record| {
+        kit.roster.as_ref().is_none_or(|roster| {
+            roster.keys.get(&record.kid).is_some_and(|member| member.standing != Standing::Enrolled)
+        })
+    };
     let mut held: HashMap<&str, HashMap<u64, Hash>> = HashMap::new();
     for (chain, record) in kit.journal.records() {
         held.entry(chain).or_default().insert(record.link.seq, record.hash());
@@ -79,7 +85,7 @@ fn lacking(kit: &Kit) -> Vec<Finding> {
     // Of each chain, the highest place that is lacking, and who says so.
     let mut lacking: BTreeMap<&str, (u64, String)> = BTreeMap::new();
     let mut other: BTreeMap<(&str, u64), String> = BTreeMap::new();
-    for (at, record) in kit.journal.records() {
+    for (at, record) in kit.journal.records().filter(|(_, record)| believed(record)) {
         let export = match &record.event {
             Event::Exported(facts) => Some(&facts.heads),
             _ => None,

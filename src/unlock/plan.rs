@@ -83,6 +83,12 @@ pub fn plan(kit: &Kit, wish: Wish) -> Result<Plan, UnlockError> {
             None => return Err(UnlockError::Damage(damage)),
         }
     }
+    if let Some(lack) = crate::kit::check::lacking(kit).into_iter().next() {
+        match &wish.caution.accept_gap {
+            Some(why) => overrides.push(Override { rule: "gap".into(), why: why.clone() }),
+            None => return Err(UnlockError::Lacks(lack.text)),
+        }
+    }
     let generation = judge::generation(kit, &wish)?.clone();
     let intact = |file: &str| -> Result<Vec<u8>, UnlockError> {
         match kit.sealed_file(&wish.credential, &generation, file)? {

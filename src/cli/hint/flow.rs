@@ -8,6 +8,8 @@ use crate::provision::pin::PinError;
 use crate::signing::SigningError;
 use crate::unlock::{PlannedKey, UnlockError};
 
+const GAP: &str = "bring the other stick and run  breakglass kit merge DIR        or, in an emergency, go on and leave the gap visible:  breakglass open … --accept-gap \"why\"";
+
 pub(super) fn signing(error: &SigningError, others: &[PlannedKey]) -> Advice {
     match error {
         SigningError::Device { serial, cause } => device(cause, Some(*serial), others),
@@ -35,14 +37,7 @@ pub(super) fn signing(error: &SigningError, others: &[PlannedKey]) -> Advice {
             advice.next.push(format!("if you are sure of the PIN of {serial}:  … --spend-last-try"));
             with(others, advice)
         }
-        SigningError::Gap { .. } => {
-            let mut advice = say(Code::Integrity, NOT_OPENED, "");
-            advice.next.push(
-                "bring the other stick and run  breakglass kit merge DIR        or, in an emergency, go on and leave the gap visible:  breakglass open … --accept-gap \"why\""
-                    .into(),
-            );
-            advice
-        }
+        SigningError::Gap { .. } => say(Code::Integrity, NOT_OPENED, GAP),
         SigningError::Fork { .. } => say(
             Code::Integrity,
             NOT_OPENED,
@@ -61,7 +56,7 @@ pub(super) fn unlock(error: &UnlockError, others: &[PlannedKey]) -> Advice {
             "nothing was opened, nothing was cut away.",
             "keep this stick as it is; open from the other copy, or go on with  --accept-damage \"why\"",
         ),
-        UnlockError::NotConfirmed => say(Code::Refused, NOT_OPENED, ""),
+        UnlockError::Lacks(_) => say(Code::Integrity, NOT_OPENED, GAP),
         UnlockError::Key(error) => signing(error, others),
         UnlockError::Unseal { .. } | UnlockError::Combine(_) => with(
             others,

@@ -97,11 +97,6 @@ impl Tty {
         tcsetattr(&self.file, OptionalActions::Flush, &modes).ok()?;
         Some(Raw { tty: self, before })
     }
-
-    /// Width in columns; 80 if the terminal does not say.
-    pub(crate) fn columns(&self) -> usize {
-        rustix::termios::tcgetwinsize(&self.file).map_or(80, |size| usize::from(size.ws_col).max(20))
-    }
 }
 
 /// The terminal while it hands over single keys. Restored when dropped.
@@ -130,11 +125,6 @@ impl Raw<'_> {
         }
         let mut byte = [0];
         matches!(self.tty.file.read(&mut byte), Ok(1)).then_some(byte[0])
-    }
-
-    /// Width in columns.
-    pub(crate) fn columns(&self) -> usize {
-        self.tty.columns()
     }
 }
 
