@@ -15,6 +15,7 @@
 
 #![allow(dead_code, reason = "each test uses its part")]
 
+mod built;
 pub(crate) mod tools;
 
 use std::collections::BTreeMap;
@@ -22,7 +23,7 @@ use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use breakglass::device::practice::{Authority, Surroundings};
@@ -299,7 +300,7 @@ fn lay_out(folder: &Path, settings: &Settings<'_>) {
     for name in ["readers", "keys", "empty"] {
         std::fs::create_dir(folder.join(name)).expect("a folder of the world");
     }
-    std::fs::copy(readers_driver(), folder.join("readers.so")).expect("the readers' driver is copied");
+    std::fs::copy(built::readers_driver(), folder.join("readers.so")).expect("the readers' driver is copied");
     let readers = if settings.one_port { 1 } else { settings.keys.len() };
     // One file: pcscd reads the files of a folder in any order, and numbers the readers as it meets them.
     let mut configuration = String::new();
@@ -340,7 +341,7 @@ fn unshare(folder: &Path, settings: &Settings<'_>) -> Child {
     command.arg(tools::debian("ip", "iproute2"));
     command.arg(if settings.service { tools::debian("pcscd", "pcscd") } else { PathBuf::from("none") });
     command.arg(folder).arg(settings.keys_folder.unwrap_or(&folder.join("keys")));
-    command.arg(virtual_yubikey());
+    command.arg(built::virtual_yubikey());
     for (index, (serial, profile)) in settings.keys.iter().enumerate() {
         let (port, place) = match (settings.one_port, index) {
             (false, _) => (port(index), ""),
@@ -370,72 +371,6 @@ if [ "$pcscd" != none ]; then
 fi
 exec "$virtual_yubikey" --folder "$keys" --root "$folder/root.pem" "$folder/root-key.pem" "$@"
 "#;
-
-/// The example `virtual_yubikey`, built if it is not as new as its source: a test that is run alone does not build it.
-fn virtual_yubikey() -> PathBuf {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT
-        .get_or_init(|| {
-            let profile = target_folder();
-            let mut cargo = Command::new(env!("CARGO"));
-            cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
-            cargo.args([
-                "build",
-                "--quiet",
-                "--locked",
-                "--offline",
-                "--example",
-                "virtual_yubikey",
-                "--target-dir",
-            ]);
-            cargo.arg(profile.parent().expect("a target folder"));
-            if profile.ends_with("release") {
-                cargo.arg("--release");
-            }
-            let output = cargo.output().expect("cargo starts");
-            assert!(output.status.success(), "the virtual YubiKey does not build:\n{}", text(&output));
-            profile.join("examples/virtual_yubikey")
-        })
-        .clone()
-}
-
-/// The driver of `readers.c`, compiled if it is older than its source.
-fn readers_driver() -> PathBuf {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT
-        .get_or_init(|| {
-            let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/readers.c");
-            let driver = target_folder().join("breakglass-test-readers.so");
-            let changed = |path: &Path| path.metadata().and_then(|file| file.modified()).ok();
-            if changed(&driver) < changed(&source) {
-                let scratch =
-                    tempfile::NamedTempFile::new_in(target_folder()).expect("a file in the target folder");
-                let headers = Command::new(tools::debian("pkg-config", "pkg-config"))
-                    .args(["--cflags", "libpcsclite"])
-                    .output()
-                    .expect("pkg-config starts");
-                assert!(
-                    headers.status.success(),
-                    "missing: apt-get install libpcsclite-dev\n{}",
-                    text(&headers)
-                );
-                let mut compile = Command::new(tools::debian("cc", "gcc libc6-dev"));
-                compile.args(["-shared", "-fPIC", "-O1", "-pthread"]);
-                compile.args(String::from_utf8_lossy(&headers.stdout).split_whitespace());
-                let output = compile.arg(&source).arg("-o").arg(scratch.path()).output().expect("cc starts");
-                assert!(output.status.success(), "readers.c does not compile:\n{}", text(&output));
-                scratch.persist(&driver).expect("the driver gets its name");
-            }
-            driver
-        })
-        .clone()
-}
-
-/// `TARGET/PROFILE`, in which this test lies in `deps`.
-fn target_folder() -> PathBuf {
-    let test = std::env::current_exe().expect("the test program");
-    test.parent().and_then(Path::parent).expect("TARGET/PROFILE/deps/TEST").to_owned()
-}
 
 fn is_root() -> bool {
     rustix::process::geteuid().is_root()
