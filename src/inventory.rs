@@ -196,23 +196,35 @@ fn prove(
     match key.prove_presence(&VerifyingKey::from(expected.0), nonce) {
         Ok(()) => Ok(Presence::Proven),
         Err(DeviceError::PresenceNeedsPin(_)) => not_checked(findings),
-        Err(DeviceError::NotGenuine(_)) => {
+        Err(DeviceError::NotGenuine(_) | DeviceError::EmptySlot(_)) if is_empty(key)? => {
+            let text = format!(
+                "the slots of key {serial} are empty: it was reset since it was enrolled, or it is another key; it opens nothing"
+            );
+            let next = format!("breakglass key retire {serial} --why …");
+            findings.push(Finding::wrong("KEY-RESET", text).then(next));
+            Ok(Presence::WasReset)
+        }
+        Err(DeviceError::NotGenuine(_) | DeviceError::EmptySlot(_)) => {
             let text =
                 format!("this key says it is {serial}, but it cannot prove it; it may have been swapped");
             findings.push(Finding::wrong("KEY-PRESENCE", text).then("keep it and its bag as evidence"));
             Ok(Presence::Failed)
         }
-        Err(DeviceError::EmptySlot(_)) => {
-            let text = format!(
-                "key {serial} was reset since it was enrolled: its slots are empty, it opens nothing any more"
-            );
-            findings.push(
-                Finding::wrong("KEY-RESET", text).then(format!("breakglass key retire {serial} --why worn")),
-            );
-            Ok(Presence::WasReset)
-        }
         Err(error) => Err(error),
     }
+}
+
+/// Whether the key says that none of our slots holds a key. Where it cannot say, it counts as holding some.
+fn is_empty(key: &mut dyn Key) -> Result<bool, DeviceError> {
+    if !firmware::behaviour(key.firmware()).metadata {
+        return Ok(false);
+    }
+    for slot in Slot::ALL {
+        if key.metadata(slot)?.is_some() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn compare(kit: &Kit, enrolled: &Enrolled, head: Option<&Head>, findings: &mut Vec<Finding>) -> HeadSeen {
