@@ -39,6 +39,17 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// How long that command may take. 9E never waits for anybody; GENERATE takes its time, too.
+    fn of(&self, command: &[u8]) -> Duration {
+        match command {
+            [_, 0x87, _, 0x9E, ..] => self.plain,
+            [_, 0x87 | 0x47, ..] => self.touch,
+            _ => self.plain,
+        }
+    }
+}
+
 /// What every connection of one [`PcscReaders`] has in common.
 struct Way {
     limits: Limits,
@@ -96,5 +107,49 @@ fn card_error(error: PcscError) -> CardError {
         | PcscError::CommError => CardError::Removed,
         PcscError::InsufficientBuffer => CardError::TooLong,
         error => CardError::Service(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_commands_that_may_wait_for_a_touch_are_waited_for_longer() {
+        let limits = Limits::default();
+        for (command, seconds) in [
+            (&[0x00, 0x87, 0x11, 0x9C][..], 30),
+            (&[0x00, 0x87, 0x11, 0x82], 30),
+            (&[0x00, 0x87, 0x0C, 0x9B], 30),
+            (&[0x00, 0x87, 0x11, 0x9E], 5),
+            (&[0x00, 0x20, 0x00, 0x80], 5),
+            (&[0x00, 0xA4], 5),
+            (&[], 5),
+        ] {
+            assert_eq!(limits.of(command), Duration::from_secs(seconds), "{command:02X?}");
+        }
+    }
+
+    #[test]
+    fn each_failure_of_pcsc_has_its_name() {
+        let named = |error| open_error("reader", error);
+        assert!(matches!(named(PcscError::NoService), DeviceError::NoService));
+        assert!(matches!(named(PcscError::SecurityViolation), DeviceError::AccessDenied));
+        assert!(
+            matches!(named(PcscError::SharingViolation), DeviceError::Busy { reader } if reader == "reader")
+        );
+        assert!(
+            matches!(named(PcscError::ProtoMismatch), DeviceError::NoPiv { reader } if reader == "reader")
+        );
+        for gone in [PcscError::NoSmartcard, PcscError::RemovedCard, PcscError::UnknownReader] {
+            assert!(matches!(named(gone), DeviceError::Removed { command: CONNECT }));
+            assert_eq!(card_error(gone), CardError::Removed);
+        }
+        let dead = named(PcscError::UnresponsiveCard).to_string();
+        assert!(dead.starts_with("PC/SC: reader: "), "{dead}");
+        assert_eq!(card_error(PcscError::ResetCard), CardError::Reset);
+        assert_eq!(card_error(PcscError::NotTransacted), CardError::Removed);
+        assert_eq!(card_error(PcscError::InsufficientBuffer), CardError::TooLong);
+        assert!(matches!(card_error(PcscError::InternalError), CardError::Service(_)));
     }
 }

@@ -102,12 +102,7 @@ impl PcscCard {
     }
 
     fn limit(&self, command: &[u8]) -> Duration {
-        let limit = match command {
-            // GENERAL AUTHENTICATE with 9E never waits for anybody; GENERATE takes its time, too.
-            [_, 0x87, _, 0x9E, ..] => self.way.limits.plain,
-            [_, 0x87 | 0x47, ..] => self.way.limits.touch,
-            _ => self.way.limits.plain,
-        };
+        let limit = self.way.limits.of(command);
         self.unknown.map_or(limit, |end| limit.min(end.saturating_duration_since(Instant::now())))
     }
 }
