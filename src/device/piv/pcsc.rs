@@ -1,6 +1,6 @@
 //! The real way to a card: PC/SC (pcsc-lite on Linux).
 //!
-//! PC/SC has no limit on how long a card may take, so each connection lives in a thread of its own ([`worker`]), and
+//! PC/SC has no limit on how long a card may take, so each connection lives in a thread of its own (`pcsc/worker.rs`), and
 //! whoever waits for it waits a limited time. A thread whose card never answers is left behind: it touches nothing
 //! else, ends as soon as its call returns, and ends with the process.
 
