@@ -1,5 +1,9 @@
 # Everything a developer or CI runs; the work is done by scripts/.
-.PHONY: test lint bench clean
+.PHONY: demo test lint bench clean
+
+demo: ## install what a build needs, build, and show the main job on practice keys
+	@scripts/install.sh demo
+	@scripts/demo.sh
 
 test: ## install the programs that the tests compare with, then run all that CI runs
 	@scripts/test.sh

@@ -8,13 +8,14 @@
 #   doc          documentation with every link resolved
 #   test         every test
 #   deny         licences and sources by cargo-deny, where it is installed (tests/supply_chain.rs checks the rest always)
+#   demo         the session of `make demo`, its story checked
 #   tree         the working tree is as it was before
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$PATH:/usr/sbin:/sbin"
 export BREAKGLASS_TOOLS="${BREAKGLASS_TOOLS:-$HOME/.cache/breakglass-tools}"
 export CARGO_TERM_COLOR="${CARGO_TERM_COLOR:-auto}"
-parts=(install fmt clippy clippy-bare doc test deny tree)
+parts=(install fmt clippy clippy-bare doc test deny demo tree)
 
 part_install() {
     scripts/install.sh test
@@ -38,6 +39,44 @@ part_deny() {
     else
         say 'not checked: cargo-deny is not installed'
     fi
+}
+
+part_demo() {
+    local phrase from=1 at
+    scripts/demo.sh >target/demo.log 2>&1 || { cat target/demo.log; return 1; }
+    while IFS= read -r phrase; do
+        at=$(tail -n "+$from" target/demo.log | grep -nFm1 -- "$phrase" | cut -d: -f1) || true
+        if [ -z "$at" ]; then
+            cat target/demo.log
+            say "the demo does not say, or not in this order: $phrase"
+            return 1
+        fi
+        from=$((from + at))
+    done <<'STORY'
+made practice key 30877
+23112 is ready.
+23115 is ready.
+30877 is ready.
+founded "DC1 emergency kit" with 23112
+23115 belongs to the kit now.
+signed by 1 of 2 keys
+30877 belongs to the kit now.
+sealed core-db/root, generation 1.
+that PIN is wrong. 23112 has 2 tries left
+exit code 4
+signed and on disk: record 23112/5
+signed and on disk: record 30877/1
+opened core-db/root
+$ cat secret.txt
+open.intent
+open.released
+intact: 11 records in 3 chains
+line 6 was changed after it was signed
+exit code 6
+nothing was opened
+exit code 6
+STORY
+    say "the demo told its story ($(grep -c '^\$ ' target/demo.log) commands; target/demo.log)"
 }
 
 part_tree() {
