@@ -77,7 +77,8 @@ impl fmt::Display for Break {
                 write!(f, "records {from} to {to} are missing before line {before}")
             }
             Break::Missing { before, from, to, count } => {
-                write!(f, "{count} of the records {from} to {to} missing before line {before}")
+                let are = if *count == 1 { "is" } else { "are" };
+                write!(f, "{count} of the records {from} to {to} {are} missing before line {before}")
             }
             Break::Fork { line, seq } => {
                 write!(f, "line {line} follows another record {seq} than the one before it")

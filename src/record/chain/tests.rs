@@ -127,7 +127,7 @@ fn a_missing_line_is_a_gap() {
     change(&mut lines[4], half);
     assert_eq!(
         said(&writer, &file(&lines)),
-        "line 5 was changed after it was signed; 2 of the records 4 to 6 missing before line 6; \
+        "line 5 was changed after it was signed; 2 of the records 4 to 6 are missing before line 6; \
          lines 1 to 4 and 6 to 7 are intact"
     );
 }
