@@ -284,26 +284,26 @@ fn verify_run(run: &mut [Verdict], number: usize, key: &VerifyingKey, depth: Dep
     }
 }
 
-/// The key that these records enrol, with its id and the chain's name: of the enrolment that fits the file's name, else
-/// of the first; and only if the key that it enrols has signed it.
+/// The key that these records enrol, with its id and the chain's name: of the enrolment that fits the file's name; or, if
+/// no record at all is of the chain that the file is named for, of the first. Only if the key that it enrols signed it.
 fn enrolment<'a>(
     name: &str,
-    records: impl Iterator<Item = &'a Record>,
+    records: impl Iterator<Item = &'a Record> + Clone,
 ) -> Option<(VerifyingKey, KeyId, String)> {
     let mut first = None;
-    for record in records {
+    for record in records.clone() {
         let Event::KeyEnrolled(facts) = &record.event else { continue };
         let key = VerifyingKey::from(facts.signing.0);
         let belongs_to = record.chain_name();
-        if (first.is_none() || belongs_to == name) && record.verify(&key).is_ok() {
-            let fits = belongs_to == name;
+        let fits = belongs_to == name;
+        if (fits || first.is_none()) && record.verify(&key).is_ok() {
             first = Some((key, record.kid, belongs_to));
             if fits {
-                break;
+                return first;
             }
         }
     }
-    first
+    first.filter(|_| records.into_iter().all(|record| record.chain_name() != name))
 }
 
 #[cfg(test)]

@@ -329,6 +329,16 @@ fn of_two_enrolments_the_one_that_fits_the_name_counts() {
 }
 
 #[test]
+fn another_enrolment_does_not_take_over_a_chain_that_lost_its_own() {
+    let (mine, other) = (writer(4), Writer::founder(2));
+    let file = [other.journal(), journal(&mine.records[1..])].concat();
+    assert_eq!(
+        said(&mine, &file),
+        "lines 1 to 5 cannot be checked without the enrolment of the key; no line is intact"
+    );
+}
+
+#[test]
 fn a_torn_tail_is_kept_aside() {
     let writer = writer(5);
     let whole = writer.journal();
