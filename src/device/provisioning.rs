@@ -1,11 +1,13 @@
 //! Provisioning of real keys: the `yubikey` crate behind this one module, bytes across.
 //!
-//! The crate changes the key: it authenticates, sets the management key, generates, writes objects, signs the
-//! certificate. What is only read is read by our own session, whose limits hold for any answer. The crate is kept
-//! within bounds (facts: piv-stack.md 1.3):
+//! The crate sets the management key, writes objects and signs the certificate. What is only read is read by our own
+//! session, whose limits hold for any answer. So are two answers that the crate cuts into unseen, where a short one would
+//! end the program: the second of the authentication, whose outcome is the card's and serves both, and the public key
+//! that GENERATE gives. The crate is kept within bounds (facts: piv-stack.md 1.3):
 //!
 //! - It never gets a PIN: PIN state is the card's, and verified through the other connection. So nothing is cached.
-//! - It meets a card only after our session has had sound answers from it, as it panics on some short ones.
+//! - It meets a card only after our session has had sound answers to the same questions. What is left is a card that
+//!   answers one soundly and then, at once, otherwise: a version cut short, or objects of another form.
 //! - It opens the one reader that was identified, by name, and the key must say the same serial number again.
 //! - It lives in a thread of its own, and each answer is waited for a limited time: it has no limit itself.
 //! - Its handle ends with `LeaveCard`; a dropped one would reset the card under our connection. What management key and
@@ -16,22 +18,24 @@ use std::time::Duration;
 
 use p256::PublicKey;
 use p256::ecdsa::Signature;
-use p256::pkcs8::DecodePublicKey;
-use x509_cert::der::Encode;
 use yubikey::piv::{AlgorithmId, RetiredSlotId, SlotId};
 use yubikey::{MgmAlgorithmId, MgmKey, YubiKey};
 use zeroize::Zeroizing;
 
 use super::info::DeviceInfo;
 use super::piv::pcsc::{Beside, PcscCard};
-use super::piv::{MOST_OBJECT_BYTES, Session};
+use super::piv::{MOST_OBJECT_BYTES, Session, tlv};
 use super::{Administer, DeviceError};
-use crate::attestation::{PinPolicy, Slot, TouchPolicy};
+use crate::attestation::Slot;
 use crate::secret::{ManagementAlgorithm, ManagementKey};
+
+/// PRINTED, where ykman keeps the management key behind the PIN, and its note that it does.
+const PROTECTED_OBJECT: u32 = 0x5F_C109;
+const ADMIN_OBJECT: u32 = 0x5F_FF00;
 
 /// What errors call the time before the first command.
 const CONNECT: &str = "the connection";
-/// For commands that need nobody; generating a P-256 key takes less than one.
+/// For commands that need nobody.
 const PLAIN: Duration = Duration::from_secs(10);
 /// For a command that waits for a touch; the key gives up by itself after about 15 seconds.
 const TOUCH: Duration = Duration::from_secs(30);
@@ -73,29 +77,28 @@ impl Administer for Administration {
     }
 
     fn authenticate(&mut self, key: &ManagementKey) -> Result<(), DeviceError> {
-        let key = management_key(key)?;
-        self.change("authentication with the management key", PLAIN, move |yubikey| {
-            yubikey.authenticate(&key)
-        })
+        self.session.authenticate(key)
     }
 
-    /// The crate has no bare SET MANAGEMENT KEY: with the key it writes 5FC109 and the flag in 5FFF00 again, as they
-    /// are by then.
+    /// The crate has no bare SET MANAGEMENT KEY: with the key it writes 5FC109 and the flag in 5FFF00 again, from what
+    /// it reads there. So both are read first: an unreadable 5FC109 would be written over.
     fn set_management_key(&mut self, key: &ManagementKey) -> Result<(), DeviceError> {
+        for (object, tag) in [(PROTECTED_OBJECT, 0x88), (ADMIN_OBJECT, 0x80)] {
+            let content = Administer::object(&mut self.session, object)?;
+            let sound = content.is_none_or(|content| tlv::only(&content, tag).and_then(tlv::all).is_ok());
+            if !sound {
+                return Err(DeviceError::Malformed {
+                    command: "GET DATA",
+                    detail: "it is not what ykman keeps there",
+                });
+            }
+        }
         let key = management_key(key)?;
         self.change("SET MANAGEMENT KEY", PLAIN, move |yubikey| key.set_protected(yubikey))
     }
 
     fn generate(&mut self, slot: Slot) -> Result<PublicKey, DeviceError> {
-        const COMMAND: &str = "GENERATE";
-        let (pin, touch) = slot.policy();
-        let (pin, touch) = (crate_pin_policy(pin)?, crate_touch_policy(touch));
-        let spki = self.change(COMMAND, PLAIN, move |yubikey| {
-            let spki = yubikey::piv::generate(yubikey, slot_id(slot), AlgorithmId::EccP256, pin, touch)?;
-            spki.to_der().map_err(yubikey::Error::from)
-        })?;
-        PublicKey::from_public_key_der(&spki)
-            .map_err(|_| DeviceError::Malformed { command: COMMAND, detail: "it is not a key of P-256" })
+        self.session.generate(slot)
     }
 
     fn attest(&mut self, slot: Slot) -> Result<Vec<u8>, DeviceError> {
@@ -118,7 +121,12 @@ impl Administer for Administration {
         const COMMAND: &str = "signature with 82";
         let digest = *digest;
         let signed = self.change(COMMAND, TOUCH, move |yubikey| {
-            yubikey::piv::sign_data(yubikey, &digest, AlgorithmId::EccP256, slot_id(Slot::Sealing))
+            yubikey::piv::sign_data(
+                yubikey,
+                &digest,
+                AlgorithmId::EccP256,
+                SlotId::Retired(RetiredSlotId::R1),
+            )
         });
         let der = signed.map_err(|error| match error {
             DeviceError::ManagementKey => DeviceError::NotTouched, // 6982, in the crate's words
@@ -154,33 +162,6 @@ fn explained<T>(
     match vague.then(|| session.management_algorithm()) {
         Some(Err(DeviceError::Removed { .. })) => Err(DeviceError::Removed { command }),
         _ => result,
-    }
-}
-
-fn slot_id(slot: Slot) -> SlotId {
-    match slot {
-        Slot::Signing => SlotId::Signature,
-        Slot::Sealing => SlotId::Retired(RetiredSlotId::R1),
-        Slot::Presence => SlotId::CardAuthentication,
-    }
-}
-
-fn crate_pin_policy(policy: PinPolicy) -> Result<yubikey::PinPolicy, DeviceError> {
-    match policy {
-        PinPolicy::Never => Ok(yubikey::PinPolicy::Never),
-        PinPolicy::Once => Ok(yubikey::PinPolicy::Once),
-        PinPolicy::Always => Ok(yubikey::PinPolicy::Always),
-        PinPolicy::MatchOnce | PinPolicy::MatchAlways => {
-            Err(DeviceError::Service("no slot of ours has a policy of fingerprints".to_owned()))
-        }
-    }
-}
-
-fn crate_touch_policy(policy: TouchPolicy) -> yubikey::TouchPolicy {
-    match policy {
-        TouchPolicy::Never => yubikey::TouchPolicy::Never,
-        TouchPolicy::Always => yubikey::TouchPolicy::Always,
-        TouchPolicy::Cached => yubikey::TouchPolicy::Cached,
     }
 }
 

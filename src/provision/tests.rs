@@ -1,5 +1,6 @@
 //! Provisioning on the simulated key: the same session, bytes and state machine as in practice kits.
 
+mod hostile;
 mod interrupted;
 mod pin_change;
 mod refused;
