@@ -10,10 +10,12 @@ use crate::attestation::Serial;
 use crate::device::{Attached, DeviceError, Readers};
 use crate::kit::Kit;
 use crate::kit::head;
+use crate::kit::roster::Standing;
 use crate::operator::Operator;
 use crate::provision::pin::{self, Change, Ledger};
 use crate::provision::{self, Circumstances, Outside, Plan, Verdict};
 use crate::record::event::{Event, KeyPinChanged, KitKind, Override};
+use crate::record::hash::KeyId;
 use crate::record::token::{Draft, Record};
 use crate::signing::{Caution, Signer, SigningError};
 
@@ -28,6 +30,13 @@ pub(super) fn provision(desk: &mut Desk, options: Provision) -> Result<Outcome, 
     let overrides: Vec<Override> =
         options.overrides.into_iter().map(|(rule, why)| Override { rule, why }).collect();
     let known: Vec<Record> = kit.journal.records().map(|(_, record)| record.clone()).collect();
+    // A retired key can be provisioned anew with its serial typed; any other of the kit's cannot.
+    let retired: Vec<KeyId> = kit
+        .enrolled_keys()
+        .iter()
+        .filter(|key| matches!(key.standing, Standing::Retired { .. }))
+        .map(|key| key.id)
+        .collect();
     let policy = kit.policy.clone();
     let circumstances = Circumstances {
         roots: &roots,
@@ -42,7 +51,8 @@ pub(super) fn provision(desk: &mut Desk, options: Provision) -> Result<Outcome, 
         overwrite: options.overwrite,
         overrides: &overrides,
         enrolment: &|id| {
-            known.iter().find(|r| r.kid == id && matches!(r.event, Event::KeyEnrolled(_))).cloned()
+            let enrols = |r: &&Record| r.kid == id && matches!(r.event, Event::KeyEnrolled(_));
+            known.iter().find(enrols).filter(|_| !retired.contains(&id)).cloned()
         },
     };
     let found = provision::survey(key.as_mut(), admin.as_mut())?;

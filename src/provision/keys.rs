@@ -54,9 +54,13 @@ impl Run<'_, '_> {
     /// public key, policies, firmware.
     pub(super) fn make_keys(&mut self) -> Result<Made, ProvisionError> {
         let device = self.device_certificate()?;
-        let mut slots = BTreeMap::new();
+        let mut publics = Vec::new();
         for slot in self.plan.slots.iter().copied() {
-            let public = self.key_in(slot)?;
+            publics.push((slot, self.key_in(slot)?));
+        }
+        self.tell(Step::Attest);
+        let mut slots = BTreeMap::new();
+        for (slot, public) in publics {
             slots.insert(slot, self.attested(slot, public, &device)?);
         }
         Ok(Made { device, slots })
