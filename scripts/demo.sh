@@ -122,6 +122,12 @@ run 0 cat secret.txt
 heading 'What happened, signed by the keys themselves'
 run 0 breakglass records list
 run 0 breakglass records verify
+pins='23115 pin 31415926'
+run 0 breakglass records export for-the-auditor --with 23115
+run 0 wc -l for-the-auditor/records.jws
+
+heading 'What is left to do'
+run 1 breakglass status
 
 heading 'Somebody makes the reason sound harmless, in a copy of the kit'
 cp -a kit edited
