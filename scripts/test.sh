@@ -62,7 +62,7 @@ founded "DC1 emergency kit" with 23112
 signed by 1 of 2 keys
 30877 belongs to the kit now.
 sealed core-db/root, generation 1.
-that PIN is wrong. 23112 has 2 tries left
+2 tries left
 exit code 4
 signed and on disk: record 23112/5
 signed and on disk: record 30877/1
@@ -71,6 +71,8 @@ $ cat secret.txt
 open.intent
 open.released
 intact: 11 records in 3 chains
+wrote 12 records to for-the-auditor
+rotate core-db/root after INC-4711
 line 6 was changed after it was signed
 exit code 6
 nothing was opened
