@@ -334,6 +334,29 @@ mod tests {
     }
 
     #[test]
+    fn shares_made_without_our_code_open_by_any_three() {
+        let payload = include_bytes!("../../../tests/vectors/shares/payload.age");
+        let shares = [
+            &include_bytes!("../../../tests/vectors/shares/share-1.txt")[..],
+            include_bytes!("../../../tests/vectors/shares/share-2.txt"),
+            include_bytes!("../../../tests/vectors/shares/share-3.txt"),
+            include_bytes!("../../../tests/vectors/shares/share-4.txt"),
+            include_bytes!("../../../tests/vectors/shares/share-5.txt"),
+        ];
+        for subset in [[0, 1, 2], [4, 3, 2], [0, 2, 4], [1, 4, 0], [3, 1, 2]] {
+            let shares = subset.map(|index| Share::parse(shares[index]).unwrap());
+            let opened = combine(shares.into(), payload).unwrap();
+            assert_eq!(opened.expose_bytes(), b"correct horse battery staple");
+        }
+        let two = [0, 3].map(|index| Share::parse(shares[index]).unwrap());
+        let refused = combine(two.into(), payload);
+        assert!(matches!(
+            refused,
+            Err(UnsealError::ShareSet(ShareSetError::TooFew { have: 2, threshold: 3 }))
+        ));
+    }
+
+    #[test]
     fn nothing_secret_is_in_a_message() {
         let sealed = sealed(b"hunter2", 2, 2, 1);
         let share = share_of(&sealed, 1);
