@@ -129,7 +129,7 @@ pub struct Signer {
 }
 
 /// How often a person may miss the touch before the flow gives up.
-const TOUCHES: usize = 3;
+pub(crate) const TOUCHES: usize = 3;
 
 impl Signer {
     /// Connects to an enrolled key, lets it prove itself, brings its head and the journal together, and refuses one whose

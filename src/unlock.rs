@@ -8,18 +8,20 @@
 //!    credential is handed out anyway: the intents stand.
 //! 5. Handing out and the debts are the caller's.
 
+use std::collections::BTreeMap;
+
 use crate::attestation::Serial;
 use crate::device::DeviceError;
 use crate::kit::credentials::Generation;
 use crate::kit::name::CredentialName;
 use crate::kit::sealed::{self, About, Share, UnsealError};
 use crate::kit::{Kit, KitError, SealedFile};
-use crate::operator::Unanswered;
 use crate::record::event::{Event, OpenIntent, OpenReleased, Override};
 use crate::record::hash::Hash;
 use crate::secret::Plaintext;
-use crate::signing::{Caution, Signer, SigningError, Station};
+use crate::signing::{Caution, Signer, SigningError, Station, TOUCHES};
 
+mod find;
 mod judge;
 mod plan;
 
@@ -62,12 +64,25 @@ pub enum UnlockError {
     /// No such credential or generation.
     #[error("{0}")]
     NoSuch(String),
+    /// Fewer keys were chosen, or are left, than it takes.
+    #[error("{credential} takes {threshold} of its keys, and fewer were chosen or are left")]
+    TooFew {
+        /// Which credential.
+        credential: CredentialName,
+        /// How many keys it takes.
+        threshold: u8,
+        /// Every key that can be used, chosen or not.
+        usable: Vec<PlannedKey>,
+    },
     /// Something in the kit is damaged or was changed.
     #[error("{0}")]
     Damage(String),
     /// A record of this copy's own says that others are missing.
     #[error("{0}")]
     Lacks(String),
+    /// No key can be looked for, or none of the plan is there.
+    #[error(transparent)]
+    Readers(DeviceError),
     /// A key failed and no other took its place.
     #[error(transparent)]
     Key(#[from] SigningError),
@@ -86,6 +101,25 @@ pub enum UnlockError {
     /// None of the plugged in keys is one that can open this.
     #[error("{0}")]
     NoKeyOfThese(String),
+}
+
+/// An opening that ended without the credential.
+#[derive(Debug, thiserror::Error)]
+#[error("{cause}")]
+pub struct Stopped {
+    /// Why.
+    #[source]
+    pub cause: UnlockError,
+    /// Keys that were used or failed on the way.
+    pub tried: Vec<Serial>,
+    /// Intents that were signed on the way: they stand in the journal.
+    pub intents: Vec<Hash>,
+}
+
+impl From<Stopped> for UnlockError {
+    fn from(stopped: Stopped) -> Self {
+        stopped.cause
+    }
 }
 
 /// An opened credential. The record of it is durable.
@@ -112,43 +146,72 @@ enum Part {
 }
 
 /// Carries out a confirmed plan.
-pub fn carry_out(kit: &mut Kit, plan: &Plan, station: &mut Station) -> Result<Opened, UnlockError> {
-    kit.folder.reserve().map_err(KitError::from)?;
-    let mut opening =
-        Opening { plan, intents: Vec::new(), keys: Vec::new(), failed: Vec::new(), heads: Vec::new() };
-    let mut parts = Vec::new();
-    loop {
-        let (signer, part) = opening.next_key(kit, station)?;
-        parts.push(part);
-        if parts.len() == usize::from(plan.threshold) {
-            return opening.finish(kit, station, signer, parts);
-        }
-        station.operator.progress(&format!("share {} of {}", parts.len(), plan.threshold));
-    }
+///
+/// # Errors
+/// [`Stopped`], which names the keys that were tried. A missed touch is asked for again, a wrong PIN as well while tries are
+/// left; a key that fails is left aside while others can do.
+pub fn carry_out(kit: &mut Kit, plan: &Plan, station: &mut Station) -> Result<Opened, Stopped> {
+    let mut opening = Opening::new(plan);
+    opening.run(kit, station).map_err(|cause| Stopped {
+        cause,
+        tried: opening.tried.clone(),
+        intents: opening.intents.clone(),
+    })
 }
 
 struct Opening<'p> {
     plan: &'p Plan,
     intents: Vec<Hash>,
+    /// Keys whose part is at hand.
     keys: Vec<Serial>,
-    failed: Vec<(Serial, UnlockError)>,
+    /// Those, and the keys that failed.
+    tried: Vec<Serial>,
+    /// The last failure of a key, while others can do, and what it says, while nobody was told.
+    failure: Option<UnlockError>,
+    untold: Vec<String>,
+    /// Keys that are plugged in and of no use, and why.
+    strangers: BTreeMap<Serial, String>,
     heads: Vec<(Serial, DeviceError)>,
 }
 
-impl Opening<'_> {
+impl<'p> Opening<'p> {
+    fn new(plan: &'p Plan) -> Self {
+        Opening {
+            plan,
+            intents: Vec::new(),
+            keys: Vec::new(),
+            tried: Vec::new(),
+            failure: None,
+            untold: Vec::new(),
+            strangers: BTreeMap::new(),
+            heads: Vec::new(),
+        }
+    }
+
+    fn run(&mut self, kit: &mut Kit, station: &mut Station) -> Result<Opened, UnlockError> {
+        kit.folder.reserve().map_err(KitError::from)?;
+        let mut parts = Vec::new();
+        loop {
+            let (signer, part) = self.next_key(kit, station)?;
+            parts.push(part);
+            if parts.len() == usize::from(self.plan.threshold) {
+                return self.finish(kit, station, signer, parts);
+            }
+            station.operator.progress(&format!("share {} of {}", parts.len(), self.plan.threshold));
+        }
+    }
+
     /// All steps of one key, before it is taken out. A key that fails is left aside while others can do.
     fn next_key(&mut self, kit: &mut Kit, station: &mut Station) -> Result<(Signer, Part), UnlockError> {
         loop {
             let serial = self.find(kit, station)?;
+            self.tried.push(serial);
             match self.use_key(kit, station, serial) {
                 Ok(done) => return Ok(done),
-                Err(error) if self.is_final(&error) => return Err(error),
+                Err(error) if is_final(&error) || !self.others_suffice() => return Err(error),
                 Err(error) => {
-                    station.operator.progress(&error.to_string());
-                    self.failed.push((serial, error));
-                    if self.candidates().len() + self.keys.len() < usize::from(self.plan.threshold) {
-                        return Err(self.first_failure());
-                    }
+                    self.untold.push(error.to_string());
+                    self.failure = Some(error);
                 }
             }
         }
@@ -178,10 +241,27 @@ impl Opening<'_> {
         let record = signer.sign(station, kit, txn, intent, "to sign the record of this opening")?;
         self.intents.push(record.hash());
         station.operator.progress(&format!("signed and on disk: record {serial}/{}", record.link.seq));
-        station.operator.touch(serial, "to unwrap what this key holds");
-        let part = self.unwrap(&mut signer, serial)?;
+        let part = self.unwrap_touched(&mut signer, station)?;
         self.keys.push(serial);
         Ok((signer, part))
+    }
+
+    /// The PIN stays good for 82 when a touch is missed.
+    fn unwrap_touched(&self, signer: &mut Signer, station: &mut Station) -> Result<Part, UnlockError> {
+        let serial = signer.serial;
+        let mut missed = 0;
+        loop {
+            station.operator.touch(serial, "to unwrap what this key holds");
+            match self.unwrap(signer, serial) {
+                Err(UnlockError::Unseal { cause: UnsealError::Device(DeviceError::NotTouched), .. })
+                    if missed + 1 < TOUCHES =>
+                {
+                    missed += 1;
+                    station.operator.progress(&format!("{serial} was not touched in time; once more"));
+                }
+                outcome => return outcome,
+            }
+        }
     }
 
     fn unwrap(&self, signer: &mut Signer, serial: Serial) -> Result<Part, UnlockError> {
@@ -199,7 +279,7 @@ impl Opening<'_> {
     }
 
     fn finish(
-        mut self,
+        &mut self,
         kit: &mut Kit,
         station: &mut Station,
         mut signer: Signer,
@@ -233,83 +313,33 @@ impl Opening<'_> {
         Ok(Opened {
             secret,
             about: plan.about.clone(),
-            intents: self.intents,
-            keys: self.keys,
+            intents: std::mem::take(&mut self.intents),
+            keys: std::mem::take(&mut self.keys),
             outcome,
-            heads: self.heads,
+            heads: std::mem::take(&mut self.heads),
         })
     }
 
     /// Keys of the plan that were neither used nor failed.
-    fn candidates(&self) -> Vec<Serial> {
-        let gone =
-            |serial: &Serial| self.keys.contains(serial) || self.failed.iter().any(|(s, _)| s == serial);
-        self.plan.keys.iter().map(|k| k.serial).filter(|serial| !gone(serial)).collect()
+    fn candidates(&self) -> impl Iterator<Item = &'p PlannedKey> {
+        self.plan.keys.iter().filter(|key| !self.tried.contains(&key.serial))
     }
 
-    /// The next key of the plan that is plugged in; asks for one while there is somebody to ask.
-    fn find(&mut self, kit: &Kit, station: &mut Station) -> Result<Serial, UnlockError> {
-        let wanted = self.candidates();
-        loop {
-            let attached = match station.readers.attached() {
-                Ok(attached) => attached,
-                Err(DeviceError::NoKey) => Vec::new(),
-                Err(cause) => return Err(self.no_key(cause)),
-            };
-            if let Some(found) = attached.iter().map(|a| a.serial).find(|serial| wanted.contains(serial)) {
-                return Ok(found);
-            }
-            let strangers: Vec<String> = attached
-                .iter()
-                .filter(|a| !self.keys.contains(&a.serial))
-                .map(|a| judge::why_not(kit, self.plan, a.serial))
-                .collect();
-            let places: Vec<String> = self
-                .plan
-                .keys
-                .iter()
-                .filter(|k| wanted.contains(&k.serial))
-                .map(plan::PlannedKey::label)
-                .collect();
-            let text = format!("insert one of: {}", places.join(" · "));
-            for stranger in &strangers {
-                station.operator.progress(stranger);
-            }
-            match station.operator.swap(&text) {
-                Ok(()) => {}
-                Err(Unanswered::Cancelled) => return Err(SigningError::from(Unanswered::Cancelled).into()),
-                Err(Unanswered::NobodyToAsk) if !self.failed.is_empty() => return Err(self.first_failure()),
-                Err(Unanswered::NobodyToAsk) if strangers.is_empty() => {
-                    return Err(self.no_key(DeviceError::NoKey));
-                }
-                Err(Unanswered::NobodyToAsk) => return Err(UnlockError::NoKeyOfThese(strangers.join("; "))),
-            }
+    fn others_suffice(&self) -> bool {
+        self.candidates().count() + self.keys.len() >= usize::from(self.plan.threshold)
+    }
+}
+
+/// Errors that another key would meet as well, or that the person wanted.
+fn is_final(error: &UnlockError) -> bool {
+    match error {
+        UnlockError::Key(SigningError::Kit(_) | SigningError::Record(_)) => true,
+        UnlockError::Key(SigningError::Unanswered(_)) => true,
+        UnlockError::Key(SigningError::Gap { .. } | SigningError::Fork { .. }) => true,
+        UnlockError::Key(SigningError::Device { cause, .. }) => {
+            matches!(cause, DeviceError::NoService | DeviceError::AccessDenied)
         }
-    }
-
-    fn no_key(&self, cause: DeviceError) -> UnlockError {
-        let serial = self.candidates().first().copied().unwrap_or(Serial(0));
-        SigningError::Device { serial, cause }.into()
-    }
-
-    fn first_failure(&mut self) -> UnlockError {
-        match self.failed.is_empty() {
-            true => SigningError::from(Unanswered::NobodyToAsk).into(),
-            false => self.failed.remove(0).1,
-        }
-    }
-
-    /// Errors that another key would meet as well, or that the person wanted.
-    fn is_final(&self, error: &UnlockError) -> bool {
-        match error {
-            UnlockError::Key(SigningError::Kit(_) | SigningError::Record(_)) => true,
-            UnlockError::Key(SigningError::Unanswered(_)) => true,
-            UnlockError::Key(SigningError::Gap { .. } | SigningError::Fork { .. }) => true,
-            UnlockError::Key(SigningError::Device { cause, .. }) => {
-                matches!(cause, DeviceError::NoService | DeviceError::AccessDenied)
-            }
-            UnlockError::Key(_) | UnlockError::Unseal { .. } => false,
-            _ => true,
-        }
+        UnlockError::Key(_) | UnlockError::Unseal { .. } => false,
+        _ => true,
     }
 }

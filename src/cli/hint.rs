@@ -52,8 +52,8 @@ pub(crate) enum Trouble {
     #[error("{error}")]
     Unlock {
         error: UnlockError,
-        /// Other keys of the plan, for who has to go on with one of them.
-        others: Vec<PlannedKey>,
+        /// The keys of the plan, for who has to go on with another one.
+        keys: Keys,
     },
     #[error(transparent)]
     Provision(#[from] ProvisionError),
@@ -121,6 +121,35 @@ impl Trouble {
     }
 }
 
+/// The keys of an opening that ended.
+#[derive(Debug, Default)]
+pub(crate) struct Keys {
+    /// Every key that can open it.
+    pub(crate) all: Vec<PlannedKey>,
+    /// Those that were used or failed.
+    pub(crate) tried: Vec<Serial>,
+    /// Whether a record of this opening was signed.
+    pub(crate) signed: bool,
+}
+
+impl Keys {
+    /// No key can take the place of another: nothing is being opened.
+    const NONE: Keys = Keys { all: Vec::new(), tried: Vec::new(), signed: false };
+
+    /// `23112 (safe A, bag 0417), …`, of those that had no turn yet; with the words before them.
+    fn others(&self) -> Option<String> {
+        let untried = self.all.iter().filter(|key| !self.tried.contains(&key.serial));
+        let labels: Vec<String> = untried.map(PlannedKey::label).collect();
+        let words = if self.tried.is_empty() { "keys that would do" } else { "other keys that would do" };
+        (!labels.is_empty()).then(|| format!("{words}: {}", labels.join(", ")))
+    }
+
+    /// Who holds the PUK of that key.
+    fn puk_holder(&self, serial: Serial) -> Option<&str> {
+        self.all.iter().find(|key| key.serial == serial)?.puk.as_deref()
+    }
+}
+
 /// What to tell beside the error itself.
 struct Advice {
     code: Code,
@@ -166,9 +195,9 @@ pub(crate) fn complain(desk: Option<&mut Desk>, trouble: &Trouble) -> ExitCode {
 fn advice(trouble: &Trouble) -> Advice {
     match trouble {
         Trouble::Kit(error) => kit(error),
-        Trouble::Signing(error) => signing(error, &[]),
-        Trouble::Device(error) => device(error, None, &[]),
-        Trouble::Unlock { error, others } => unlock(error, others),
+        Trouble::Signing(error) => signing(error, &Keys::NONE),
+        Trouble::Device(error) => device(error, None, &Keys::NONE),
+        Trouble::Unlock { error, keys } => unlock(error, keys),
         Trouble::Provision(error) => provision(error),
         Trouble::Enrolment(_) => say(
             Code::Integrity,
@@ -224,12 +253,9 @@ fn nobody(unanswered: Unanswered) -> Advice {
     }
 }
 
-/// Adds which other keys would do, where they lie, and who can unblock a PIN.
-fn with(others: &[PlannedKey], mut advice: Advice) -> Advice {
-    if !others.is_empty() {
-        let labels: Vec<String> = others.iter().map(PlannedKey::label).collect();
-        advice.next.push(format!("other keys that would do: {}", labels.join(", ")));
-    }
+/// Adds which other keys would do, and where they lie.
+fn with(keys: &Keys, mut advice: Advice) -> Advice {
+    advice.next.extend(keys.others());
     advice
 }
 

@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use super::Outcome;
 use super::args::Open;
 use super::desk::{Desk, date, now};
-use super::hint::Trouble;
+use super::hint::{Keys, Trouble};
 use super::terminal::{Shown, descriptor};
 use crate::kit::name::CredentialName;
 use crate::kit::{Draft, Kit};
@@ -45,7 +45,7 @@ pub(super) fn open(desk: &mut Desk, options: Open) -> Result<Outcome, Trouble> {
         desk.terminal.say(&format!("note: {sentence}."));
     }
     let wish = wish(desk, &kit, options, &output)?;
-    let plan = unlock::plan(&kit, wish).map_err(|error| Trouble::Unlock { error, others: Vec::new() })?;
+    let plan = unlock::plan(&kit, wish).map_err(|error| Trouble::Unlock { error, keys: Keys::default() })?;
     kit.folder.reserve().map_err(crate::kit::KitError::from)?;
     let text = describe(&kit, &plan);
     desk.confirm(&text, &plan.word())?;
@@ -58,9 +58,10 @@ pub(super) fn open(desk: &mut Desk, options: Open) -> Result<Outcome, Trouble> {
             handed?;
             Ok(Outcome::Done)
         }
-        Err(error) => {
-            let others = plan.keys.into_iter().collect();
-            Err(Trouble::Unlock { error, others })
+        Err(stopped) => {
+            let all = plan.keys.into_iter().chain(plan.spare).collect();
+            let keys = Keys { all, tried: stopped.tried, signed: !stopped.intents.is_empty() };
+            Err(Trouble::Unlock { error: stopped.cause, keys })
         }
     }
 }

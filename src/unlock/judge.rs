@@ -74,7 +74,7 @@ pub(super) fn why_not(kit: &Kit, plan: &Plan, serial: Serial) -> String {
             Standing::Admitted if !plan.generation.facts.recipients.contains(&key.id) => {
                 format!("{name} was not sealed for key {serial}")
             }
-            Standing::Admitted => format!("key {serial} was left aside"),
+            Standing::Admitted => format!("key {serial} is none of those that were chosen"),
         },
     }
 }

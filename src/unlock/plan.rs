@@ -16,6 +16,8 @@ pub struct Plan {
     pub threshold: u8,
     /// Keys that can be used, in the order of the record.
     pub keys: Vec<PlannedKey>,
+    /// Keys that could be used as well, but were not chosen.
+    pub spare: Vec<PlannedKey>,
     /// The public description, if it is there and intact.
     pub about: Option<About>,
     /// What is overridden, with the person's reason.
@@ -105,25 +107,25 @@ pub fn plan(kit: &Kit, wish: Wish) -> Result<Plan, UnlockError> {
         // The description helps, but what it describes is intact: not a reason to stop in an emergency.
         Err(_) => None,
     };
-    let mut keys = Vec::new();
+    let (mut keys, mut spare) = (Vec::new(), Vec::new());
     let mut damaged = None;
     for id in &generation.facts.recipients {
         let Some((member, place)) = judge::usable(kit, roster, id) else { continue };
         let serial = member.enrolled.serial;
-        if !wish.only.is_empty() && !wish.only.contains(&serial) {
-            continue;
-        }
+        let chosen = wish.only.is_empty() || wish.only.contains(&serial);
         let file = match generation.facts.threshold {
             1 => None,
             _ => match intact(&format!("{}.age", member.chain)) {
                 Ok(bytes) => Some(bytes),
+                Err(_) if !chosen => continue,
                 Err(error) => {
                     damaged.get_or_insert(error);
                     continue;
                 }
             },
         };
-        keys.push(PlannedKey {
+        let list = if chosen { &mut keys } else { &mut spare };
+        list.push(PlannedKey {
             serial,
             id: *id,
             place: place.map_or(String::new(), |p| p.place.clone()),
@@ -143,11 +145,11 @@ pub fn plan(kit: &Kit, wish: Wish) -> Result<Plan, UnlockError> {
         _ => {}
     }
     if keys.len() < usize::from(threshold) {
-        return Err(UnlockError::NoSuch(format!(
-            "{} needs {threshold} keys, and {} of those given can be used",
-            wish.credential,
-            keys.len()
-        )));
+        return Err(UnlockError::TooFew {
+            credential: wish.credential,
+            threshold,
+            usable: keys.into_iter().chain(spare).collect(),
+        });
     }
-    Ok(Plan { wish, generation, threshold, keys, about, overrides, payload })
+    Ok(Plan { wish, generation, threshold, keys, spare, about, overrides, payload })
 }

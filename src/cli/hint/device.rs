@@ -1,11 +1,10 @@
 //! Hints for what a key, or the way to it, does.
 
-use super::{Advice, Code, NOT_OPENED, UNCHANGED, say, with};
+use super::{Advice, Code, Keys, NOT_OPENED, UNCHANGED, say, with};
 use crate::attestation::Serial;
 use crate::device::DeviceError;
-use crate::unlock::PlannedKey;
 
-pub(super) fn device(error: &DeviceError, serial: Option<Serial>, others: &[PlannedKey]) -> Advice {
+pub(super) fn device(error: &DeviceError, serial: Option<Serial>, keys: &Keys) -> Advice {
     const MORE: &str = "(breakglass doctor looks for more)";
     match error {
         DeviceError::NoService => {
@@ -14,58 +13,53 @@ pub(super) fn device(error: &DeviceError, serial: Option<Serial>, others: &[Plan
         DeviceError::AccessDenied => {
             say(Code::Key, UNCHANGED, &format!("allow it: udev/README.md says how        {MORE}"))
         }
-        DeviceError::NoKey => with(others, say(Code::Key, UNCHANGED, &format!("plug one in        {MORE}"))),
-        DeviceError::Absent(_) => with(others, say(Code::Key, UNCHANGED, "plug it in")),
-        DeviceError::TwoWithSerial(_) => say(Code::Key, UNCHANGED, "keep both, with their bags, as evidence"),
+        DeviceError::NoKey => with(keys, say(Code::Key, UNCHANGED, &format!("plug one in        {MORE}"))),
+        DeviceError::Absent(_) => with(keys, say(Code::Key, UNCHANGED, "plug it in")),
+        DeviceError::TwoWithSerial(_) => with(
+            keys,
+            say(Code::Key, "no PIN was sent to either.", "keep both, with their bags, as evidence"),
+        ),
         DeviceError::Busy { .. } => say(
             Code::Busy,
             "nothing was sent to it.",
             "to free it:  gpgconf --kill scdaemon        or end the program that holds it",
         ),
         DeviceError::Removed { .. } => with(
-            others,
+            keys,
             say(Code::Key, "no PIN is sent again by itself.", "plug it in and run the command again"),
         ),
         DeviceError::TimedOut { .. }
         | DeviceError::Malformed { .. }
         | DeviceError::Refused { .. }
         | DeviceError::Unexplained { .. } => {
-            with(others, say(Code::Key, "", "take it out and use another key; keep this one for examination"))
+            with(keys, say(Code::Key, "", "take it out and use another key; keep this one for examination"))
         }
         DeviceError::NoPiv { .. } => say(Code::Key, UNCHANGED, "it is no YubiKey with PIV: use another one"),
         DeviceError::WrongPin { .. } => {
-            with(others, say(Code::Pin, "one try was spent.", "run it again with the right PIN"))
+            with(keys, say(Code::Pin, "each wrong PIN has spent a try.", "run it again with the right PIN"))
         }
         DeviceError::PinBlocked => {
-            let holder =
-                serial.and_then(|s| others.iter().find(|k| k.serial == s)).and_then(|k| k.puk.clone());
-            let mut advice = say(Code::Pin, NOT_OPENED, "");
             let unblock = format!(
                 "unblock it with the PUK:  breakglass key pin {} --what unblock",
                 serial.map_or("SERIAL".into(), |s| s.to_string())
             );
-            advice.next.push(match holder {
+            let next = match serial.and_then(|serial| keys.puk_holder(serial)) {
                 Some(name) => format!("{unblock}        {name} holds the PUK"),
                 None => unblock,
-            });
-            let rest: Vec<&PlannedKey> = others.iter().filter(|k| Some(k.serial) != serial).collect();
-            if !rest.is_empty() {
-                let labels: Vec<String> = rest.iter().map(|k| k.label()).collect();
-                advice.next.push(format!("other keys that would do: {}", labels.join(", ")));
-            }
-            advice
+            };
+            with(keys, say(Code::Pin, NOT_OPENED, &next))
         }
         DeviceError::WrongPuk { .. } => {
             say(Code::Pin, "one PUK try was spent.", "run it again with the right PUK")
         }
         DeviceError::PukBlocked => {
-            with(others, say(Code::Pin, "", "only a reset helps this key; its shares are lost"))
+            with(keys, say(Code::Pin, "", "only a reset helps this key; its shares are lost"))
         }
         DeviceError::PinNotAccepted => {
             say(Code::Pin, UNCHANGED, "choose another: 8 digits that are no pattern")
         }
         DeviceError::NotTouched => with(
-            others,
+            keys,
             say(
                 Code::Key,
                 "the PIN was right, no try was spent.",
@@ -73,11 +67,11 @@ pub(super) fn device(error: &DeviceError, serial: Option<Serial>, others: &[Plan
             ),
         ),
         DeviceError::EmptySlot(_) => {
-            with(others, say(Code::Key, UNCHANGED, "it was reset or never provisioned"))
+            with(keys, say(Code::Key, UNCHANGED, "it was reset or never provisioned"))
         }
-        DeviceError::PresenceNeedsPin(_) => say(Code::Key, "no PIN was sent to it.", ""),
+        DeviceError::PresenceNeedsPin(_) => with(keys, say(Code::Key, "no PIN was sent to it.", "")),
         DeviceError::NotGenuine(_) => with(
-            others,
+            keys,
             say(
                 Code::Key,
                 "no PIN was sent to it.",
@@ -85,7 +79,7 @@ pub(super) fn device(error: &DeviceError, serial: Option<Serial>, others: &[Plan
             ),
         ),
         DeviceError::BadSignature(_) => {
-            with(others, say(Code::Integrity, NOT_OPENED, "keep this key as evidence, and use another one"))
+            with(keys, say(Code::Integrity, NOT_OPENED, "keep this key as evidence, and use another one"))
         }
         DeviceError::ManagementKey | DeviceError::NoProtectedManagementKey => say(
             Code::Key,

@@ -2,7 +2,8 @@
 
 use super::device::device;
 use super::kit::kit;
-use super::{Advice, Code, NOT_OPENED, UNCHANGED, nobody, say, with};
+use super::{Advice, Code, Keys, NOT_OPENED, UNCHANGED, nobody, say, with};
+use crate::kit::sealed::UnsealError;
 use crate::provision::ProvisionError;
 use crate::provision::pin::PinError;
 use crate::signing::SigningError;
@@ -10,22 +11,22 @@ use crate::unlock::{PlannedKey, UnlockError};
 
 const GAP: &str = "bring the other stick and run  breakglass kit merge DIR        or, in an emergency, go on and leave the gap visible:  breakglass open … --accept-gap \"why\"";
 
-pub(super) fn signing(error: &SigningError, others: &[PlannedKey]) -> Advice {
+pub(super) fn signing(error: &SigningError, keys: &Keys) -> Advice {
     match error {
-        SigningError::Device { serial, cause } => device(cause, Some(*serial), others),
+        SigningError::Device { serial, cause } => device(cause, Some(*serial), keys),
         SigningError::Kit(error) => kit(error),
         SigningError::Record(_) => {
             say(Code::Refused, "nothing was signed.", "shorten the texts that you gave")
         }
         SigningError::Unanswered(unanswered) => nobody(*unanswered),
         SigningError::NotEnrolled(_) => {
-            with(others, say(Code::Key, UNCHANGED, "this kit's keys:  breakglass key list"))
+            with(keys, say(Code::Key, UNCHANGED, "this kit's keys:  breakglass key list"))
         }
         SigningError::OtherKit { .. } => {
-            with(others, say(Code::Key, UNCHANGED, "compare the words with the bag; put it back to its kit"))
+            with(keys, say(Code::Key, UNCHANGED, "compare the words with the bag; put it back to its kit"))
         }
         SigningError::WasReset(_) => with(
-            others,
+            keys,
             say(
                 Code::Key,
                 UNCHANGED,
@@ -34,8 +35,10 @@ pub(super) fn signing(error: &SigningError, others: &[PlannedKey]) -> Advice {
         ),
         SigningError::LastTry { serial } => {
             let mut advice = say(Code::Pin, "we will not use the last try without your word.", "");
-            advice.next.push(format!("if you are sure of the PIN of {serial}:  … --spend-last-try"));
-            with(others, advice)
+            let holder = keys.puk_holder(*serial);
+            let holder = holder.map_or(String::new(), |name| format!("        {name} holds the PUK"));
+            advice.next.push(format!("if you are sure of the PIN of {serial}:  … --spend-last-try{holder}"));
+            with(keys, advice)
         }
         SigningError::Gap { .. } => say(Code::Integrity, NOT_OPENED, GAP),
         SigningError::Fork { .. } => say(
@@ -46,29 +49,47 @@ pub(super) fn signing(error: &SigningError, others: &[PlannedKey]) -> Advice {
     }
 }
 
-pub(super) fn unlock(error: &UnlockError, others: &[PlannedKey]) -> Advice {
-    match error {
+pub(super) fn unlock(error: &UnlockError, keys: &Keys) -> Advice {
+    let mut advice = match error {
         UnlockError::Kit(error) => kit(error),
         UnlockError::Policy(_) => say(Code::Refused, NOT_OPENED, ""),
         UnlockError::NoSuch(_) => say(Code::Usage, NOT_OPENED, "what there is:  breakglass coverage"),
+        UnlockError::TooFew { usable, threshold, .. } => {
+            let labels: Vec<String> = usable.iter().map(PlannedKey::label).collect();
+            match labels.len() < usize::from(*threshold) {
+                true => say(
+                    Code::Refused,
+                    NOT_OPENED,
+                    "the others were retired. what is lost:  breakglass coverage",
+                ),
+                false => say(Code::Usage, NOT_OPENED, &format!("keys that would do: {}", labels.join(", "))),
+            }
+        }
         UnlockError::Damage(_) => say(
             Code::Integrity,
             "nothing was opened, nothing was cut away.",
             "keep this stick as it is; open from the other copy, or go on with  --accept-damage \"why\"",
         ),
         UnlockError::Lacks(_) => say(Code::Integrity, NOT_OPENED, GAP),
-        UnlockError::Key(error) => signing(error, others),
-        UnlockError::Unseal { .. } | UnlockError::Combine(_) => with(
-            others,
-            say(Code::Integrity, "the intents stand in the journal; nothing was handed out.", ""),
-        ),
-        UnlockError::NoKeyOfThese(_) => with(others, say(Code::Key, NOT_OPENED, "")),
+        UnlockError::Readers(cause) => device(cause, None, keys),
+        UnlockError::Key(error) => signing(error, keys),
+        UnlockError::Unseal { serial, cause: UnsealError::Device(cause) } => {
+            device(cause, Some(*serial), keys)
+        }
+        UnlockError::Unseal { .. } | UnlockError::Combine(_) => {
+            with(keys, say(Code::Integrity, NOT_OPENED, ""))
+        }
+        UnlockError::NoKeyOfThese(_) => with(keys, say(Code::Key, NOT_OPENED, "")),
+    };
+    if keys.signed && [UNCHANGED, NOT_OPENED, ""].contains(&advice.state) {
+        advice.state = "nothing was handed out; what was signed stands in the journal.";
     }
+    advice
 }
 
 pub(super) fn provision(error: &ProvisionError) -> Advice {
     match error {
-        ProvisionError::Device(error) => device(error, None, &[]),
+        ProvisionError::Device(error) => device(error, None, &Keys::NONE),
         ProvisionError::Unanswered(unanswered) => nobody(*unanswered),
         ProvisionError::FirmwareTooOld { .. } | ProvisionError::Bio(_) => {
             say(Code::Refused, UNCHANGED, "use another key: a YubiKey 5 with firmware 5.7 or later")
@@ -145,7 +166,7 @@ pub(super) fn pin_change(error: &PinError) -> Advice {
             say(Code::Refused, "nothing was changed.", "choose another one")
         }
         PinError::Unanswered(unanswered) => nobody(*unanswered),
-        PinError::Device(error) => device(error, None, &[]),
+        PinError::Device(error) => device(error, None, &Keys::NONE),
         PinError::Unrecorded { .. } => say(
             Code::Disk,
             "the new value is in force.",
