@@ -30,7 +30,13 @@ impl<C: Card> Presence for Session<C> {
                 self.doubted = false;
                 return Err(DeviceError::PresenceNeedsPin(self.serial()));
             }
-            Ok(_) | Err(DeviceError::Malformed { .. }) => false,
+            // YubiKeys refuse an empty slot with the same word as wrong data; the metadata tell it apart.
+            Ok(_) => match self.metadata(Slot::Presence) {
+                Ok(None) => return Err(DeviceError::EmptySlot(Slot::Presence)),
+                Err(gone @ (DeviceError::Removed { .. } | DeviceError::TimedOut { .. })) => return Err(gone),
+                _ => false,
+            },
+            Err(DeviceError::Malformed { .. }) => false,
             Err(error) => return Err(error),
         };
         self.doubted = !genuine;
@@ -128,6 +134,17 @@ mod tests {
             DeviceError::PresenceNeedsPin(SERIAL)
         ));
         session.verify_pin(&pin()).expect("whether to go on is the flow's decision");
+    }
+
+    #[test]
+    fn an_empty_9e_is_told_apart_and_gets_no_pin() {
+        for refusal in [0x6A80, 0x6A82, 0x6A88, 0x6F00] {
+            let mut session = session(vec![status(refusal), status(0x6A88), status(0x9000)]);
+            let outcome = error(session.prove_presence(&public(), &NONCE));
+            assert!(matches!(outcome, DeviceError::EmptySlot(Slot::Presence)), "{refusal:04X}: {outcome:?}");
+            assert!(matches!(error(session.verify_pin(&pin())), DeviceError::NotGenuine(SERIAL)));
+            assert_eq!(session.channel.card.asked.len(), 2, "no PIN was sent");
+        }
     }
 
     #[test]
