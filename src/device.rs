@@ -71,8 +71,8 @@ pub trait Presence {
     /// Signs SHA-256 of `nonce` with 9E and checks the signature against `expected`, the enrolled 9E key.
     ///
     /// # Errors
-    /// [`DeviceError::NotGenuine`] if it answers but cannot prove it; nothing secret has been sent, and this
-    /// connection takes no PIN until a later proof succeeds. [`DeviceError::PresenceNeedsPin`] if 9E wants a PIN
+    /// [`DeviceError::NotGenuine`] if it answers but cannot prove it, [`DeviceError::EmptySlot`] if it says that 9E is
+    /// empty; nothing secret has been sent, and this connection takes no PIN until a later proof succeeds. [`DeviceError::PresenceNeedsPin`] if 9E wants a PIN
     /// (FIPS from 5.7.1): nothing is proven, and whether that is to be expected only the enrolment can tell.
     fn prove_presence(&mut self, expected: &VerifyingKey, nonce: &[u8; 32]) -> Result<(), DeviceError>;
 }
@@ -83,6 +83,11 @@ pub trait PinTries {
     fn pin_tries(&mut self) -> Result<Tries, DeviceError>;
     /// The same for the PUK; `None` where the firmware cannot tell.
     fn puk_tries(&mut self) -> Result<Option<Tries>, DeviceError>;
+}
+
+/// What so many are called: `try` or `tries`.
+pub fn try_word(number: u8) -> &'static str {
+    if number == 1 { "try" } else { "tries" }
 }
 
 /// Tries left of a PIN or PUK.
@@ -230,7 +235,7 @@ pub enum DeviceError {
         reader: String,
     },
     /// The PIN was wrong; one try is spent.
-    #[error("that PIN is wrong; {left} tries left")]
+    #[error("that PIN is wrong; {left} {} left", try_word(*left))]
     WrongPin {
         /// Tries left now.
         left: u8,
@@ -239,7 +244,7 @@ pub enum DeviceError {
     #[error("the PIN is blocked")]
     PinBlocked,
     /// The PUK was wrong; one try is spent.
-    #[error("that PUK is wrong; {left} tries left")]
+    #[error("that PUK is wrong; {left} {} left", try_word(*left))]
     WrongPuk {
         /// Tries left now.
         left: u8,

@@ -4,7 +4,7 @@
 use p256::ecdsa::VerifyingKey;
 
 use crate::attestation::Serial;
-use crate::device::{DeviceError, Key, Readers, Tries};
+use crate::device::{DeviceError, Key, Readers, Tries, try_word};
 use crate::kit::head::{self, Head};
 use crate::kit::{Kit, KitError};
 use crate::operator::{Ask, Operator, Unanswered};
@@ -182,7 +182,8 @@ impl Signer {
             false => "NOT checked to be genuine: it has no key that signs without a PIN",
         };
         let left = signer.tries.left;
-        station.operator.progress(&format!("{serial}: {genuine}, head read, {left} PIN tries left"));
+        let word = try_word(left);
+        station.operator.progress(&format!("{serial}: {genuine}, head read, {left} PIN {word} left"));
         Ok(signer)
     }
 
@@ -334,7 +335,8 @@ impl Signer {
                     self.pin = None;
                     sent_before = false;
                     self.tries.left = left;
-                    station.operator.progress(&format!("that PIN is wrong. {serial} has {left} tries left"));
+                    let word = try_word(left);
+                    station.operator.progress(&format!("that PIN is wrong. {serial} has {left} {word} left"));
                     match left {
                         0 => return Err(SigningError::Device { serial, cause: DeviceError::PinBlocked }),
                         1 if !self.caution.spend_last_try => return Err(SigningError::LastTry { serial }),

@@ -12,7 +12,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use crate::attestation::Serial;
-use crate::device::Tries;
+use crate::device::{Tries, try_word};
 use crate::operator::{Ask, Operator, Unanswered};
 use crate::secret::Pin;
 
@@ -129,7 +129,7 @@ impl Operator for Terminal {
         }
         let left = match tries {
             Some(Tries { left, total: Some(total), .. }) => format!(" ({left} of {total} tries left)"),
-            Some(Tries { left, total: None, .. }) => format!(" ({left} tries left)"),
+            Some(Tries { left, total: None, .. }) => format!(" ({left} {} left)", try_word(left)),
             None => String::new(),
         };
         match ask {
