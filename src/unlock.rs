@@ -109,7 +109,7 @@ pub enum UnlockError {
 pub struct Stopped {
     /// Why.
     #[source]
-    pub cause: UnlockError,
+    pub cause: Box<UnlockError>,
     /// Keys that were used or failed on the way.
     pub tried: Vec<Serial>,
     /// Intents that were signed on the way: they stand in the journal.
@@ -118,7 +118,7 @@ pub struct Stopped {
 
 impl From<Stopped> for UnlockError {
     fn from(stopped: Stopped) -> Self {
-        stopped.cause
+        *stopped.cause
     }
 }
 
@@ -153,7 +153,7 @@ enum Part {
 pub fn carry_out(kit: &mut Kit, plan: &Plan, station: &mut Station) -> Result<Opened, Stopped> {
     let mut opening = Opening::new(plan);
     opening.run(kit, station).map_err(|cause| Stopped {
-        cause,
+        cause: Box::new(cause),
         tried: opening.tried.clone(),
         intents: opening.intents.clone(),
     })

@@ -53,7 +53,7 @@ pub(crate) enum Trouble {
     Unlock {
         error: UnlockError,
         /// The keys of the plan, for who has to go on with another one.
-        keys: Keys,
+        keys: Box<Keys>,
     },
     #[error(transparent)]
     Provision(#[from] ProvisionError),

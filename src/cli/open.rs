@@ -45,7 +45,7 @@ pub(super) fn open(desk: &mut Desk, options: Open) -> Result<Outcome, Trouble> {
         desk.terminal.say(&format!("note: {sentence}."));
     }
     let wish = wish(desk, &kit, options, &output)?;
-    let plan = unlock::plan(&kit, wish).map_err(|error| Trouble::Unlock { error, keys: Keys::default() })?;
+    let plan = unlock::plan(&kit, wish).map_err(|error| Trouble::Unlock { error, keys: Box::default() })?;
     kit.folder.reserve().map_err(crate::kit::KitError::from)?;
     let text = describe(&kit, &plan);
     desk.confirm(&text, &plan.word())?;
@@ -60,8 +60,8 @@ pub(super) fn open(desk: &mut Desk, options: Open) -> Result<Outcome, Trouble> {
         }
         Err(stopped) => {
             let all = plan.keys.into_iter().chain(plan.spare).collect();
-            let keys = Keys { all, tried: stopped.tried, signed: !stopped.intents.is_empty() };
-            Err(Trouble::Unlock { error: stopped.cause, keys })
+            let keys = Box::new(Keys { all, tried: stopped.tried, signed: !stopped.intents.is_empty() });
+            Err(Trouble::Unlock { error: *stopped.cause, keys })
         }
     }
 }
