@@ -243,7 +243,7 @@ fn debts(desk: &mut Desk, plan: &Plan, opened: &Opened) -> Result<(), Trouble> {
         desk.json_result(&serde_json::json!({
             "credential": name.to_string(), "generation": plan.generation.number,
             "incident": plan.wish.incident, "intents": opened.intents,
-            "released": opened.outcome.as_ref().ok(), "keys": keys, "opened_at": now(), "due": due,
+            "released": opened.outcome.as_ref().ok(), "keys": opened.keys, "opened_at": now(), "due": due,
         }))?;
     }
     desk.terminal.say(&format!("opened {name} at {}, incident {}.", date(now()), plan.wish.incident));

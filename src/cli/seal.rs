@@ -173,7 +173,8 @@ impl Job<'_> {
     fn carry_out(&self, desk: &mut Desk, kit: &mut Kit) -> Result<String, Trouble> {
         desk.refuse_damaged(kit)?;
         self.about.write()?;
-        let whose: Vec<String> = self.recipients.iter().map(|key| key.facts.serial.to_string()).collect();
+        let serials: Vec<Serial> = self.recipients.iter().map(|key| key.facts.serial).collect();
+        let whose: Vec<String> = serials.iter().map(ToString::to_string).collect();
         let text = format!(
             "seal      {}, generation {}{}\nto        any {} of {}",
             self.name,
@@ -211,7 +212,7 @@ impl Job<'_> {
         if desk.json {
             desk.json_result(&serde_json::json!({
                 "credential": self.name.to_string(), "generation": self.generation, "pending": self.pending,
-                "threshold": self.threshold, "recipients": whose, "record": record.hash(),
+                "threshold": self.threshold, "recipients": serials, "record": record.hash(),
                 "subsets_opened": sealed.proof.subsets, "all_subsets": sealed.proof.all, "labels": labels,
             }))?;
         }

@@ -28,8 +28,8 @@ pub(super) fn status(desk: &mut Desk) -> Result<Outcome, Trouble> {
     let no =
         |rules: &[&str]| !found.iter().any(|f: &Finding| rules.iter().any(|rule| f.rule.starts_with(rule)));
     let mut fine = vec![counted(admitted, "key")];
-    let wrong = |rule: &str| found.iter().any(|f| f.weight == Weight::Wrong && f.rule.starts_with(rule));
-    if !wrong("JOURNAL") && !wrong("RECORD") && !wrong("ROSTER") {
+    let accused = |rule: &str| found.iter().any(|f| f.weight == Weight::Wrong && f.rule.starts_with(rule));
+    if !accused("JOURNAL") && !accused("RECORD") && !accused("ROSTER") {
         fine.push(format!("journal intact, {}", counted(records, "record")));
     }
     if no(&["SEALED"]) {

@@ -1,0 +1,184 @@
+//! `doc/cli-json.md` is what `--json` prints: every verb is run, and its top-level fields are compared. The rules of the
+//! document are those of the code.
+
+#[path = "support/practice.rs"]
+#[allow(dead_code)]
+mod practice;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use practice::{PIN, PUK, PracticeKit, run};
+
+fn document() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("doc/cli-json.md");
+    std::fs::read_to_string(path).expect("the document")
+}
+
+/// First column of the table of each section, by the section's heading.
+fn tables() -> BTreeMap<String, BTreeSet<String>> {
+    let mut tables = BTreeMap::new();
+    for section in document().split("\n## ").skip(1) {
+        let (heading, text) = section.split_once('\n').expect("a heading");
+        let first = |line: &str| Some(line.strip_prefix("| `")?.split_once('`')?.0.to_owned());
+        tables.insert(heading.to_owned(), text.lines().filter_map(first).collect());
+    }
+    tables
+}
+
+/// Runs with `--json`, and holds the fields against that section.
+fn hold(kit: &Path, heading: &str, arguments: &[&str], pins: &[&str], code: i32) {
+    let output = run(kit, &[&["--json"], arguments].concat(), pins);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}\n{told}");
+    let object: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{arguments:?}: {e}\n{told}"));
+    let fields: BTreeSet<String> = object.keys().cloned().collect();
+    let table = tables().remove(heading).unwrap_or_else(|| panic!("no section {heading}"));
+    assert_eq!(fields, table, "{arguments:?}");
+    let findings = object.get("findings").and_then(|findings| findings.as_array()).into_iter().flatten();
+    let of_a_finding = tables().remove("A finding").expect("a section about findings");
+    for finding in findings {
+        let fields: BTreeSet<String> = finding.as_object().expect("an object").keys().cloned().collect();
+        assert!(fields.is_subset(&of_a_finding), "{arguments:?}: {finding:#}");
+    }
+}
+
+#[test]
+fn every_verb_prints_what_the_document_says() {
+    let pin = |serial: u32| format!("{serial} pin {PIN}");
+    let (one, two) = (pin(23112), pin(23115));
+    let fresh = tempfile::tempdir().unwrap();
+    let kit = fresh.path();
+    hold(kit, "`init`", &["init", "--practice"], &[], 0);
+    let serials = ["23112", "23115", "30877"];
+    for serial in serials {
+        hold(kit, "`practice`", &["practice", "new", "--serial", serial], &[], 0);
+        let new = [format!("{serial} new-pin {PIN}"), format!("{serial} new-puk {PUK}")];
+        let provision = ["key", "provision", "--serial", serial, "--confirm", serial];
+        hold(kit, "`key provision`", &provision, &new.each_ref().map(|line| line.as_str()), 0);
+    }
+    let admit = ["key", "admit", "23112", "--confirm", "found 23112"];
+    hold(kit, "`key admit` of the first key", &admit, &[&one], 0);
+    let changes = "`key admit`, `key retire`, `policy adopt`";
+    hold(kit, changes, &["key", "admit", "23115", "--with", "23112", "--confirm", "admit 23115"], &[&one], 0);
+    for (with, pin) in [("23112", &one), ("23115", &two)] {
+        hold(kit, changes, &["key", "admit", "30877", "--with", with, "--confirm", "admit 30877"], &[pin], 0);
+    }
+    hold(kit, "`policy check`", &["policy", "check"], &[], 0);
+    let toml = std::fs::read_to_string(kit.join("kit.toml")).unwrap();
+    std::fs::write(kit.join("kit.toml"), toml + "# edited\n").unwrap();
+    hold(kit, "`policy check`", &["policy", "check"], &[], 1);
+    hold(kit, changes, &["policy", "adopt", "--with", "23112", "--confirm", "adopt policy"], &[&one], 0);
+    let seal = ["--generate", "--with", "23112", "--confirm", "seal core-db"];
+    hold(kit, "`seal`, `rotate`", &[&["seal", "core-db/root", "-k", "2"][..], &seal].concat(), &[&one], 0);
+    hold(kit, "`seal`, `rotate`", &[&["rotate", "core-db/root"][..], &seal].concat(), &[&one], 0);
+    let confirm =
+        ["rotate", "core-db/root", "--confirm-pending", "--with", "23112", "--confirm", "confirm core-db"];
+    hold(kit, "`rotate --confirm-pending`", &confirm, &[&one], 0);
+    let new = format!("23112 new-pin {}", "73625140");
+    hold(kit, "`key pin`", &["key", "pin", "23112"], &[&one, &new], 0);
+    hold(
+        kit,
+        changes,
+        &["key", "retire", "30877", "--why", "lost", "--with", "23115", "--confirm", "retire 30877"],
+        &[&two],
+        0,
+    );
+}
+
+#[test]
+fn an_opening_prints_what_the_document_says() {
+    let kit = PracticeKit::new();
+    let pins = PracticeKit::pins(1);
+    let pins: Vec<&str> = pins.iter().map(String::as_str).collect();
+    // Descriptor 2 takes the secret: nothing else is said on it.
+    let open = [PracticeKit::opening("core-fw/admin"), vec!["--fd", "2", "--key", "23112"]].concat();
+    hold(kit.path(), "`open`", &open, &pins, 0);
+}
+
+#[test]
+fn every_looking_verb_prints_what_the_document_says() {
+    let kit = PracticeKit::new();
+    let other = PracticeKit::new();
+    let pin = format!("23112 pin {PIN}");
+    let there = tempfile::tempdir().unwrap();
+    let to = there.path().display().to_string();
+    let vectors = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/attestation");
+    let vector = |name: &str| format!("{vectors}/{name}");
+    let (leaf, device, root) = (vector("signing.pem"), vector("device.pem"), vector("root.pem"));
+    let copy = other.path().display().to_string();
+    let looks: [(&str, &[&str], i32); 13] = [
+        ("`key list`", &["key", "list"], 0),
+        ("`key inspect`", &["key", "inspect", "23112"], 0),
+        ("`coverage`", &["coverage"], 1),
+        ("`inventory`", &["inventory", "--all"], 0),
+        ("`status`", &["status"], 1),
+        ("`records list`", &["records", "list"], 0),
+        ("`records verify`", &["records", "verify"], 0),
+        ("`records export`", &["records", "export", &to], 0),
+        ("`records export`", &["records", "export", &to, "--with", "23112"], 0),
+        ("`records export`", &["records", "export", &to], 0),
+        ("`records export --openssl`", &["records", "export", &to, "--openssl", "3"], 0),
+        ("`kit merge`", &["kit", "merge", &copy], 0),
+        ("`attestation`", &["attestation", &leaf, &device, "--root", &root], 0),
+    ];
+    for (heading, arguments, code) in looks {
+        hold(kit.path(), heading, arguments, &[&pin], code);
+    }
+}
+
+#[test]
+fn doctor_prints_what_the_document_says() {
+    let kit = PracticeKit::new();
+    let output = run(kit.path(), &["--json", "doctor"], &[]);
+    // Whether this machine lacks something is its own affair.
+    assert!(matches!(output.status.code(), Some(0 | 1)));
+    let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&output.stdout).unwrap();
+    let fields: BTreeSet<String> = object.keys().cloned().collect();
+    assert_eq!(Some(fields), tables().remove("`doctor`"));
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("a practice kit needs no pcscd"), "{text}");
+}
+
+#[test]
+fn every_section_is_held() {
+    let tests = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file!())).unwrap();
+    for heading in tables().into_keys().filter(|heading| heading.starts_with('`')) {
+        assert!(tests.contains(&format!("\"{heading}\"")), "{heading} is not tested");
+    }
+}
+
+#[test]
+fn the_rules_of_the_document_are_those_of_the_code() {
+    let mut code = BTreeSet::new();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false => code.extend(rules(&std::fs::read_to_string(path).unwrap())),
+            }
+        }
+    }
+    assert_eq!(tables().remove("Rules"), Some(code));
+}
+
+/// The identifier after each call that makes a finding.
+fn rules(code: &str) -> BTreeSet<String> {
+    let calls =
+        ["Finding::wrong(", "Finding::not_checked(", "Finding::due(", "Finding::note(", ".due(", "wrong("];
+    let mut found = BTreeSet::new();
+    for call in calls {
+        for (at, _) in code.match_indices(call) {
+            let Some(literal) = code[at + call.len()..].trim_start().strip_prefix('"') else { continue };
+            let name = literal.split('"').next().unwrap_or("");
+            // `no`-like words of other calls are not identifiers of findings.
+            if name.len() > 2 && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-') {
+                found.insert(name.to_owned());
+            }
+        }
+    }
+    found
+}
