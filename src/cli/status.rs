@@ -25,22 +25,36 @@ pub(super) fn status(desk: &mut Desk) -> Result<Outcome, Trouble> {
     }
     desk.practice_banner(&kit);
     findings::print(desk, &found)?;
-    let no =
-        |rules: &[&str]| !found.iter().any(|f: &Finding| rules.iter().any(|rule| f.rule.starts_with(rule)));
-    let mut fine = vec![counted(admitted, "key")];
-    let accused = |rule: &str| found.iter().any(|f| f.weight == Weight::Wrong && f.rule.starts_with(rule));
-    if !accused("JOURNAL") && !accused("RECORD") && !accused("ROSTER") {
+    let fine = fine(&found, admitted, records, credentials);
+    if !fine.is_empty() {
+        desk.line(&format!("{:<12} {}", "fine", fine.join(" · ")))?;
+    }
+    Ok(findings::outcome(&found))
+}
+
+/// What nothing was found against, in a few words each; of a kit that is only begun, what there is.
+fn fine(found: &[Finding], keys: usize, records: usize, credentials: usize) -> Vec<String> {
+    let none = |rules: &[&str]| {
+        !found.iter().any(|f| f.weight != Weight::Note && rules.iter().any(|rule| f.rule.starts_with(rule)))
+    };
+    let mut fine = Vec::new();
+    if keys > 0 {
+        fine.push(counted(keys, "key"));
+    }
+    if records > 0 && none(&["JOURNAL", "RECORD", "ROSTER"]) {
         fine.push(format!("journal intact, {}", counted(records, "record")));
     }
-    if no(&["SEALED"]) {
+    if credentials == 0 {
+        return fine;
+    }
+    if none(&["SEALED"]) {
         fine.push(format!("{} as sealed", counted(credentials, "credential")));
     }
-    if no(&["ROTATE", "OPEN"]) {
-        fine.push("no use that was not followed by a rotation".into());
+    if none(&["ROTATE", "OPEN"]) {
+        fine.push("every use was followed by a rotation".into());
     }
-    if no(&["COVERAGE", "KEY-NO-PLACE"]) {
+    if none(&["COVERAGE", "KEY-NO-PLACE"]) {
         fine.push("none dies with one key or one place".into());
     }
-    desk.line(&format!("{:<12} {}", "fine", fine.join(" · ")))?;
-    Ok(findings::outcome(&found))
+    fine
 }

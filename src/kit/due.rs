@@ -193,11 +193,8 @@ fn unproven(kit: &Kit) -> Vec<Finding> {
             .map(|key| key.facts.serial.to_string())
             .collect();
         if !unproven.is_empty() {
-            let text = format!(
-                "not shown yet that {} opens {name}, generation {}",
-                unproven.join(", "),
-                generation.number
-            );
+            let (number, keys) = (generation.number, unproven.join(", "));
+            let text = format!("not shown yet: that {name}, generation {number}, opens with {keys}");
             findings.push(Finding::note("KEY-UNPROVEN", text));
         }
     }

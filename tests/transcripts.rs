@@ -1,0 +1,62 @@
+//! Transcripts in `tests/cli`: what a person types and what they read. Each is named as a sentence.
+//!
+//! They run in a folder of kits that this test makes first. `TRYCMD=overwrite cargo test --test transcripts` writes them
+//! anew; what differs each time (words, key ids, times) is then to be replaced by `[..]` again.
+
+#[path = "support/practice.rs"]
+#[allow(dead_code)]
+mod practice;
+
+use std::path::Path;
+
+use practice::{PIN, PracticeKit, copy, done, run};
+
+/// The kits by the names that the transcripts use.
+fn kits(folder: &Path) {
+    let place = |name: &str| {
+        let kit = folder.join(name);
+        std::fs::create_dir(&kit).expect("a folder for a kit");
+        kit
+    };
+    let made = PracticeKit::new();
+    for name in ["whole", "practice", "refused", "edited", "changed", "lacking"] {
+        copy(made.path(), &place(name));
+    }
+    place("nothing");
+    let empty = place("empty");
+    done(&run(&empty, &["init", "--practice", "--name", "DC1 emergency kit"], &[]));
+
+    let toml = folder.join("edited/kit.toml");
+    let text = std::fs::read_to_string(&toml).expect("kit.toml");
+    std::fs::write(&toml, text.replace("safe B", "safe C").replace("\"attack\", ", "")).expect("kit.toml");
+
+    let journal = |kit: &str, serial: &str| {
+        let entries = std::fs::read_dir(folder.join(kit).join("journal")).expect("a journal");
+        let mut paths = entries.map(|entry| entry.expect("an entry").path());
+        paths.find(|path| path.display().to_string().contains(&format!("/{serial}-"))).expect("a chain")
+    };
+    let path = journal("changed", "23112");
+    let mut bytes = std::fs::read(&path).expect("a journal");
+    let at = bytes.len() - 300;
+    bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
+    std::fs::write(&path, bytes).expect("a journal");
+
+    let lacking = folder.join("lacking");
+    let new = [format!("23112 pin {PIN}"), "23112 new-pin 73625140".to_owned()];
+    done(&run(&lacking, &["key", "pin", "23112"], &new.each_ref().map(|line| line.as_str())));
+    let open = [PracticeKit::opening("core-fw/admin"), vec!["--key", "23115"]].concat();
+    done(&run(&lacking, &open, &[&format!("23115 pin {PIN}")]));
+    let path = journal("lacking", "23112");
+    let text = std::fs::read_to_string(&path).expect("a journal");
+    let whole: Vec<&str> = text.split_inclusive('\n').collect();
+    std::fs::write(&path, whole[..whole.len() - 1].concat()).expect("a journal");
+}
+
+#[test]
+fn the_screens_are_as_the_transcripts_show_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    kits(folder.path());
+    std::env::set_current_dir(folder.path()).expect("the folder of kits");
+    let transcripts = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cli/*.trycmd");
+    trycmd::TestCases::new().case(transcripts).env("TZ", "UTC");
+}
