@@ -335,9 +335,9 @@ pub(super) struct Export {
 
 #[derive(Subcommand, Debug)]
 pub(super) enum KitVerb {
-    /// Take over what another copy of this kit has more
+    /// Take over what another copy of this kit has more, or records that were written beside it
     Merge {
-        /// The other copy
+        /// The other copy, or a folder of --journal
         other: PathBuf,
     },
 }

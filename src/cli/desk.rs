@@ -30,6 +30,8 @@ pub(crate) struct Desk {
     pub(crate) json: bool,
     /// What hardening could not be done; `doctor` shows it.
     pub(crate) unhardened: Vec<&'static str>,
+    /// The kit is a practice kit.
+    pub(crate) practice: bool,
     kit: PathBuf,
     journal: Option<PathBuf>,
     rng: UnwrapErr<getrandom::SysRng>,
@@ -43,6 +45,7 @@ impl Desk {
             terminal: Terminal::new(pins, Duration::from_secs(global.wait), global.confirm, global.json),
             json: global.json,
             unhardened,
+            practice: false,
             kit: global.kit,
             journal: global.journal,
             rng: UnwrapErr(getrandom::SysRng),
@@ -76,6 +79,7 @@ impl Desk {
     /// A practice kit says so on every screen.
     pub(crate) fn practice_banner(&mut self, kit: &Kit) {
         if kit.kind() == KitKind::Practice {
+            self.practice = true;
             self.terminal.say("PRACTICE: simulated keys, no real secrets");
         }
     }

@@ -165,6 +165,7 @@ const NOT_OPENED: &str = "nothing was opened.";
 /// Says what happened, in what state things are, and what to do next; gives the exit code.
 pub(crate) fn complain(desk: Option<&mut Desk>, trouble: &Trouble) -> ExitCode {
     let mut none;
+    let practice = desk.as_ref().is_some_and(|desk| desk.practice);
     let terminal = match desk {
         Some(desk) => &mut desk.terminal,
         None => {
@@ -186,10 +187,25 @@ pub(crate) fn complain(desk: Option<&mut Desk>, trouble: &Trouble) -> ExitCode {
     if !advice.state.is_empty() {
         terminal.complain(advice.state);
     }
+    if practice && misses_a_key(trouble) {
+        terminal.complain(
+            "a practice kit knows practice keys only:  breakglass practice insert SERIAL   or  practice new --serial N",
+        );
+    }
     for line in &advice.next {
         terminal.complain(line);
     }
     ExitCode::from(advice.code as u8)
+}
+
+/// Whether the key that is wanted is not there.
+fn misses_a_key(trouble: &Trouble) -> bool {
+    let cause = match trouble {
+        Trouble::Device(cause) | Trouble::Unlock { error: UnlockError::Readers(cause), .. } => cause,
+        Trouble::Signing(SigningError::Device { cause, .. }) => cause,
+        _ => return false,
+    };
+    matches!(cause, DeviceError::NoKey | DeviceError::Absent(_))
 }
 
 fn advice(trouble: &Trouble) -> Advice {
@@ -246,7 +262,7 @@ fn nobody(unanswered: Unanswered) -> Advice {
     match unanswered {
         Unanswered::NobodyToAsk => say(
             Code::Usage,
-            UNCHANGED,
+            "what was signed before stands in the journal.",
             "run it on a terminal, or give what it asks for by options and --pin-fd",
         ),
         Unanswered::Cancelled => say(Code::Refused, "what was signed before stands in the journal.", ""),

@@ -89,8 +89,9 @@ impl Folder {
         self.elsewhere.clone().unwrap_or_else(|| self.root.join("journal"))
     }
 
-    /// One breakglass at a time: `flock` on the kit's folder, and on the other journal folder if there is one.
+    /// One breakglass at a time: `flock` on the kit's folder, and on the other journal folder, which is made if need be.
     pub fn lock(&self) -> Result<Lock, FolderError> {
+        self.elsewhere.as_deref().map_or(Ok(()), make_folder)?;
         let folders = [Some(&self.root), self.elsewhere.as_ref()];
         let mut held = Vec::new();
         for folder in folders.into_iter().flatten() {
@@ -114,7 +115,7 @@ impl Folder {
             file.sync_all()
         });
         let removed = std::fs::remove_file(&path);
-        tried.and(removed).map_err(|cause| written("write to", &path, cause))
+        tried.and(removed).map_err(|cause| written("write to", &journal, cause))
     }
 
     /// Reads a file below the kit's folder; `None` if there is none of that name.
@@ -381,8 +382,9 @@ mod tests {
     fn a_journal_elsewhere_is_whole_by_itself() {
         let (dir, folder) = folder();
         folder.append("1-a", None, b"one").unwrap();
-        let other = dir.path().join("other");
+        let other = dir.path().join("not/there/yet");
         let elsewhere = Folder::at(dir.path(), Some(&other));
+        drop(elsewhere.lock().unwrap());
         elsewhere.append("1-a", None, b"two").unwrap();
         assert_eq!(std::fs::read(other.join("1-a.jws")).unwrap(), b"one\ntwo\n");
         assert_eq!(std::fs::read(dir.path().join("journal/1-a.jws")).unwrap(), b"one\n");

@@ -50,9 +50,14 @@ impl From<FolderError> for MergeError {
     }
 }
 
-/// Takes over into `kit` what `other` has more.
+/// Takes over into `kit` what `other` has more: another copy, or a folder of records that were written beside a kit.
 pub fn merge(kit: &mut Kit, other: &Folder) -> Result<Merged, MergeError> {
-    let other = Kit::read(Folder::at(other.root(), None), Depth::Every).map_err(MergeError::Other)?;
+    let other = match is_only_records(other).map_err(|error| MergeError::Other(error.into()))? {
+        // What its records mean is told by the rest of this copy.
+        true => Folder::at(kit.folder.root(), Some(other.root())),
+        false => Folder::at(other.root(), None),
+    };
+    let other = Kit::read(other, Depth::Every).map_err(MergeError::Other)?;
     if let (Some(ours), Some(theirs)) = (kit.words(), other.words())
         && kit.id() != other.id()
     {
@@ -69,6 +74,13 @@ pub fn merge(kit: &mut Kit, other: &Folder) -> Result<Merged, MergeError> {
         take_chain(kit, theirs, &mut merged)?;
     }
     Ok(merged)
+}
+
+/// Whether this is a folder that was named by `--journal`: journals, and nothing else of a kit.
+fn is_only_records(other: &Folder) -> Result<bool, FolderError> {
+    let names = other.names(".")?;
+    let has = |name: &str| names.iter().any(|found| found == name);
+    Ok(!has("kit.toml") && !has("journal") && names.iter().any(|name| name.ends_with(".jws")))
 }
 
 fn take_chain(kit: &mut Kit, theirs: &Chain, merged: &mut Merged) -> Result<(), MergeError> {

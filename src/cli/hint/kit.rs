@@ -31,13 +31,12 @@ pub(super) fn kit(error: &KitError) -> Advice {
 }
 
 fn folder(error: &FolderError) -> Advice {
-    const NO_PIN: &str = "no PIN was asked for, nothing was opened.";
     match error {
         FolderError::Disk { .. } => {
             say(Code::Disk, "what was acknowledged before is on disk.", "check the medium")
         }
         FolderError::ReadOnly { .. } | FolderError::Full { .. } => {
-            say(Code::Disk, NO_PIN, "write the records elsewhere:  --journal DIR")
+            say(Code::Disk, NOT_OPENED, "write the records elsewhere:  --journal DIR")
         }
         FolderError::NotAFile { .. } => {
             say(Code::Integrity, NOT_OPENED, "nothing of a kit is a link or a device: use another copy of it")
