@@ -249,7 +249,8 @@ impl Desk {
 #[cfg(feature = "hardware")]
 fn real_readers() -> Box<dyn Readers> {
     use crate::device::piv::pcsc::{Limits, PcscReaders};
-    Box::new(PcscReaders::new(Limits::default(), crate::device::provisioning::open))
+    let readers = PcscReaders::new(Limits::default(), crate::device::provisioning::open);
+    Box::new(readers.telling(super::terminal::announce))
 }
 
 #[cfg(not(feature = "hardware"))]

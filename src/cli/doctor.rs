@@ -13,6 +13,8 @@ use crate::record::event::KitKind;
 mod machine;
 mod readers;
 
+pub(super) use readers::likely_holders;
+
 /// 2026-11-21: this program was written no earlier, so no clock that is right shows less.
 const WRITTEN: i64 = 1_795_219_200;
 

@@ -181,6 +181,12 @@ impl Operator for Terminal {
     }
 }
 
+/// Talk of the drivers, which know no [`Terminal`].
+#[cfg(feature = "hardware")]
+pub(super) fn announce(text: &str) {
+    let _ = writeln!(io::stderr(), "{}", escape(text));
+}
+
 /// What a file or a person wrote, safe to show: control characters but line feeds, and characters that turn the
 /// direction of text or are invisible, as `\u{…}`.
 pub(super) fn escape(text: &str) -> String {

@@ -34,7 +34,8 @@ pub(super) fn programs() -> Vec<Program> {
         .collect()
 }
 
-/// Those that may hold a key: by their name, or because a YubiKey's USB device is open in them.
+/// Those that may hold a key: by their name, because they have loaded the PC/SC library, or because a YubiKey's USB device
+/// is open in them.
 pub(super) fn holders(programs: &[Program], usb: &[Usb]) -> Vec<Program> {
     let by_name = |program: &&Program| {
         HOLDERS
@@ -49,7 +50,14 @@ pub(super) fn holders(programs: &[Program], usb: &[Usb]) -> Vec<Program> {
                 .filter_map(|entry| std::fs::read_link(entry.path()).ok())
                 .any(|target| usb.iter().any(|device| device.node == target))
     };
-    programs.iter().filter(|program| by_name(program) || opens(program)).cloned().collect()
+    let speaks = |program: &&Program| {
+        let loaded = std::fs::read_to_string(format!("/proc/{}/maps", program.pid)).unwrap_or_default();
+        program.name != "pcscd"
+            && program.pid != std::process::id()
+            && loaded.lines().any(|line| line.contains("/libpcsclite.so"))
+    };
+    let may = |program: &&Program| by_name(program) || opens(program) || speaks(program);
+    programs.iter().filter(may).cloned().collect()
 }
 
 /// A YubiKey as the kernel sees it on USB.

@@ -42,12 +42,8 @@ pub(super) fn look(practice: bool, report: &mut Report) {
         );
     }
     for holder in machine::holders(&programs, &usb) {
-        let next = match holder.name.as_str() {
-            "scdaemon" => "gpgconf --kill scdaemon".to_owned(),
-            _ => format!("end it, if the key is needed:  kill {}", holder.pid),
-        };
         let text = format!("{} (pid {}) runs, and may hold the reader", holder.name, holder.pid);
-        report.due("HOLDER", text, &next);
+        report.due("HOLDER", text, &to_free(&holder));
     }
     if practice {
         for finding in &mut report.findings[before..] {
@@ -64,6 +60,20 @@ pub(super) fn look(practice: bool, report: &mut Report) {
             )
             .then("udev/README.md"),
         ),
+    }
+}
+
+/// Programs that may hold a reader, each with the command that ends it.
+pub(in crate::cli) fn likely_holders() -> Vec<(String, String)> {
+    let usb = machine::yubikeys(Path::new("/sys/bus/usb/devices"));
+    let holders = machine::holders(&machine::programs(), &usb);
+    holders.iter().map(|holder| (format!("{} (pid {})", holder.name, holder.pid), to_free(holder))).collect()
+}
+
+fn to_free(holder: &machine::Program) -> String {
+    match holder.name.as_str() {
+        "scdaemon" => "gpgconf --kill scdaemon".to_owned(),
+        _ => format!("end it, if the key is needed:  kill {}", holder.pid),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{Advice, Code, Keys, NOT_OPENED, UNCHANGED, say, with};
 use crate::attestation::Serial;
+use crate::cli::doctor::likely_holders;
 use crate::device::DeviceError;
 
 pub(super) fn device(error: &DeviceError, serial: Option<Serial>, keys: &Keys) -> Advice {
@@ -19,11 +20,15 @@ pub(super) fn device(error: &DeviceError, serial: Option<Serial>, keys: &Keys) -
             keys,
             say(Code::Key, "no PIN was sent to either.", "keep both, with their bags, as evidence"),
         ),
-        DeviceError::Busy { .. } => say(
-            Code::Busy,
-            "nothing was sent to it.",
-            "to free it:  gpgconf --kill scdaemon        or end the program that holds it",
-        ),
+        DeviceError::Busy { .. } => {
+            let mut advice = say(Code::Busy, "nothing was sent to it.", "");
+            let holders = likely_holders();
+            advice.next.extend(holders.iter().map(|(name, free)| format!("it may be {name}:  {free}")));
+            if holders.is_empty() {
+                advice.next.push("end the program that holds it; another user's is seen by root only".into());
+            }
+            with(keys, advice)
+        }
         DeviceError::Removed { .. } => with(
             keys,
             say(Code::Key, "no PIN is sent again by itself.", "plug it in and run the command again"),

@@ -27,6 +27,7 @@ pub struct PcscReaders {
     way: Arc<Way>,
     administration: OpenAdministration,
     held: Vec<Held>,
+    tell: fn(&str),
 }
 
 /// A connection that was handed out, as long as it lives.
@@ -100,7 +101,12 @@ enum Seen<T> {
 impl PcscReaders {
     /// Asks nothing yet. `administration` opens the provisioning side of a key.
     pub fn new(limits: Limits, administration: OpenAdministration) -> Self {
-        PcscReaders { way: Arc::new(Way::new(limits)), administration, held: Vec::new() }
+        PcscReaders { way: Arc::new(Way::new(limits)), administration, held: Vec::new(), tell: |_| {} }
+    }
+
+    /// Says with `tell` when a person has to wait for another program to let go of a reader.
+    pub fn telling(self, tell: fn(&str)) -> Self {
+        PcscReaders { tell, ..self }
     }
 
     /// Every reader with what it shows, for a diagnosis.
@@ -136,6 +142,12 @@ impl PcscReaders {
             return Ok(wanted);
         }
         for shown in busy {
+            let left = deadline.saturating_duration_since(Instant::now());
+            (self.tell)(&format!(
+                "the reader {} is held by another program; waiting {} s for it …",
+                shown.name(),
+                left.as_secs_f64().ceil()
+            ));
             match look(&shown, deadline.saturating_duration_since(Instant::now())) {
                 Ok(Seen::Wanted(found)) => wanted.push(found),
                 Ok(Seen::Other) | Err(DeviceError::NoPiv { .. }) => {}
