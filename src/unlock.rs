@@ -65,12 +65,17 @@ pub enum UnlockError {
     #[error("{0}")]
     NoSuch(String),
     /// Fewer keys were chosen, or are left, than it takes.
-    #[error("{credential} takes {threshold} of its keys, and fewer were chosen or are left")]
+    #[error("{credential} takes {threshold} of its keys, and fewer {}", match &unusable[..] {
+        [] => "were chosen".to_owned(),
+        why => format!("can be used: {}", why.join("; ")),
+    })]
     TooFew {
         /// Which credential.
         credential: CredentialName,
         /// How many keys it takes.
         threshold: u8,
+        /// Why each of the others, or each that was chosen, is of no use.
+        unusable: Vec<String>,
         /// Every key that can be used, chosen or not.
         usable: Vec<PlannedKey>,
     },

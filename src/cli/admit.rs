@@ -168,7 +168,7 @@ pub(super) fn sign_change(
                 pending.signers.len(),
                 pending.needs
             ),
-            format!("let another key sign:  {word} --with SERIAL"),
+            format!("let another key sign:  breakglass {} --with SERIAL", command_of(&change, word)),
         ));
     }
     let words = kit.words().unwrap_or_default();
@@ -189,11 +189,12 @@ pub(super) fn sign_change(
     }
     match pending {
         Some(pending) => {
+            let more = pending.needs.saturating_sub(pending.signers.len());
             desk.terminal.say(&format!(
-                "signed by {} of {} keys. it takes effect when {} more sign:  breakglass {} --with SERIAL",
+                "signed by {} of {} keys. it takes effect when {more} more {}:  breakglass {} --with SERIAL",
                 pending.signers.len(),
                 pending.needs,
-                pending.needs.saturating_sub(pending.signers.len()),
+                if more == 1 { "signs" } else { "sign" },
                 command_of(&change, word),
             ));
             Ok(false)
@@ -204,7 +205,8 @@ pub(super) fn sign_change(
 
 fn command_of(change: &Change, word: &str) -> String {
     match change {
-        Change::Admit { .. } | Change::Retire { .. } => format!("key {word}"),
+        Change::Admit { .. } => format!("key {word}"),
+        Change::Retire { .. } => format!("key {word} --why WHY"),
         Change::Adopt { .. } => "policy adopt".into(),
     }
 }

@@ -69,7 +69,7 @@ impl Opening<'_> {
                 };
                 match claimed {
                     Some(words) => format!("key {serial} belongs to another kit: {words}"),
-                    None => judge::why_not(kit, plan, serial),
+                    None => judge::why_not(kit, &plan.wish.credential, &plan.generation, serial),
                 }
             });
             why.push(stranger.clone());

@@ -1,6 +1,6 @@
 //! Pure judgements of an opening: does the adopted policy allow it, which generation is meant, which keys count.
 
-use super::{Generation, Kit, Plan, UnlockError, Wish};
+use super::{CredentialName, Generation, Kit, UnlockError, Wish};
 use crate::attestation::Serial;
 use crate::kit::policy::{KeyPlace, Role};
 use crate::kit::roster::{Member, Roster, Standing};
@@ -62,16 +62,15 @@ pub(super) fn usable<'k>(
     Some((member, kit.policy.place(member.enrolled.serial)))
 }
 
-/// Why a plugged in key is of no use for this plan, as a sentence.
-pub(super) fn why_not(kit: &Kit, plan: &Plan, serial: Serial) -> String {
-    let name = &plan.wish.credential;
+/// Why a key is of no use for opening this generation, as a sentence.
+pub(super) fn why_not(kit: &Kit, name: &CredentialName, generation: &Generation, serial: Serial) -> String {
     match kit.enrolled(serial) {
         None => format!("key {serial} is not enrolled in this kit"),
         Some(key) => match key.standing {
             Standing::Retired { .. } => format!("key {serial} was retired"),
             Standing::Frozen => format!("key {serial} is frozen: it and another key have retired each other"),
             Standing::Enrolled => format!("key {serial} is enrolled but not admitted"),
-            Standing::Admitted if !plan.generation.facts.recipients.contains(&key.id) => {
+            Standing::Admitted if !generation.facts.recipients.contains(&key.id) => {
                 format!("{name} was not sealed for key {serial}")
             }
             Standing::Admitted => format!("key {serial} is none of those that were chosen"),

@@ -145,9 +145,23 @@ pub fn plan(kit: &Kit, wish: Wish) -> Result<Plan, UnlockError> {
         _ => {}
     }
     if keys.len() < usize::from(threshold) {
+        let usable = |serial: &Serial| keys.iter().chain(&spare).any(|key| key.serial == *serial);
+        let named = match wish.only.is_empty() {
+            true => generation
+                .facts
+                .recipients
+                .iter()
+                .filter_map(|id| kit.key(id))
+                .map(|k| k.facts.serial)
+                .collect(),
+            false => wish.only.clone(),
+        };
+        let why = |serial| judge::why_not(kit, &wish.credential, &generation, serial);
+        let unusable: Vec<String> = named.into_iter().filter(|s| !usable(s)).map(why).collect();
         return Err(UnlockError::TooFew {
             credential: wish.credential,
             threshold,
+            unusable,
             usable: keys.into_iter().chain(spare).collect(),
         });
     }

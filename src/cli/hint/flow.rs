@@ -57,11 +57,7 @@ pub(super) fn unlock(error: &UnlockError, keys: &Keys) -> Advice {
         UnlockError::TooFew { usable, threshold, .. } => {
             let labels: Vec<String> = usable.iter().map(PlannedKey::label).collect();
             match labels.len() < usize::from(*threshold) {
-                true => say(
-                    Code::Refused,
-                    NOT_OPENED,
-                    "the others were retired. what is lost:  breakglass coverage",
-                ),
+                true => say(Code::Refused, NOT_OPENED, "what opens with which keys:  breakglass coverage"),
                 false => say(Code::Usage, NOT_OPENED, &format!("keys that would do: {}", labels.join(", "))),
             }
         }
