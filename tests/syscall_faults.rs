@@ -67,6 +67,7 @@ fn with_fault(kit: &PracticeKit, arguments: &[&str], call: &str, fault: &str, n:
         ])
         .arg(log.path())
         .arg(env!("CARGO_BIN_EXE_breakglass"))
+        .current_dir(kit.path())
         .arg("--kit")
         .arg(kit.path())
         .args(["--pin-fd", "0"])
@@ -163,5 +164,44 @@ fn seal_fails_at_every_call() {
             // What a crash left behind is in nobody's way.
             done(&kit.run(&arguments, &pins));
         }
+    });
+}
+
+#[test]
+fn export_fails_at_every_call() {
+    let bundle = |kit: &PracticeKit| kit.path().join("out/records.jws");
+    let whole = PracticeKit::new();
+    let to = |kit: &PracticeKit| kit.path().join("out").display().to_string();
+    done(&whole.run(&["records", "export", &to(&whole)], &[]));
+    let complete = std::fs::read(bundle(&whole)).expect("a bundle");
+    // The folder of the export is named relative to the working folder, which is the kit's own.
+    at_every_call(&["records", "export", "out"], &|_| {}, &|kit, output, told| {
+        if output.status.success() {
+            assert_eq!(std::fs::read(bundle(kit)).expect("acknowledged"), complete, "{told}");
+        }
+        // Whatever was left behind, the next export is whole.
+        done(&kit.run(&["records", "export", &to(kit)], &[]));
+        assert_eq!(std::fs::read(bundle(kit)).expect("a bundle"), complete, "{told}");
+    });
+}
+
+#[test]
+fn merge_fails_at_every_call() {
+    let other = PracticeKit::new();
+    let pins = PracticeKit::pins(2);
+    let pins: Vec<&str> = pins.iter().map(String::as_str).collect();
+    let seal = ["seal", "vpn/admin", "--generate", "-k", "2", "--with", "23112", "--confirm", "seal vpn"];
+    done(&other.run(&seal, &pins));
+    done(&other.run(&PracticeKit::opening("core-db/root"), &pins));
+    let count = |path: &Path| Kit::read(Folder::at(path, None), Depth::Every).unwrap().journal.count();
+    let all = count(other.path());
+    let from = other.path().display().to_string();
+    at_every_call(&["kit", "merge", &from], &|_| {}, &|kit, output, told| {
+        assert_eq!(count(other.path()), all, "the other copy is only read: {told}");
+        if output.status.success() {
+            assert_eq!(count(kit.path()), all, "acknowledged and lost: {told}");
+        }
+        done(&kit.run(&["kit", "merge", &from], &[]));
+        assert_eq!(count(kit.path()), all, "{told}");
     });
 }
