@@ -190,4 +190,24 @@ mod tests {
             assert_eq!(report.findings.len(), due, "{now}");
         }
     }
+
+    #[test]
+    fn a_clock_behind_the_newest_record_is_found() {
+        use crate::kit::folder::Folder;
+        use crate::record::sample::{NOON, Writer};
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::at(dir.path(), None);
+        let mut writer = Writer::new(1);
+        let enrolment = writer.enrolment();
+        writer.write(enrolment);
+        let text = crate::kit::policy::template("test", KitKind::Practice);
+        folder.write_new("kit.toml", text.as_bytes()).unwrap();
+        folder.write_new(&format!("journal/{}.jws", writer.name()), &writer.journal()).unwrap();
+        let kit = Kit::read(folder, crate::record::chain::Depth::Every).unwrap();
+        for (now, due) in [(NOON - DRIFT - 1, 1), (NOON - DRIFT, 0), (NOON + 86_400, 0)] {
+            let mut report = Report::default();
+            clock(now, Some(&kit), &mut report);
+            assert_eq!(report.findings.len(), due, "{now}");
+        }
+    }
 }

@@ -289,3 +289,6 @@ pub fn intents(kit: &Kit) -> Vec<Finding> {
     }
     findings
 }
+
+#[cfg(test)]
+mod tests;
