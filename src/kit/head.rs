@@ -59,7 +59,9 @@ pub fn decode(object: &[u8], key: &VerifyingKey) -> Option<Head> {
     }
     let (kit, seq) = (Hash(*kit), u64::from_be_bytes(*seq));
     match kind {
-        b'H' => Some(Head { kit, seq, hash: Hash(content.try_into().ok()?), record: None }),
+        // Nothing vouches for a bare hash. Only an enrolment, the first of its chain, is too long to be kept whole; a
+        // higher one would only claim records that nobody has.
+        b'H' if seq == 0 => Some(Head { kit, seq, hash: Hash(content.try_into().ok()?), record: None }),
         b'R' => {
             let record = Record::parse(content).ok()?;
             record.verify(key).ok()?;
@@ -220,6 +222,19 @@ mod tests {
             let read = decode(&bad, &writer.verifying_key());
             // The kit id is compared elsewhere; all else is covered by form or signature.
             assert!(read.is_none() || (4..36).contains(&at), "byte {at}");
+        }
+    }
+
+    #[test]
+    fn a_bare_hash_claims_no_record_after_the_enrolment() {
+        let writer = writer();
+        let key = writer.verifying_key();
+        let mut claim = encode(writer.kit.as_ref(), &writer.records[0]);
+        assert_eq!(highest(&[Some(claim.clone()), None], &key).unwrap().seq, 0);
+        for seq in [1, 6, 1 << 53, u64::MAX] {
+            claim[36..44].copy_from_slice(&seq.to_be_bytes());
+            assert!(decode(&claim, &key).is_none(), "{seq}");
+            assert_eq!(highest(&[Some(claim.clone()), object(&writer, 5)], &key).unwrap().seq, 5);
         }
     }
 
