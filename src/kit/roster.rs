@@ -121,9 +121,9 @@ pub enum RosterError {
     /// No record founds the kit.
     #[error("this kit has no founding record yet")]
     NotFounded,
-    /// More than one does.
-    #[error("{0} records claim to have founded this kit")]
-    FoundedTwice(usize),
+    /// More than one does: the chains that hold them.
+    #[error("{} each claim to have founded this kit", .0.join(" and "))]
+    FoundedTwice(Vec<String>),
     /// The bytes of a policy that was in force are not in the kit.
     #[error("the adopted policy {0} is not in the kit")]
     PolicyMissing(Hash),
@@ -135,14 +135,20 @@ pub fn derive<'a>(
     records: impl Iterator<Item = (&'a str, &'a Record)> + Clone,
     policy: &dyn Fn(&Hash) -> Option<Policy>,
 ) -> Result<Roster, RosterError> {
-    let founding: Vec<_> = records.clone().filter(|(_, r)| matches!(r.event, Event::KitFounded(_))).collect();
-    let (founder, founded) = match founding[..] {
+    let mut founding: BTreeMap<Hash, (&str, &Record, &KitFounded)> = BTreeMap::new();
+    for (chain, record) in records.clone() {
+        if let Event::KitFounded(facts) = &record.event {
+            founding.insert(record.hash(), (chain, record, facts));
+        }
+    }
+    let (founder, founded) = match founding.values().collect::<Vec<_>>()[..] {
         [] => return Err(RosterError::NotFounded),
-        [(_, record)] => match &record.event {
-            Event::KitFounded(facts) => (record, facts.clone()),
-            _ => return Err(RosterError::NotFounded),
-        },
-        _ => return Err(RosterError::FoundedTwice(founding.len())),
+        [(_, record, facts)] => (*record, (*facts).clone()),
+        ref all => {
+            let mut chains: Vec<String> = all.iter().map(|(chain, ..)| (*chain).to_owned()).collect();
+            chains.sort();
+            return Err(RosterError::FoundedTwice(chains));
+        }
     };
     let mut roster = Roster {
         kit: founder.hash(),
@@ -175,11 +181,15 @@ pub fn derive<'a>(
     for (chain, record) in in_order(governance, |_| ()) {
         let Some((change, claimed)) = change_of(&record.event) else { continue };
         let at = (chain.to_owned(), record.link.seq);
-        if let Err(what) = roster.may_sign(record, &change, claimed, &ballot) {
+        if let Err(mut what) = roster.may_sign(record, &change, claimed, &ballot) {
             if what == MUTUAL
                 && let Change::Retire { key, .. } = change
             {
-                roster.freeze(record.kid, key);
+                // A key that a quorum has retired undoes nothing by a vote that would not have been enough.
+                match roster.decides(&change, ballot.votes.get(&change), quorum) {
+                    true => roster.freeze(record.kid, key),
+                    false => what = RETIRED,
+                }
             }
             roster.irregular.push(Irregular { at, what });
             continue;
@@ -245,6 +255,7 @@ impl Ballot {
     }
 }
 
+const RETIRED: &str = "its signer had been retired";
 const MUTUAL: &str = "its signer and the key it retires have retired each other; both are frozen";
 
 impl Roster {
@@ -274,7 +285,7 @@ impl Roster {
                     Some((chain, seq)) if record.link.seen.get(chain).is_none_or(|(seen, _)| seen < seq) => {
                         Err(MUTUAL)
                     }
-                    _ => Err("its signer had been retired"),
+                    _ => Err(RETIRED),
                 }
             }
             Some(Standing::Frozen) => Err("its signer is frozen: two keys have retired each other"),
@@ -305,6 +316,17 @@ impl Roster {
     pub fn needs(&self, change: &Change, quorum: usize) -> usize {
         let voters = self.admitted().filter(|(id, _)| !is_victim(change, id)).count();
         quorum.min(voters).max(1)
+    }
+
+    /// Whether the vote of one more key, now retired, would have put the change into effect.
+    fn decides(
+        &self,
+        change: &Change,
+        signers: Option<&BTreeMap<KeyId, (String, u64)>>,
+        quorum: usize,
+    ) -> bool {
+        let voters = 1 + self.admitted().filter(|(id, _)| !is_victim(change, id)).count();
+        1 + signers.map_or(0, |signers| self.counted(change, signers)) >= quorum.min(voters)
     }
 
     fn counted(&self, change: &Change, signers: &BTreeMap<KeyId, (String, u64)>) -> usize {

@@ -198,6 +198,30 @@ fn two_keys_that_retire_each_other_unseen_are_both_frozen() {
 }
 
 #[test]
+fn a_stolen_key_that_a_quorum_has_retired_freezes_nobody() {
+    let mut keys = Keys::all(3, 2);
+    let (stolen, mine) = (keys.retire(2), keys.retire(0));
+    keys.sign(0, stolen.clone());
+    keys.sign(1, stolen);
+    keys.sign_blind(2, mine);
+    assert_eq!((keys.standing(0), keys.standing(1)), (Standing::Admitted, Standing::Admitted));
+    assert!(matches!(keys.standing(2), Standing::Retired { .. }));
+    assert_eq!(keys.derive().irregular.len(), 1);
+}
+
+#[test]
+fn two_halves_of_a_quorum_that_retire_each_other_freeze() {
+    let mut keys = Keys::all(4, 2);
+    let (retire_0, retire_2) = (keys.retire(0), keys.retire(2));
+    keys.sign(3, retire_0.clone());
+    keys.sign(0, retire_2.clone());
+    keys.sign_blind(1, retire_2);
+    keys.0[2].seen.clear();
+    keys.sign_blind(2, retire_0);
+    assert_eq!((keys.standing(0), keys.standing(2)), (Standing::Frozen, Standing::Frozen));
+}
+
+#[test]
 fn a_retirement_that_was_seen_is_not_answered_by_another() {
     let mut keys = Keys::all(2, 2);
     let (retire_0, retire_1) = (keys.retire(0), keys.retire(1));
@@ -273,7 +297,12 @@ fn two_foundings_are_no_kit() {
     let one = Writer::founder(1);
     let other = Writer::founder(2);
     let records = one.records.iter().map(|r| ("a", r)).chain(other.records.iter().map(|r| ("b", r)));
-    assert_eq!(derive(records, &|_| Some(policy(2))).unwrap_err(), RosterError::FoundedTwice(2));
+    assert_eq!(
+        derive(records, &|_| Some(policy(2))).unwrap_err(),
+        RosterError::FoundedTwice(vec!["a".into(), "b".into()])
+    );
+    let twice = one.records.iter().flat_map(|r| [("a", r), ("b", r)]);
+    assert!(derive(twice, &|_| Some(policy(2))).is_ok(), "the same record twice is one");
     let none: [(&str, &Record); 0] = [];
     assert_eq!(derive(none.into_iter(), &|_| None).unwrap_err(), RosterError::NotFounded);
 }
