@@ -77,6 +77,16 @@ pub enum SigningError {
         /// Which key.
         serial: Serial,
     },
+    /// What was planned was planned without a record that only the key had. The journal has it now.
+    #[error("record {seq} of key {serial} was only on the key: {what}")]
+    Restored {
+        /// Which key.
+        serial: Serial,
+        /// The record.
+        seq: u64,
+        /// Its event.
+        what: &'static str,
+    },
     /// The journal lacks records that the key has seen.
     #[error(
         "this copy of the kit is older than key {serial} remembers: it lacks records {from} to {to} of {serial}"
@@ -220,6 +230,10 @@ impl Signer {
                     record.link.seq
                 ));
                 self.last = Some((record.link.seq, record.hash()));
+                if changes_plans(&record.event) {
+                    let (seq, what) = (record.link.seq, record.event.name());
+                    return Err(SigningError::Restored { serial, seq, what });
+                }
             }
             head::Standing::Gap { from, to } => match &self.caution.accept_gap {
                 Some(why) => self.go_on_with(kit, "gap", why.clone(), head)?,
@@ -359,6 +373,23 @@ impl Signer {
                 Err(cause) => return Err(SigningError::Device { serial, cause }),
             }
         }
+    }
+}
+
+/// Whether a record says what is sealed or who belongs: what was decided without it is to be decided again.
+fn changes_plans(event: &Event) -> bool {
+    match event {
+        Event::KeyEnrolled(_)
+        | Event::KeyPinChanged(_)
+        | Event::OpenIntent(_)
+        | Event::OpenReleased(_)
+        | Event::Exported(_) => false,
+        Event::KitFounded(_)
+        | Event::KeyAdmitted(_)
+        | Event::KeyRetired(_)
+        | Event::PolicyAdopted(_)
+        | Event::CredentialSealed(_)
+        | Event::CredentialConfirmed(_) => true,
     }
 }
 

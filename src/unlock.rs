@@ -341,6 +341,7 @@ fn is_final(error: &UnlockError) -> bool {
         UnlockError::Key(SigningError::Kit(_) | SigningError::Record(_)) => true,
         UnlockError::Key(SigningError::Unanswered(_)) => true,
         UnlockError::Key(SigningError::Gap { .. } | SigningError::Fork { .. }) => true,
+        UnlockError::Key(SigningError::Restored { .. }) => true,
         UnlockError::Key(SigningError::Device { cause, .. }) => {
             matches!(cause, DeviceError::NoService | DeviceError::AccessDenied)
         }

@@ -40,6 +40,11 @@ pub(super) fn signing(error: &SigningError, keys: &Keys) -> Advice {
             advice.next.push(format!("if you are sure of the PIN of {serial}:  … --spend-last-try{holder}"));
             with(keys, advice)
         }
+        SigningError::Restored { .. } => say(
+            Code::Refused,
+            "the journal has it now; nothing else was done.",
+            "run it again: the kit is not what it was taken for",
+        ),
         SigningError::Gap { .. } => say(Code::Integrity, NOT_OPENED, GAP),
         SigningError::Fork { .. } => say(
             Code::Integrity,
