@@ -190,13 +190,16 @@ pub(super) fn announce(text: &str) {
 /// What a file or a person wrote, safe to show: control characters but line feeds, and characters that turn the
 /// direction of text or are invisible, as `\u{…}`.
 pub(super) fn escape(text: &str) -> String {
-    let hidden = |c: char| {
-        (c.is_control() && c != '\n')
-            || matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}' | '\u{61C}')
-    };
     text.chars()
-        .flat_map(|c| if hidden(c) { c.escape_unicode().collect::<Vec<_>>() } else { vec![c] })
+        .flat_map(
+            |c| if is_hidden(c) && c != '\n' { c.escape_unicode().collect::<Vec<_>>() } else { vec![c] },
+        )
         .collect()
+}
+
+fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}' | '\u{61C}')
 }
 
 /// Opens a descriptor that the caller of the program handed over, without taking ownership of a raw number.

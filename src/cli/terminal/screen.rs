@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::{Tty, escape};
+use super::{Tty, is_hidden};
 use crate::kit::sealed::About;
 use crate::secret::Plaintext;
 
@@ -44,7 +44,7 @@ impl Tty {
             if drawn != Some((form, left)) {
                 raw.write(ENTER);
                 let page = page(title, text, about, form, left);
-                raw.write(&page.replace('\n', "\r\n"));
+                raw.write(&page);
                 drawn = Some((form, left));
             }
             match raw.key(Some(Duration::from_secs(1))) {
@@ -69,6 +69,7 @@ enum Form {
     Plain,
 }
 
+/// The page in one buffer that is wiped and never grown: no copy of the secret stays behind in memory that was let go.
 fn page(
     title: &str,
     secret: &str,
@@ -76,40 +77,60 @@ fn page(
     form: Form,
     left: u32,
 ) -> zeroize::Zeroizing<String> {
-    let mut page = zeroize::Zeroizing::new(String::with_capacity(4096 + 64 * secret.len()));
-    let mut add = |text: &str| page.push_str(text);
-    add(&escape(title));
+    let runbook = about.map_or("", |about| &about.runbook);
+    let mut page =
+        zeroize::Zeroizing::new(String::with_capacity(16_384 + 64 * secret.len() + 10 * runbook.len()));
+    let page_text: &mut String = &mut page;
+    add(page_text, title);
     if let Some(about) = about {
-        add(&format!("     user  {}\n", escape(&about.user_name)));
-        add(&format!("where  {}\n", escape(&about.log_in_at)));
+        add(page_text, &format!("     user  {}\n", about.user_name));
+        add(page_text, &format!("where  {}\n", about.log_in_at));
     }
-    add("\n\n");
+    add(page_text, "\n\n");
     match form {
-        Form::Plain => add(&escape(secret)),
-        Form::Grouped => add(&group(secret)),
-        Form::Spelled => add(&spell(secret)),
+        Form::Plain => add(page_text, secret),
+        Form::Grouped => group(page_text, secret),
+        Form::Spelled => spell(page_text, secret),
     }
     if form == Form::Grouped {
-        add("\n\n");
-        add(&marks(secret));
+        add(page_text, "\n\n");
+        add(page_text, &marks(secret));
     }
-    if let Some(about) = about.filter(|a| !a.runbook.is_empty()) {
-        add("\n\nrunbook\n");
-        add(&escape(&about.runbook));
+    if !runbook.is_empty() {
+        add(page_text, "\n\nrunbook\n");
+        add(page_text, runbook);
     }
-    add(&format!(
-        "\n\ns spell   c as one piece   g in groups   any other key hides it   hides itself in {left} s\n"
-    ));
+    add(
+        page_text,
+        &format!(
+            "\n\ns spell   c as one piece   g in groups   any other key hides it   hides itself in {left} s\n"
+        ),
+    );
     page
 }
 
-/// In groups of four: `wKf7 - 3mQx`. Text with spaces or of several lines is left as it is.
-pub(crate) fn group(secret: &str) -> String {
-    if secret.chars().any(char::is_whitespace) || secret.chars().count() > 64 {
-        return escape(secret);
+/// Adds text that is safe to show, its line ends as a raw terminal wants them.
+fn add(page: &mut String, text: &str) {
+    for character in text.chars() {
+        match character {
+            '\n' => page.push_str("\r\n"),
+            hidden if is_hidden(hidden) => page.extend(hidden.escape_unicode()),
+            plain => page.push(plain),
+        }
     }
-    let characters: Vec<char> = secret.chars().collect();
-    characters.chunks(4).map(|four| escape(&four.iter().collect::<String>())).collect::<Vec<_>>().join(" - ")
+}
+
+/// In groups of four: `wKf7 - 3mQx`. Text with spaces or of several lines is left as it is.
+fn group(page: &mut String, secret: &str) {
+    if secret.chars().any(char::is_whitespace) || secret.chars().count() > 64 {
+        return add(page, secret);
+    }
+    for (index, character) in secret.chars().enumerate() {
+        if index > 0 && index % 4 == 0 {
+            page.push_str(" - ");
+        }
+        add(page, character.encode_utf8(&mut [0; 4]));
+    }
 }
 
 /// Names the look-alikes that are in it.
@@ -127,21 +148,22 @@ fn marks(secret: &str) -> String {
 }
 
 /// A line for each character, for reading aloud.
-pub(crate) fn spell(secret: &str) -> String {
-    let mut lines = String::new();
+fn spell(page: &mut String, secret: &str) {
     for (index, character) in secret.chars().enumerate() {
-        let kind = match character {
-            '0' => "digit zero".into(),
-            '1' => "digit one".into(),
-            '0'..='9' => format!("digit {character}"),
-            'a'..='z' => format!("small {}", word(character)),
-            'A'..='Z' => format!("capital {}", word(character.to_ascii_lowercase())),
-            ' ' => "space".into(),
-            other => format!("sign {}", sign(other)),
-        };
-        lines.push_str(&format!("{:>3}  {}  {kind}\n", index + 1, escape(&character.to_string())));
+        add(page, &format!("{:>3}  ", index + 1));
+        add(page, character.encode_utf8(&mut [0; 4]));
+        page.push_str("  ");
+        match character {
+            '0' => page.push_str("digit zero"),
+            '1' => page.push_str("digit one"),
+            '0'..='9' => page.extend(["digit ", character.encode_utf8(&mut [0; 4])]),
+            'a'..='z' => page.extend(["small ", word(character)]),
+            'A'..='Z' => page.extend(["capital ", word(character.to_ascii_lowercase())]),
+            ' ' => page.push_str("space"),
+            other => page.extend(["sign ", &sign(other)]),
+        }
+        page.push_str("\r\n");
     }
-    lines
 }
 
 /// The spelling alphabet of ICAO and ITU.
@@ -197,17 +219,42 @@ fn sign(character: char) -> String {
 mod tests {
     use super::*;
 
+    fn drawn(draw: fn(&mut String, &str), secret: &str) -> String {
+        let mut page = String::new();
+        draw(&mut page, secret);
+        page
+    }
+
     #[test]
     fn look_alikes_are_grouped_named_and_spelled() {
-        assert_eq!(group("wKf73mQxZZ"), "wKf7 - 3mQx - ZZ");
-        assert_eq!(group("two words"), "two words");
+        assert_eq!(drawn(group, "wKf73mQxZZ"), "wKf7 - 3mQx - ZZ");
+        assert_eq!(drawn(group, "two words"), "two words");
         assert_eq!(marks("a0O1lI"), "0 zero   O capital o   1 one   l small L   I capital i");
-        assert_eq!(spell("lI-"), "  1  l  small lima\n  2  I  capital india\n  3  -  sign minus\n");
+        let spelled = "  1  l  small lima\r\n  2  I  capital india\r\n  3  -  sign minus\r\n";
+        assert_eq!(drawn(spell, "lI-"), spelled);
     }
 
     #[test]
     fn a_secret_cannot_move_the_cursor() {
-        assert!(!group("a\x1b[2J").contains('\x1b'));
-        assert!(!spell("\x1b").contains('\x1b'));
+        assert!(!drawn(group, "a\x1b[2J").contains('\x1b'));
+        assert!(!drawn(spell, "\x1b").contains('\x1b'));
+    }
+
+    #[test]
+    fn the_page_is_never_moved_to_a_larger_buffer() {
+        let long = "\u{1b}\u{E000}W".repeat(2_000);
+        let about = About {
+            platform: "a".into(),
+            account: "b".into(),
+            user_name: "u".repeat(512),
+            log_in_at: "l".repeat(512),
+            runbook: "r\n".repeat(4_096),
+        };
+        for secret in ["", "lI-", &long] {
+            for form in [Form::Grouped, Form::Spelled, Form::Plain] {
+                let page = page("a/b", secret, Some(&about), form, 60);
+                assert_eq!(page.capacity(), 16_384 + 64 * secret.len() + 10 * about.runbook.len());
+            }
+        }
     }
 }
