@@ -223,8 +223,10 @@ impl Desk {
             .records()
             .find(|(_, record)| record.hash() == enrolled.enrolment)
             .map(|(_, record)| record.clone());
-        let Some(record) = record else { return Ok(()) };
-        Ok(crate::kit::enrolment::check(&record, &self.roots(kit)?)?)
+        let serial = enrolled.facts.serial;
+        let lost = || Trouble::Damaged(format!("the enrolment record of key {serial} is not in the journal"));
+        crate::kit::enrolment::check(&record.ok_or_else(lost)?, &self.roots(kit)?)
+            .map_err(|cause| Trouble::Enrolment { serial, cause })
     }
 
     /// A signer that must be admitted, for what changes the kit.

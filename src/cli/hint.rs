@@ -57,8 +57,12 @@ pub(crate) enum Trouble {
     },
     #[error(transparent)]
     Provision(#[from] ProvisionError),
-    #[error(transparent)]
-    Enrolment(#[from] EnrolmentError),
+    #[error("key {serial} is not what its enrolment says")]
+    Enrolment {
+        serial: Serial,
+        #[source]
+        cause: EnrolmentError,
+    },
     #[error(transparent)]
     PinChange(#[from] PinError),
     #[error(transparent)]
@@ -215,9 +219,9 @@ fn advice(trouble: &Trouble) -> Advice {
         Trouble::Device(error) => device(error, None, &Keys::NONE),
         Trouble::Unlock { error, keys } => unlock(error, keys),
         Trouble::Provision(error) => provision(error),
-        Trouble::Enrolment(_) => say(
+        Trouble::Enrolment { .. } => say(
             Code::Integrity,
-            "the key is not admitted.",
+            "nothing was signed, nothing was sealed to it.",
             "do not use it: its enrolment is not borne out by its attestations",
         ),
         Trouble::PinChange(error) => pin_change(error),

@@ -179,6 +179,12 @@ fn describe(kit: &Kit, plan: &Plan) -> String {
             pending.number, pending.number
         ));
     }
+    if plan.about.is_none() && plan.generation.facts.files.contains_key("about.toml") {
+        lines.push(
+            "  note      about.toml is missing, or not as it was sealed: user name, place and runbook are not shown"
+                .into(),
+        );
+    }
     if matches!(kit.draft, Draft::Broken(_)) {
         lines.push("  note      kit.toml is broken; the adopted policy is in force".into());
     }
@@ -215,6 +221,10 @@ fn show(desk: &mut Desk, plan: &Plan, opened: &Opened) -> Result<(), Trouble> {
         match desk.terminal.tty.as_mut().map(|tty| tty.line(question)) {
             Some(Ok(answer)) if answer.trim() != "q" => {}
             _ => return Ok(()),
+        }
+        // A signal that came while nobody pressed Enter: what was to end does not show it first.
+        if end.load(std::sync::atomic::Ordering::Relaxed) {
+            return Ok(());
         }
         let Some(tty) = desk.terminal.tty.as_mut() else { return Ok(()) };
         if tty.show_secret(&title, &opened.secret, opened.about.as_ref(), &end) == Shown::Ended {

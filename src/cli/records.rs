@@ -69,7 +69,8 @@ pub(super) fn list(desk: &mut Desk, options: &RecordsList) -> Result<Outcome, Tr
     desk.practice_banner(&kit);
     let mut text = String::new();
     for row in rows {
-        let incident = row.incident.map_or(String::new(), |incident| format!("   {incident}"));
+        let incident =
+            row.incident.map_or(String::new(), |incident| format!("   {}", incident.replace('\n', " ")));
         let at = format!("{}/{}", row.serial, row.seq);
         text.push_str(&format!(
             "{:>4}  {}  {at:<14} {:<20} {}{incident}\n",

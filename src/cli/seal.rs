@@ -173,6 +173,10 @@ impl Job<'_> {
     fn carry_out(&self, desk: &mut Desk, kit: &mut Kit) -> Result<String, Trouble> {
         desk.refuse_damaged(kit)?;
         self.about.write()?;
+        // Others have admitted these keys. Whether their attestations bear it out is seen here once more.
+        for key in self.recipients {
+            desk.check_enrolment(kit, key)?;
+        }
         let serials: Vec<Serial> = self.recipients.iter().map(|key| key.facts.serial).collect();
         let whose: Vec<String> = serials.iter().map(ToString::to_string).collect();
         let text = format!(
