@@ -281,6 +281,7 @@ fn resolve_list(folder: &Folder, name: &CredentialName, generation: &mut Generat
     let Some(bytes) = folder.read(&path)? else { return Ok(()) };
     if Hash::of(&bytes) == hash
         && let Ok(list) = serde_json::from_slice::<credentials::List>(&bytes)
+        && list.files.keys().all(|file| credentials::is_name(file))
     {
         generation.facts.recipients = list.recipients;
         generation.facts.files.extend(list.files);

@@ -132,6 +132,11 @@ fn no_right(kit: &Kit, chain: &str, record: &Record) -> Option<Finding> {
     if record.link.kit.is_some_and(|kit| kit != roster.kit) {
         return wrong("it belongs to another kit");
     }
+    if let Event::CredentialSealed(facts) = &record.event
+        && !credentials::is_plain(facts)
+    {
+        return wrong("it names files outside its folder, or a threshold or generation that cannot be");
+    }
     let counts = match &record.event {
         Event::KeyAdmitted(_) | Event::KeyRetired(_) | Event::PolicyAdopted(_) => return None,
         Event::KeyEnrolled(_) | Event::KitFounded(_) | Event::KeyPinChanged(_) | Event::Exported(_) => false,
@@ -239,6 +244,9 @@ pub fn strays(kit: &Kit) -> Result<Vec<Finding>, KitError> {
         if path.contains(".torn-") {
             let text = format!("{path} holds a write that did not end; it was never acknowledged");
             findings.push(Finding::note("JOURNAL-TORN", text));
+        } else if path.contains(crate::kit::journal::DAMAGED) {
+            let text = format!("{path} is a journal as it was before a merge mended it");
+            findings.push(Finding::note("JOURNAL-MENDED", text));
         } else if !path.ends_with(".jws") && !path.ends_with("/.reserve") {
             findings.push(stray(&path, "is no journal"));
         }

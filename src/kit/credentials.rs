@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::kit::name::CredentialName;
+use crate::kit::name::{CredentialName, Name};
 use crate::kit::roster::{Roster, Standing};
 use crate::record::event::{CredentialSealed, Event, OpenIntent};
 use crate::record::hash::{Hash, KeyId};
@@ -87,6 +87,21 @@ impl Credential {
     }
 }
 
+/// Whether a sealing is one that this program could have made: names that stay in their folder, keys enough, and a number
+/// that another can follow. Whoever has one key can sign anything.
+pub fn is_plain(facts: &CredentialSealed) -> bool {
+    let next = 1..(1 << 53) - 1;
+    is_name(&facts.folder)
+        && facts.files.keys().all(|file| is_name(file))
+        && facts.threshold > 0
+        && next.contains(&facts.generation)
+}
+
+/// Whether a file of that name lies in the folder that it is looked for in.
+pub fn is_name(file: &str) -> bool {
+    file.parse::<Name>().is_ok()
+}
+
 /// Folder of a generation, relative to the kit's.
 pub fn folder(name: &CredentialName, generation: &Generation) -> String {
     format!("sealed/{}/{}/{}", name.platform, name.account, generation.facts.folder)
@@ -104,6 +119,9 @@ pub fn derive<'a>(
         match &record.event {
             Event::CredentialSealed(facts) => {
                 let Ok(name) = facts.credential.parse() else { continue };
+                if !is_plain(facts) {
+                    continue;
+                }
                 found.entry(name).or_default().generations.push(Generation {
                     number: facts.generation,
                     pending: facts.pending,

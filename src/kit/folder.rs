@@ -148,6 +148,9 @@ impl Folder {
     /// written over: only content-named files that no record names yet come here.
     pub fn write_new(&self, relative: &str, bytes: &[u8]) -> Result<(), FolderError> {
         let path = self.root.join(relative);
+        if Path::new(relative).components().any(|part| !matches!(part, std::path::Component::Normal(_))) {
+            return Err(FolderError::NotAFile { path });
+        }
         if let Some(parent) = path.parent() {
             make_folder(parent)?;
         }
@@ -367,6 +370,19 @@ mod tests {
         std::fs::create_dir(dir.path().join("policy")).unwrap();
         assert!(matches!(folder.read("policy"), Err(FolderError::NotAFile { .. })));
         assert!(folder.read("absent").unwrap().is_none());
+    }
+
+    #[test]
+    fn nothing_is_written_outside_the_folder_that_was_named() {
+        let (dir, folder) = folder();
+        for outside in ["../x", "sealed/a/../../journal/1-a.jws", "/tmp/x", "sealed/./x/.."] {
+            assert!(
+                matches!(folder.write_new(outside, b"x"), Err(FolderError::NotAFile { .. })),
+                "{outside}"
+            );
+        }
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+        folder.write_new("sealed/a/b/x", b"x").unwrap();
     }
 
     #[test]

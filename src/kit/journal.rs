@@ -11,6 +11,9 @@ use crate::record::token::Record;
 /// What stands in a file name between a chain's name and the hash of the branch that lost.
 pub(crate) const FORK: &str = ".fork-";
 
+/// What stands in a file name between a chain's name and the hash of its journal as it was before a merge mended it.
+pub(crate) const DAMAGED: &str = ".damaged-";
+
 /// Every chain of a kit, and what was appended since it was read.
 #[derive(Debug, Default)]
 pub struct Journal {
@@ -19,6 +22,8 @@ pub struct Journal {
     forks: Vec<(String, Chain)>,
     /// Chains of which the kit and the other journal folder hold different branches.
     split: Vec<String>,
+    /// Files that hold the records of a chain which has a file of its own.
+    copies: Vec<(Chain, String)>,
 }
 
 #[derive(Debug)]
@@ -64,7 +69,31 @@ impl Journal {
                 journal.chains.insert(name, Held { chain, added: Vec::new(), length });
             }
         }
+        journal.set_copies_aside();
         Ok(journal)
+    }
+
+    /// A file of another name than its records is not read as a second journal of the same key.
+    fn set_copies_aside(&mut self) {
+        let of = |held: &Held| held.chain.head().map(Record::chain_name);
+        let copies: Vec<(String, String)> = self
+            .chains
+            .iter()
+            .filter_map(|(name, held)| Some((name.clone(), of(held)?)))
+            .filter(|(name, of)| name != of && self.chains.contains_key(of))
+            .collect();
+        for (name, of) in copies {
+            self.copies.extend(self.chains.remove(&name).map(|held| (held.chain, of)));
+        }
+    }
+
+    /// Copies that hold something which the journal of their key lacks.
+    fn more_than_ours(&self) -> impl Iterator<Item = String> {
+        self.copies.iter().filter_map(|(copy, of)| {
+            let ours = &self.chains.get(of)?.chain;
+            let less = matches!(copy.compare(ours), Relation::Equal | Relation::Shorter(_));
+            (!less).then(|| format!("journal {} holds records of {of} that journal {of} lacks", copy.name()))
+        })
     }
 
     /// Sets unterminated last lines aside, or gives them the line feed that they lack. Says what it did. The lock must
@@ -161,8 +190,12 @@ impl Journal {
 
     /// What is wrong with the journal, as one sentence, or nothing.
     pub fn damage(&self) -> Option<String> {
-        let all: Vec<String> =
-            self.chains().filter_map(|chain| chain.check().err()).map(|damage| damage.to_string()).collect();
+        let all: Vec<String> = self
+            .chains()
+            .filter_map(|chain| chain.check().err())
+            .map(|damage| damage.to_string())
+            .chain(self.more_than_ours())
+            .collect();
         (!all.is_empty()).then(|| all.join("; "))
     }
 
@@ -199,7 +232,12 @@ impl Journal {
                 format!("journal {name} has another branch in the kit than in the other journal folder");
             Finding::wrong("JOURNAL-FORK", text)
         });
-        damage.chain(torn).chain(forks).chain(split).collect()
+        let copies = self.copies.iter().map(|(copy, of)| {
+            let text = format!("journal {} is a copy of journal {of}; nothing is read from it", copy.name());
+            Finding::note("JOURNAL-COPY", text)
+        });
+        let more = self.more_than_ours().map(|text| Finding::wrong("JOURNAL-COPY", text));
+        damage.chain(torn).chain(forks).chain(split).chain(copies).chain(more).collect()
     }
 }
 

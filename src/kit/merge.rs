@@ -1,14 +1,17 @@
 //! Joins two copies of a kit: union by bytes. The longer journal wins; a fork is kept and shown.
 //!
 //! Only adds: what this copy has is never changed, but for lines that are appended and damaged files that the other copy
-//! has whole.
+//! has whole. A damaged journal is kept beside the mended one.
+
+use std::collections::BTreeMap;
 
 use crate::kit::credentials;
 use crate::kit::folder::{Folder, FolderError};
-use crate::kit::journal::FORK;
+use crate::kit::journal::{DAMAGED, FORK};
 use crate::kit::{Kit, KitError, policy_path};
-use crate::record::chain::{Chain, Depth, Relation};
+use crate::record::chain::{Chain, Depth, Fault, Relation, Verdict};
 use crate::record::hash::Hash;
+use crate::record::token::Record;
 
 /// What a merge took over.
 #[derive(Debug, Default, Clone, PartialEq, Eq, serde::Serialize)]
@@ -85,13 +88,31 @@ fn is_only_records(other: &Folder) -> Result<bool, FolderError> {
 
 fn take_chain(kit: &mut Kit, theirs: &Chain, merged: &mut Merged) -> Result<(), MergeError> {
     let name = theirs.name();
+    // A file under another name than its records': named among the damaged, and nobody's journal.
+    if theirs.head().is_some_and(|record| record.chain_name() != name) {
+        return Ok(());
+    }
     let ours = kit.journal.chains().find(|chain| chain.name() == name);
+    if let Some(ours) = ours
+        && ours.check().is_err()
+        && mend_chain(kit, ours, theirs, merged)?
+    {
+        return Ok(());
+    }
     match ours.map_or(Relation::Shorter(0), |ours| ours.compare(theirs)) {
         Relation::Equal | Relation::Longer(_) => {}
         Relation::Shorter(_) => {
-            let next = kit.journal.last(name).map_or(0, |(seq, _)| seq + 1);
-            for record in theirs.records().filter(|record| record.link.seq >= next) {
+            let mut last = kit.journal.last(name);
+            for record in theirs.records() {
+                if last.is_some_and(|(seq, _)| record.link.seq <= seq) {
+                    continue;
+                }
+                // What lies beyond a damaged place of theirs would make a gap of ours.
+                if record.link.prev != last.map(|(_, hash)| hash) {
+                    break;
+                }
                 kit.append(name, record)?;
+                last = Some((record.link.seq, record.hash()));
                 merged.records += 1;
             }
         }
@@ -106,6 +127,51 @@ fn take_chain(kit: &mut Kit, theirs: &Chain, merged: &mut Merged) -> Result<(), 
         }
     }
     Ok(())
+}
+
+/// Fills what is damaged or missing in our journal with what theirs has whole. Ours is kept beside it as it was. Answers
+/// whether there was anything to fill.
+fn mend_chain(kit: &Kit, ours: &Chain, theirs: &Chain, merged: &mut Merged) -> Result<bool, MergeError> {
+    if matches!(ours.compare(theirs), Relation::Fork { .. }) {
+        return Ok(false);
+    }
+    let mut all: BTreeMap<u64, &Record> = theirs.records().map(|r| (r.link.seq, r)).collect();
+    all.extend(ours.records().map(|r| (r.link.seq, r)));
+    let more = all.len() - ours.records().count();
+    if more == 0 {
+        return Ok(false);
+    }
+    let name = ours.name();
+    let before: Vec<u8> = ours.lines().iter().flat_map(|line| [line.bytes(), b"\n"].concat()).collect();
+    let after: Vec<u8> = all.values().flat_map(|record| [record.bytes(), b"\n"].concat()).collect();
+    // It must be better than it was: a line of a newer version, say, is not given up for others.
+    let mended = Chain::read(name, &after, Depth::Every);
+    let lost = ours.lines().iter().filter(|line| line.intact().is_none()).any(|line| !was_changed(line));
+    if lost || mended.check().is_err() {
+        return Ok(false);
+    }
+    let journal = kit.folder.journal();
+    let aside = journal.join(format!("{name}{DAMAGED}{}", Hash::of(&before).short()));
+    crate::kit::folder::write_whole(&aside, &before)?;
+    crate::kit::folder::write_whole(&journal.join(format!("{name}.jws")), &after)?;
+    merged.records += more as u64;
+    merged.mended.push(format!("journal/{name}.jws"));
+    Ok(true)
+}
+
+/// Whether a damaged line holds nothing that the key has signed and another copy could lack.
+fn was_changed(line: &Verdict) -> bool {
+    match line {
+        Verdict::Intact(_) => false,
+        Verdict::Damaged(damage) => match damage.why {
+            Fault::NotARecord(_) | Fault::Changed | Fault::Repeated(_) | Fault::OutOfOrder { .. } => true,
+            Fault::Unreadable(_)
+            | Fault::Unverifiable
+            | Fault::NeverSigned
+            | Fault::Foreign(_)
+            | Fault::SameSeq { .. } => false,
+        },
+    }
 }
 
 fn take_policies(kit: &Kit, other: &Kit, merged: &mut Merged) -> Result<(), MergeError> {
