@@ -13,6 +13,8 @@ use breakglass::record::token::Record;
 use breakglass::record::{event, hash, token};
 use p256::pkcs8::{EncodePrivateKey, LineEnding};
 
+#[path = "stock_verifiers/run.rs"]
+mod run;
 #[path = "../src/record/sample.rs"]
 mod sample;
 
@@ -108,83 +110,22 @@ fn certificate(folder: &Path, writer: &Writer) -> Vec<u8> {
     made.stdout
 }
 
-/// Folder of the programs that the tests compare with.
-#[allow(
-    clippy::disallowed_methods,
-    reason = "a test is at the edge: where its tools lie comes from the environment"
-)]
-fn tools() -> PathBuf {
-    let set = std::env::var_os("BREAKGLASS_TOOLS").map(PathBuf::from);
-    set.unwrap_or_else(|| {
-        PathBuf::from(std::env::var_os("HOME").expect("a home")).join(".cache/breakglass-tools")
-    })
-}
-
-/// A script of this test.
-fn script(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stock_verifiers").join(name)
-}
-
-/// What a script says of each line.
-fn words(command: &mut Command, install: &str) -> Vec<bool> {
-    let ran = command.output().unwrap_or_else(|error| panic!("{error}; install it: {install}"));
-    let told = String::from_utf8_lossy(&ran.stderr);
-    assert!(ran.status.success(), "{told}\nif it is missing, install it: {install}");
-    let word = |line: &str| match line {
-        "good" => true,
-        "bad" => false,
-        other => panic!("{other}"),
-    };
-    String::from_utf8_lossy(&ran.stdout).lines().map(word).collect()
-}
-
 #[test]
 fn npm_jose_verifies_a_bundle() {
     let exported = Exported::new();
-    let node = tools().join("node");
-    exported.hold(|bundle| {
-        let mut command = Command::new("node");
-        command.arg("--experimental-global-webcrypto"); // what Node 18 of Debian 12 needs, and later ones have anyway
-        command.arg(script("verify.mjs")).arg(&node).arg(bundle).arg(exported.path("jwks.json"));
-        words(
-            &mut command,
-            &format!("scripts/install.sh test, or npm install --prefix {} jose@6", node.display()),
-        )
-    });
+    exported.hold(|bundle| run::npm_jose(bundle, &exported.path("jwks.json")));
 }
 
 #[test]
 fn pyjwt_verifies_a_bundle() {
     let exported = Exported::new();
-    let venv = tools().join("venv");
-    exported.hold(|bundle| {
-        let mut command = Command::new(venv.join("bin/python"));
-        command.arg(script("verify.py")).arg(bundle).arg(exported.path("jwks.json"));
-        let install = format!(
-            "scripts/install.sh test, or python3 -m venv {0} && {0}/bin/pip install PyJWT cryptography",
-            venv.display()
-        );
-        words(&mut command, &install)
-    });
+    exported.hold(|bundle| run::pyjwt(bundle, &exported.path("jwks.json")));
 }
 
 #[test]
 fn debian_jose_verifies_a_bundle() {
     let exported = Exported::new();
-    let line = exported.path("line.jws");
-    exported.hold(|bundle| {
-        let bundle = fs::read(bundle).expect("the bundle");
-        let verified = |text: &[u8]| {
-            fs::write(&line, text).expect("one line is written");
-            let ran = Command::new("jose")
-                .args(["jws", "ver", "-i", "line.jws", "-k", "jwks.json"])
-                .current_dir(exported.folder.path())
-                .output()
-                .expect("jose is missing: apt-get install jose");
-            ran.status.success()
-        };
-        bundle.split(|byte| *byte == b'\n').filter(|text| !text.is_empty()).map(verified).collect()
-    });
+    exported.hold(|bundle| run::debian_jose(bundle, &exported.path("jwks.json")));
 }
 
 #[test]

@@ -38,9 +38,6 @@ impl Arguments {
             }
         }
         let folder = folder.ok_or("--folder is missing")?;
-        if keys.is_empty() {
-            return Err("--key is missing".to_owned());
-        }
         Ok(Arguments { folder, keys, atr, root })
     }
 

@@ -2,7 +2,7 @@
 //! real PC/SC programs meet it.
 //!
 //! ```text
-//! virtual_yubikey --folder DIR --key PORT:SERIAL:PROFILE[:out] [--key …] [--root CERT.pem KEY.pem] [--atr usb|nfc]
+//! virtual_yubikey --folder DIR [--key PORT:SERIAL:PROFILE[:out] …] [--root CERT.pem KEY.pem] [--atr usb|nfc]
 //! ```
 //!
 //! Each key lives in `DIR/SERIAL.key` and is made there if it is not, certified by the root that is given, or by the

@@ -1,0 +1,13 @@
+//! The whole product through the program itself, over real pcscd, with virtual YubiKeys whose root the kit names: what
+//! people do with it from blank keys to the auditor's bundle, and each thing that goes wrong, with the message, the exit
+//! code, and the PINs that were sent.
+
+#[path = "support/pcsc.rs"]
+mod pcsc;
+#[path = "support/real.rs"]
+mod real;
+#[path = "stock_verifiers/run.rs"]
+mod verifiers;
+
+#[path = "life/whole.rs"]
+mod whole;
