@@ -12,7 +12,7 @@ lint: ## the quick half of `make test`: format, clippy, documentation
 	@scripts/test.sh fmt clippy clippy-bare doc
 
 bench: ## measure; prints ratios within one run
-	@cargo bench --locked
+	@cargo bench --locked --bench '*'
 
 clean: ## remove what was built here (the tools in ~/.cache/breakglass-tools stay)
 	@cargo clean
