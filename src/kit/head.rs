@@ -5,6 +5,7 @@
 
 use p256::ecdsa::VerifyingKey;
 
+use crate::record::event::Event;
 use crate::record::hash::Hash;
 use crate::record::token::Record;
 
@@ -27,11 +28,15 @@ pub struct Head {
 }
 
 /// The object that says `record` is the last one: magic, kit id (32), seq (8, big endian), then `R` and the record's
-/// bytes or `H` and its hash (32).
+/// bytes or `H` and its hash (32). The founding record makes the kit that it is the head of.
 pub fn encode(kit: Option<&Hash>, record: &Record) -> Vec<u8> {
+    let kit = match record.event {
+        Event::KitFounded(_) => record.hash(),
+        _ => kit.copied().unwrap_or(Hash([0; 32])),
+    };
     let mut object = Vec::with_capacity(45 + record.bytes().len().min(WHOLE));
     object.extend_from_slice(MAGIC);
-    object.extend_from_slice(kit.map_or(&[0; 32], |k| &k.0));
+    object.extend_from_slice(&kit.0);
     object.extend_from_slice(&record.link.seq.to_be_bytes());
     if record.bytes().len() <= WHOLE {
         object.push(b'R');
@@ -174,6 +179,14 @@ mod tests {
         let head = highest(&[object(&other, 2), None], &other.verifying_key());
         let standing = compare(writer.kit.as_ref(), head.as_ref(), Some(3), &|_| None);
         assert!(matches!(standing, Standing::OtherKit(kit) if kit == Hash([9; 32])));
+    }
+
+    #[test]
+    fn the_founder_knows_its_kit_from_the_founding_on() {
+        let writer = writer();
+        let founding = writer.records.iter().find(|record| matches!(record.event, Event::KitFounded(_)));
+        let head = decode(&encode(None, founding.expect("a founder")), &writer.verifying_key());
+        assert_eq!(Some(head.expect("a head").kit), writer.kit);
     }
 
     #[test]
