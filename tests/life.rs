@@ -9,5 +9,9 @@ mod real;
 #[path = "stock_verifiers/run.rs"]
 mod verifiers;
 
+#[path = "life/keys.rs"]
+mod keys;
+#[path = "life/pins.rs"]
+mod pins;
 #[path = "life/whole.rs"]
 mod whole;
