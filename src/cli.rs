@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+mod accept_gap;
 mod admit;
 mod args;
 mod attestation;
@@ -82,6 +83,7 @@ fn run(desk: &mut Desk, verb: Verb) -> Result<Outcome, Trouble> {
         Verb::Records(RecordsVerb::Verify) => records::verify(desk),
         Verb::Records(RecordsVerb::Export(options)) => records::export(desk, &options),
         Verb::KitVerb(KitVerb::Merge { other }) => merge::merge(desk, &other),
+        Verb::KitVerb(KitVerb::AcceptGap(options)) => accept_gap::accept_gap(desk, &options),
         Verb::Doctor => doctor::doctor(desk),
         Verb::Attestation(options) => attestation::attestation(desk, &options),
         Verb::Practice(verb) => practice::practice(desk, verb),

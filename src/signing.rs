@@ -383,7 +383,8 @@ fn changes_plans(event: &Event) -> bool {
         | Event::KeyPinChanged(_)
         | Event::OpenIntent(_)
         | Event::OpenReleased(_)
-        | Event::Exported(_) => false,
+        | Event::Exported(_)
+        | Event::GapAccepted(_) => false,
         Event::KitFounded(_)
         | Event::KeyAdmitted(_)
         | Event::KeyRetired(_)

@@ -129,6 +129,21 @@ fn every_looking_verb_prints_what_the_document_says() {
 }
 
 #[test]
+fn a_gap_is_accepted_as_the_document_says() {
+    let kit = PracticeKit::new();
+    let journal = std::fs::read_dir(kit.path().join("journal")).unwrap();
+    let mut files = journal.map(|entry| entry.unwrap().path());
+    let chain = files.find(|path| path.to_string_lossy().contains("23112")).unwrap();
+    let text = std::fs::read_to_string(&chain).unwrap();
+    let mut lines: Vec<&str> = text.lines().collect();
+    lines.remove(3);
+    std::fs::write(&chain, lines.join("\n") + "\n").unwrap();
+    let pin = format!("23115 pin {PIN}");
+    let words = ["kit", "accept-gap", "--why", "lost", "--with", "23115", "--confirm", "accept gap"];
+    hold(kit.path(), "`kit accept-gap`", &words, &[&pin], 0);
+}
+
+#[test]
 fn doctor_prints_what_the_document_says() {
     let kit = PracticeKit::new();
     let output = run(kit.path(), &["--json", "doctor"], &[]);

@@ -340,6 +340,20 @@ pub(super) enum KitVerb {
         /// The other copy, or a folder of --journal
         other: PathBuf,
     },
+    /// Go on although records are lost for good: signed by a key, and visible for ever
+    AcceptGap(AcceptGap),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct AcceptGap {
+    /// Why they cannot be merged any more
+    #[arg(long)]
+    pub why: String,
+    /// Sign with this admitted key
+    #[arg(long, value_name = "SERIAL")]
+    pub with: Option<Serial>,
+    #[command(flatten)]
+    pub caution: LastTry,
 }
 
 #[derive(Args, Debug)]

@@ -197,12 +197,16 @@ impl Desk {
         }
     }
 
-    /// What changes a kit is refused while its journal is damaged or lacks records that its keys have seen.
-    pub(crate) fn refuse_damaged(&self, kit: &Kit) -> Result<(), Trouble> {
-        let damage = kit.journal.damage();
-        match damage.or_else(|| crate::kit::check::lacking(kit).into_iter().next().map(|lack| lack.text)) {
-            Some(damage) => Err(Trouble::Damaged(damage)),
+    /// What changes a kit is refused while its journal is damaged or lacks records that its keys have seen, unless just
+    /// that was accepted on record.
+    pub(crate) fn refuse_damaged(&mut self, kit: &Kit) -> Result<(), Trouble> {
+        match crate::kit::check::wounds(kit) {
             None => Ok(()),
+            Some(wounds) if wounds.accepted => {
+                self.terminal.say(&format!("note: accepted on record: {}", wounds.text));
+                Ok(())
+            }
+            Some(wounds) => Err(Trouble::Damaged(wounds.text)),
         }
     }
 

@@ -250,7 +250,7 @@ fn advice(trouble: &Trouble) -> Advice {
         Trouble::Damaged(_) => say(
             Code::Integrity,
             "nothing was changed, nothing was cut away.",
-            "keep this stick as it is; bring the other copy and run  breakglass kit merge DIR",
+            "keep this stick as it is; bring the other copy and run  breakglass kit merge DIR        or, if it is lost for good:  breakglass kit accept-gap --why …",
         ),
         Trouble::Practice(_) | Trouble::PracticeAuthority(_) => say(Code::Disk, UNCHANGED, ""),
         Trouble::NotConfirmed => say(Code::Refused, UNCHANGED, ""),

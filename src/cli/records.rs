@@ -117,6 +117,7 @@ fn what(event: &Event) -> String {
             format!("{}, to {}", generation(&facts.credential, facts.generation), facts.output)
         }
         Event::Exported(facts) => counted(facts.count as usize, "record"),
+        Event::GapAccepted(facts) => facts.why.clone(),
     }
 }
 

@@ -119,6 +119,45 @@ pub fn lacking(kit: &Kit) -> Vec<Finding> {
     findings
 }
 
+/// The damage and the gaps of the journal: what they are, as a sentence, and what a person accepts by
+/// [`Event::GapAccepted`]. `None` if the journal is whole.
+pub fn wounds(kit: &Kit) -> Option<Wounds> {
+    let lacks = lacking(kit);
+    let mut sentences: Vec<String> = kit.journal.damage().into_iter().collect();
+    sentences.extend(lacks.iter().map(|finding| finding.text.clone()));
+    if sentences.is_empty() {
+        return None;
+    }
+    let mut places = String::new();
+    for chain in kit.journal.chains() {
+        let damaged = chain.lines().iter().enumerate().filter(|(_, line)| line.intact().is_none());
+        for (at, line) in damaged {
+            places.push_str(&format!("{} line {} {}\n", chain.name(), at + 1, Hash::of(line.bytes())));
+        }
+        for one in chain.breaks() {
+            places.push_str(&format!("{} {one}\n", chain.name()));
+        }
+    }
+    places.extend(lacks.iter().map(|finding| format!("{}\n", finding.text)));
+    let damage = Hash::of(places.as_bytes());
+    let accepted = kit.journal.records().any(|(_, record)| {
+        let belongs = kit.roster.as_ref().is_some_and(|roster| credentials::belongs(roster, record));
+        matches!(&record.event, Event::GapAccepted(facts) if facts.damage == damage) && belongs
+    });
+    Some(Wounds { text: sentences.join("; "), damage, accepted })
+}
+
+/// What [`wounds`] found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wounds {
+    /// As sentences.
+    pub text: String,
+    /// What is signed to go on without what is lost: SHA-256 over a line for each damaged line, break and lack.
+    pub damage: Hash,
+    /// Whether a key of the kit has signed just this.
+    pub accepted: bool,
+}
+
 /// A record that its key had no right to sign. Governance is judged by the roster.
 fn no_right(kit: &Kit, chain: &str, record: &Record) -> Option<Finding> {
     let roster = kit.roster.as_ref()?;
@@ -143,7 +182,8 @@ fn no_right(kit: &Kit, chain: &str, record: &Record) -> Option<Finding> {
         Event::CredentialSealed(_)
         | Event::CredentialConfirmed(_)
         | Event::OpenIntent(_)
-        | Event::OpenReleased(_) => true,
+        | Event::OpenReleased(_)
+        | Event::GapAccepted(_) => true,
     };
     match roster.keys.get(&record.kid).map(|member| member.standing) {
         Some(Standing::Retired { last_seq }) if seq > last_seq => {

@@ -40,11 +40,13 @@ pub enum Event {
     OpenReleased(OpenReleased),
     /// A bundle was written; ends it.
     Exported(Exported),
+    /// Records are lost for good, and a person goes on without them.
+    GapAccepted(GapAccepted),
 }
 
 impl Event {
     /// The name of every event, in the order of the enum.
-    pub const NAMES: [&str; 11] = [
+    pub const NAMES: [&str; 12] = [
         "key.enrolled",
         "kit.founded",
         "key.admitted",
@@ -56,6 +58,7 @@ impl Event {
         "open.intent",
         "open.released",
         "exported",
+        "gap.accepted",
     ];
 
     /// The last part of this event's URI.
@@ -72,6 +75,7 @@ impl Event {
             Event::OpenIntent(_) => 8,
             Event::OpenReleased(_) => 9,
             Event::Exported(_) => 10,
+            Event::GapAccepted(_) => 11,
         };
         Event::NAMES[index]
     }
@@ -91,6 +95,7 @@ impl Event {
         let own = match self {
             Event::KeyRetired(facts) => Some(("why", facts.why.as_str())),
             Event::OpenIntent(facts) => Some(("reason", facts.reason.as_str())),
+            Event::GapAccepted(facts) => Some(("why", facts.why.as_str())),
             _ => None,
         };
         own.into_iter().chain(overrides.iter().map(|one| ("why", one.why.as_str()))).collect()
@@ -312,6 +317,17 @@ pub struct Exported {
     /// Head of each chain in the bundle: sequence number and hash, by chain name (`serial-kid8`).
     #[serde(deserialize_with = "strict::heads")]
     pub heads: BTreeMap<String, (u64, Hash)>,
+}
+
+/// Facts of `gap.accepted`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GapAccepted {
+    /// What is accepted: SHA-256 over the damage and the gaps of the journal as they were (`doc/kit-format.md`). Whatever
+    /// comes to it later is not accepted.
+    pub damage: Hash,
+    /// The person's reason, at most 256 bytes.
+    pub why: String,
 }
 
 /// A point of P-256, compressed SEC1 (33 bytes), base64url in JSON. Always on the curve.

@@ -206,5 +206,6 @@ pub fn every_event() -> Vec<Event> {
             bundle: Hash::of(b"bundle"),
             heads: BTreeMap::from([("20000099-0a1b2c3d".into(), (41, Hash::of(b"head")))]),
         }),
+        Event::GapAccepted(GapAccepted { damage: Hash::of(b"damage"), why: "the stick burned".into() }),
     ]
 }

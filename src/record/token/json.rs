@@ -206,6 +206,7 @@ impl<'de> Visitor<'de> for OneEvent {
             "open.intent" => body(&mut map, Event::OpenIntent)?,
             "open.released" => body(&mut map, Event::OpenReleased)?,
             "exported" => body(&mut map, Event::Exported)?,
+            "gap.accepted" => body(&mut map, Event::GapAccepted)?,
             _ => {
                 map.next_value::<IgnoredAny>()?;
                 Events::Unknown(uri)
