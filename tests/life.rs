@@ -11,6 +11,8 @@ mod verifiers;
 
 #[path = "life/keys.rs"]
 mod keys;
+#[path = "life/medium.rs"]
+mod medium;
 #[path = "life/pins.rs"]
 mod pins;
 #[path = "life/whole.rs"]
