@@ -64,6 +64,7 @@ fn found(desk: &mut Desk, kit: &mut Kit, enrolled: &Enrolled, caution: &Caution)
         }
     );
     desk.confirm(&text, &format!("found {serial}"))?;
+    kit.folder.reserve_in_kit().map_err(KitError::from)?;
     kit.folder.reserve().map_err(KitError::from)?;
     kit.folder.write_new(&policy_path(&policy.hash), &bytes).map_err(KitError::from)?;
     let mut readers = desk.readers(kit.kind());

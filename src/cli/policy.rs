@@ -64,6 +64,7 @@ pub(super) fn adopt(desk: &mut Desk, options: &Adopt) -> Result<Outcome, Trouble
         });
     }
     let bytes = kit.folder.read("kit.toml").map_err(KitError::from)?.unwrap_or_default();
+    kit.folder.reserve_in_kit().map_err(KitError::from)?;
     kit.folder.write_new(&policy_path(&draft.hash), &bytes).map_err(KitError::from)?;
     let caution = Caution { spend_last_try: options.caution.spend_last_try, accept_gap: None };
     let text = differences(&kit.policy, &draft).join("\n");

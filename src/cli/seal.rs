@@ -14,7 +14,7 @@ use crate::kit::name::CredentialName;
 use crate::kit::roster::Standing;
 use crate::kit::sealed::{self, About, MAX_PLAINTEXT};
 use crate::kit::sealing::{self, Order, SealingError};
-use crate::kit::{Enrolled, Kit, SealedFile};
+use crate::kit::{Enrolled, Kit, KitError, SealedFile};
 use crate::record::event::{CredentialConfirmed, Event, KitKind};
 use crate::secret::Plaintext;
 use crate::signing::Caution;
@@ -177,6 +177,7 @@ impl Job<'_> {
         for key in self.recipients {
             desk.check_enrolment(kit, key)?;
         }
+        kit.folder.reserve_in_kit().map_err(KitError::from)?;
         let serials: Vec<Serial> = self.recipients.iter().map(|key| key.facts.serial).collect();
         let whose: Vec<String> = serials.iter().map(ToString::to_string).collect();
         let text = format!(

@@ -49,6 +49,9 @@ pub enum FolderError {
         /// Where a record would go.
         path: PathBuf,
     },
+    /// The kit's own medium takes nothing; records may go elsewhere, this may not.
+    #[error("{}, and sealed credentials and policies lie in the kit itself", .0)]
+    KitItself(Box<FolderError>),
     /// A link, device or pipe where a file should be, or a file beyond the limit.
     #[error("{} is not a regular file of at most 1 GiB", path.display())]
     NotAFile {
@@ -107,15 +110,12 @@ impl Folder {
 
     /// Whether the medium takes a record now: 64 KiB are written, fsynced and removed.
     pub fn reserve(&self) -> Result<(), FolderError> {
-        let journal = self.journal();
-        make_folder(&journal)?;
-        let path = journal.join(".reserve");
-        let tried = no_link(File::options().write(true).create(true)).open(&path).and_then(|mut file| {
-            file.write_all(&[0x20; RESERVE])?;
-            file.sync_all()
-        });
-        let removed = std::fs::remove_file(&path);
-        tried.and(removed).map_err(|cause| written("write to", &journal, cause))
+        reserve_in(&self.journal())
+    }
+
+    /// Whether the kit's own medium takes what only it can take: sealed files and policies.
+    pub fn reserve_in_kit(&self) -> Result<(), FolderError> {
+        reserve_in(&self.root.join("journal")).map_err(|cause| FolderError::KitItself(Box::new(cause)))
     }
 
     /// Reads a file below the kit's folder; `None` if there is none of that name.
@@ -262,6 +262,17 @@ fn lying_in(path: &Path) -> &Path {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     }
+}
+
+fn reserve_in(journal: &Path) -> Result<(), FolderError> {
+    make_folder(journal)?;
+    let path = journal.join(".reserve");
+    let tried = no_link(File::options().write(true).create(true)).open(&path).and_then(|mut file| {
+        file.write_all(&[0x20; RESERVE])?;
+        file.sync_all()
+    });
+    let removed = std::fs::remove_file(&path);
+    tried.and(removed).map_err(|cause| written("write to", journal, cause))
 }
 
 fn read_below(folder: &Path, relative: &str) -> Result<Option<Vec<u8>>, FolderError> {

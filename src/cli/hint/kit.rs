@@ -38,6 +38,9 @@ fn folder(error: &FolderError) -> Advice {
         FolderError::ReadOnly { .. } | FolderError::Full { .. } => {
             say(Code::Disk, NOT_OPENED, "write the records elsewhere:  --journal DIR")
         }
+        FolderError::KitItself(_) => {
+            say(Code::Disk, UNCHANGED, "do it on a writable copy with room, then:  breakglass kit merge DIR")
+        }
         FolderError::NotAFile { .. } => {
             say(Code::Integrity, NOT_OPENED, "nothing of a kit is a link or a device: use another copy of it")
         }
