@@ -4,8 +4,9 @@
 #
 # Two things would make builds differ: paths, which --remap-path-prefix takes out, and the time at which a crate was
 # unpacked, which rust-embed (through age) stores unless its feature deterministic-timestamps is on, as Cargo.toml has it.
-# What is built is the commit HEAD; the crates come from where cargo finds them.
+# What is built is the commit HEAD. Crates that this machine has already are not fetched again, but unpacked anew.
 set -euo pipefail
+shopt -s inherit_errexit
 cd "$(dirname "$0")/.."
 folder=${1:-$(mktemp -d)}
 target=$(rustc -vV | sed -n 's/^host: //p')
@@ -13,8 +14,9 @@ target=$(rustc -vV | sed -n 's/^host: //p')
 build() { # build NAME: prints the hash of its binary
     local place=$folder/$1
     rm -rf "$place"
-    mkdir -p "$place/source" "$place/cargo"
+    mkdir -p "$place/source" "$place/cargo/registry"
     git archive HEAD | tar -x -C "$place/source"
+    cp -r "${CARGO_HOME:-$HOME/.cargo}"/registry/{cache,index} "$place/cargo/registry/"
     (
         cd "$place/source"
         export CARGO_HOME=$place/cargo CARGO_INCREMENTAL=0
@@ -24,15 +26,15 @@ build() { # build NAME: prints the hash of its binary
     sha256sum "$place/source/target/$target/release/breakglass" | cut -d' ' -f1
 }
 
+cargo fetch --quiet --locked --target "$target"
 echo "building $(git rev-parse --short HEAD) twice below $folder"
 first=$(build first)
 echo "$first  first"
-sleep 2 # so that what was unpacked has another time
 second=$(build a/second/with-a-longer-name)
 echo "$second  second"
 if [ "$first" = "$second" ]; then
     echo 'the same'
 else
-    echo "they differ: cmp -l $folder/*/source/target/*/release/breakglass says where" >&2
+    echo "they differ; cmp -l says where: $(echo "$folder"/{first,a/second/with-a-longer-name}/source/target/"$target"/release/breakglass)" >&2
     exit 1
 fi
