@@ -9,11 +9,15 @@ mod real;
 #[path = "stock_verifiers/run.rs"]
 mod verifiers;
 
+#[path = "life/hostile.rs"]
+mod hostile;
 #[path = "life/keys.rs"]
 mod keys;
 #[path = "life/medium.rs"]
 mod medium;
 #[path = "life/pins.rs"]
 mod pins;
+#[path = "life/removal.rs"]
+mod removal;
 #[path = "life/whole.rs"]
 mod whole;
