@@ -12,6 +12,9 @@ use std::sync::OnceLock;
 
 use crate::pcsc::{Pcsc, Settings};
 
+/// The program under test.
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_breakglass");
+
 /// In safe A, with a 5.7.4.
 pub(crate) const ONE: u32 = 4_000_001;
 /// In safe A, with a 5.4.3.
@@ -30,14 +33,14 @@ pub(crate) const ADMIN_SECRET: &[u8] = b"0OlI1-admin-of-core-fw";
 /// Who the kit's records are from; the stock verifiers insist on it.
 pub(crate) const ISSUER: &str = "https://records.example.org";
 
-/// The PIN of that key.
+/// The PIN of that key: text that nothing else says.
 pub(crate) fn pin(serial: u32) -> String {
-    format!("{}", 48_151_600 + serial % 10)
+    format!("pIN-x7Q{}", serial % 10)
 }
 
-/// The PUK of that key.
+/// The PUK of that key: text that nothing else says.
 pub(crate) fn puk(serial: u32) -> String {
-    format!("{}", 97_531_800 + serial % 10)
+    format!("pUK+9wV{}", serial % 10)
 }
 
 /// The line of `--pin-fd` with the key's right PIN.
@@ -121,7 +124,13 @@ impl Life {
 
     /// The program inside, with these words, on the kit if they name no other.
     pub(crate) fn command(&self, words: &[&str]) -> Command {
-        let mut command = self.world.command(env!("CARGO_BIN_EXE_breakglass"));
+        self.command_by(&[PROGRAM], words)
+    }
+
+    /// The same, the program being the last of `programs`, each of which runs the next.
+    pub(crate) fn command_by(&self, programs: &[&str], words: &[&str]) -> Command {
+        let mut command = self.world.command(programs[0]);
+        command.args(&programs[1..]);
         if !words.contains(&"--kit") {
             command.arg("--kit").arg(self.kit());
         }
@@ -134,14 +143,8 @@ impl Life {
     pub(crate) fn begin(&self, words: &[&str], pins: &[String], stdin: &[u8]) -> Child {
         let (lines, number) = pin_pipe(pins);
         let number = number.to_string();
-        let mut child = self
-            .command(&[&["--pin-fd", &number], words].concat())
-            .stdin(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
+        let child = start(self.command(&[&["--pin-fd", &number], words].concat()), stdin);
         drop(lines);
-        // A program that refuses before it reads has closed the pipe.
-        let _ = child.stdin.take().expect("piped").write_all(stdin);
         child
     }
 
@@ -154,6 +157,15 @@ impl Life {
     pub(crate) fn run_with(&self, words: &[&str], pins: &[String], stdin: &[u8]) -> Said {
         let output = self.begin(words, pins, stdin).wait_with_output().expect("it ends");
         Said::new(words, output)
+    }
+
+    /// The words that seal `core-db/root` with its secret on stdin, and `core-fw/admin` from a file.
+    pub(crate) fn seal_words<'a>(from: &'a str) -> [Vec<&'a str>; 2] {
+        let sealing = ["--with", "4000001", "--user", "postgres", "--confirm"];
+        [
+            [&["seal", "core-db/root", "-k", "2"], &sealing[..], &["seal core-db"]].concat(),
+            [&["seal", "core-fw/admin", "--from", from], &sealing[..], &["seal core-fw"]].concat(),
+        ]
     }
 
     /// The same; meanwhile `attend` is told each line as it is said.
@@ -175,6 +187,14 @@ impl Life {
         let pins: Vec<String> = keys.iter().map(|serial| pin_line(*serial)).collect();
         self.run(&[&opening(credential)[..], words].concat(), &pins)
     }
+}
+
+/// Starts a command with bytes on stdin.
+pub(crate) fn start(mut command: Command, stdin: &[u8]) -> Child {
+    let mut child = command.stdin(Stdio::piped()).spawn().expect("the program starts");
+    // A program that refuses before it reads has closed the pipe.
+    let _ = child.stdin.take().expect("piped").write_all(stdin);
+    child
 }
 
 /// The words of an opening.
@@ -327,15 +347,12 @@ fn template() -> &'static tempfile::TempDir {
         admit(&life, TWO, ONE).done();
         admit(&life, THREE, ONE).done();
         admit(&life, THREE, TWO).done();
-        let one = ONE.to_string();
-        let sealing = ["--with", &one, "--user", "postgres", "--confirm"];
-        let words = [&["seal", "core-db/root", "-k", "2"], &sealing[..], &["seal core-db"]].concat();
-        life.run_with(&words, &[pin_line(ONE)], ROOT_SECRET).done();
         let file = life.path("secret.txt");
         std::fs::write(&file, ADMIN_SECRET).expect("written");
         let from = file.display().to_string();
-        let words = [&["seal", "core-fw/admin", "--from", &from], &sealing[..], &["seal core-fw"]].concat();
-        life.run(&words, &[pin_line(ONE)]).done();
+        let [root, admin] = Life::seal_words(&from);
+        life.run_with(&root, &[pin_line(ONE)], ROOT_SECRET).done();
+        life.run(&admin, &[pin_line(ONE)]).done();
         std::fs::remove_file(file).expect("gone");
         let Life { world, folder, .. } = life;
         drop(world);
