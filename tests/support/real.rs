@@ -160,7 +160,7 @@ impl Life {
     }
 
     /// The words that seal `core-db/root` with its secret on stdin, and `core-fw/admin` from a file.
-    pub(crate) fn seal_words<'a>(from: &'a str) -> [Vec<&'a str>; 2] {
+    pub(crate) fn seal_words(from: &str) -> [Vec<&str>; 2] {
         let sealing = ["--with", "4000001", "--user", "postgres", "--confirm"];
         [
             [&["seal", "core-db/root", "-k", "2"], &sealing[..], &["seal core-db"]].concat(),
