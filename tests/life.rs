@@ -19,5 +19,7 @@ mod medium;
 mod pins;
 #[path = "life/removal.rs"]
 mod removal;
+#[path = "life/terminal.rs"]
+mod terminal;
 #[path = "life/whole.rs"]
 mod whole;
