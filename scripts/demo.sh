@@ -9,10 +9,11 @@ cd "$(dirname "$0")/.."
 
 echo 'building the release'
 cargo build --quiet --release --locked
-PATH=$PWD/target/release:$PATH
-rm -rf target/demo
-mkdir -p target/demo
-cd target/demo
+target=$(realpath "${CARGO_TARGET_DIR:-target}")
+PATH=$target/release:$PATH
+rm -rf "$target/demo"
+mkdir "$target/demo"
+cd "$target/demo"
 export BREAKGLASS_KIT=kit
 
 heading() { printf '\n\n== %s\n' "$*"; }
@@ -148,4 +149,4 @@ pins=$'23112 pin 48151623\n30877 pin 27182818'
 run 6 "${open[@]}" --kit edited
 
 heading 'That was the whole of it'
-remark 'The kit is in target/demo/kit. Look around:  cargo run --release -- --kit target/demo/kit status'
+remark "The kit stays. Look around:  cargo run --release -- --kit ${target#"$OLDPWD/"}/demo/kit inventory"

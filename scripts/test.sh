@@ -42,12 +42,13 @@ part_deny() {
 }
 
 part_demo() {
-    local phrase from=1 at
-    scripts/demo.sh >target/demo.log 2>&1 || { cat target/demo.log; return 1; }
+    local phrase from=1 at log=${CARGO_TARGET_DIR:-target}/demo.log
+    mkdir -p "$(dirname "$log")"
+    scripts/demo.sh >"$log" 2>&1 || { cat "$log"; return 1; }
     while IFS= read -r phrase; do
-        at=$(tail -n "+$from" target/demo.log | grep -nFm1 -- "$phrase" | cut -d: -f1) || true
+        at=$(tail -n "+$from" "$log" | grep -nFm1 -- "$phrase" | cut -d: -f1) || true
         if [ -z "$at" ]; then
-            cat target/demo.log
+            cat "$log"
             say "the demo does not say, or not in this order: $phrase"
             return 1
         fi
@@ -78,7 +79,7 @@ exit code 6
 nothing was opened
 exit code 6
 STORY
-    say "the demo told its story ($(grep -c '^\$ ' target/demo.log) commands; target/demo.log)"
+    say "the demo told its story ($(grep -c '^\$ ' "$log") commands; $log)"
 }
 
 part_tree() {
