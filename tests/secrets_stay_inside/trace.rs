@@ -24,8 +24,11 @@ impl Traced {
         let log = life.path("trace");
         let strace = tools::debian("strace", "strace");
         let (strace, log_name) = (strace.display().to_string(), log.display().to_string());
-        let programs =
-            [&strace[..], "-f", "-qq", "-yy", "-s", "65536", "-o", &log_name, "-e", CALLS, PROGRAM];
+        // On the way into the world the working folder is lost.
+        let work = life.path(PLACES[2]).display().to_string();
+        let env = tools::debian("env", "coreutils").display().to_string();
+        let programs = [&env[..], "-C", &work, &strace, "-f", "-qq", "-yy", "-s", "65536"];
+        let programs = [&programs[..], &["-o", &log_name, "-e", CALLS, PROGRAM]].concat();
         let (lines, number) = pin_pipe(pins);
         let number = number.to_string();
         let mut command = life.command_by(&programs, &[&["--pin-fd", &number], words].concat());
@@ -33,7 +36,7 @@ impl Traced {
             command.env(name, life.path(place));
         }
         // What libraries log when they are asked to.
-        command.envs([("RUST_LOG", "trace"), ("RUST_BACKTRACE", "full")]).current_dir(life.path(PLACES[2]));
+        command.envs([("RUST_LOG", "trace"), ("RUST_BACKTRACE", "full")]);
         let child = start(command, stdin);
         drop(lines);
         let said = Said::new(words, child.wait_with_output().expect("it ends"));
@@ -49,6 +52,8 @@ impl Traced {
         if given != Some("1<pipe:") {
             assert!(canary::found_in(&at.stdout).is_empty(), "a result: {at}");
         }
+        let started_in = format!("AT_FDCWD<{}>", life.path(PLACES[2]).display());
+        assert!(self.calls.iter().any(|call| call.contains(&started_in)), "it works in its folder: {at}");
         for call in &self.calls {
             self.writes_inside(call, given);
             self.opens_inside(call, life);
