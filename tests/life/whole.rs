@@ -339,6 +339,46 @@ fn keys_are_swapped_in_one_port_while_it_waits() {
     }
 }
 
+/// The custodian goes through every key in one port, and no PIN is asked.
+#[test]
+fn an_inventory_swaps_through_every_key_in_one_port() {
+    let life = Life::with(&Settings { one_port: true, ..Settings::usual(&KEYS) });
+    life.world.order("4000002 counterfeit 9E");
+    let mut here = ONE;
+    let said = life.attend(&["inventory", "--all", "--wait", "60"], &[], |line| {
+        if line.starts_with("insert one of: ") {
+            let next = if here == ONE { TWO } else { THREE };
+            assert!(line.contains(&next.to_string()) && !line.contains(&here.to_string()), "{line}");
+            life.world.remove(here);
+            life.world.insert(next);
+            here = next;
+        }
+    });
+    let said = said.is(6, &[]).says(&[
+        "4000001 was seen; take it out",
+        "insert one of: 4000002 · 4000003",
+        "4000002 was seen; take it out",
+        "insert one of: 4000003",
+        "4000003 was seen; take it out",
+    ]);
+    let text = said.text();
+    let row = |serial: &str| text.lines().find(|line| line.starts_with(serial)).expect("its row").to_owned();
+    for (serial, firmware, presence) in [
+        ("4000001", "5.7.4", "genuine"),
+        ("4000002", "5.4.3", "not the enrolled key"),
+        ("4000003", "5.7.4", "genuine"),
+    ] {
+        for part in [firmware, presence, "PIN 3 of 3, PUK 3 of 3", "opens core-db/root, core-fw/admin"] {
+            assert!(row(serial).contains(part), "{part}\n{text}");
+        }
+    }
+    assert!(
+        text.contains("this key says it is 4000002, but it cannot prove it; it may have been swapped"),
+        "{text}"
+    );
+    assert_eq!(life.pins_sent(), [0, 0, 0]);
+}
+
 /// A key that is not there yet is waited for, and only so long.
 #[test]
 fn a_key_is_waited_for_as_long_as_was_said() {
