@@ -202,9 +202,10 @@ fn is_hidden(c: char) -> bool {
         || matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}' | '\u{61C}')
 }
 
-/// Opens a descriptor that the caller of the program handed over, without taking ownership of a raw number.
+/// Opens a descriptor that the caller of the program handed over, without taking ownership of a raw number. What is
+/// written goes to the end: a file that is opened again would be written over from its beginning.
 pub(super) fn descriptor(number: i32, write: bool) -> io::Result<File> {
-    File::options().read(!write).write(write).open(format!("/proc/self/fd/{number}"))
+    File::options().read(!write).append(write).open(format!("/proc/self/fd/{number}"))
 }
 
 #[cfg(test)]

@@ -137,11 +137,12 @@ fn no_verb_lets_anything_out_or_opens_a_way_out() {
     }
 }
 
-/// `--fd 9`: the secret goes there, and stdout stays empty.
+/// `--fd 9`: the secret goes there, behind what is in that file, and stdout stays empty.
 fn to_a_descriptor(life: &Life) {
     let out = life.path("handed-out");
     let out_name = out.display().to_string();
-    let redirect = format!("exec \"$@\" 9>'{out_name}'");
+    std::fs::write(&out, "before ").expect("written");
+    let redirect = format!("exec \"$@\" 9>>'{out_name}'");
     let words = [&opening("core-fw/admin")[..], &["--fd", "9"]].concat();
     let (lines, number) = pin_pipe(&[pin_line(ONE)]);
     let number = number.to_string();
@@ -151,6 +152,6 @@ fn to_a_descriptor(life: &Life) {
     drop(lines);
     let said = Said::new(&words, output).gave(b"");
     assert!(canary::found_in(said.stderr.as_bytes()).is_empty(), "{said}");
-    assert_eq!(std::fs::read(&out).expect("handed out"), ADMIN_SECRET);
+    assert_eq!(std::fs::read(&out).expect("handed out"), [b"before ", ADMIN_SECRET].concat());
     std::fs::remove_file(out).expect("gone");
 }

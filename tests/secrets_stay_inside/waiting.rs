@@ -7,6 +7,9 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use breakglass::record::hash::Hash;
+use breakglass::record::token::Record;
+
 use crate::canary;
 use crate::pcsc::{Settings, tools};
 use crate::real::*;
@@ -129,6 +132,14 @@ fn what_waits_for_a_touch_shows_nothing() {
     is_closed(&life, &child, &said);
     let output = child.wait_with_output().expect("it ends");
     Said::new(&words, output).gave(ADMIN_SECRET);
+    // Closed to others, it still knows itself: the record names the program that made it.
+    let journal = std::fs::read_dir(life.kit().join("journal")).expect("a journal");
+    let paths = journal.map(|entry| entry.expect("an entry").path());
+    let ours =
+        paths.into_iter().find(|path| path.display().to_string().contains("/4000001-")).expect("its journal");
+    let text = std::fs::read_to_string(ours).expect("records");
+    let record = Record::parse(text.lines().last().expect("a record").as_bytes()).expect("a record");
+    assert_eq!(record.link.tool, Hash::of(&std::fs::read(PROGRAM).expect("the program")));
 
     let words = ["seal", "core-db/other", "--with", "4000001", "--confirm", "seal core-db"];
     let (child, said) = begin(&life, &words, ROOT_SECRET);
