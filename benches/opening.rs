@@ -125,7 +125,9 @@ impl<'l> Rage<'l> {
         let identity = life.path("identity.txt");
         let mut list = life.world.command(tools::age_plugin_yubikey());
         list.args(["--identity", "--serial", &ONE.to_string(), "--slot", "1"]);
-        std::fs::write(&identity, life.world.run(&mut list)).expect("an identity");
+        let said = life.world.run(&mut list);
+        let line = said.lines().find(|line| line.starts_with("AGE-PLUGIN-YUBIKEY-")).expect("an identity");
+        std::fs::write(&identity, line).expect("written");
         Rage { life, identity, payload: payload(&life.kit().join("sealed/core-fw/admin")) }
     }
 
@@ -147,7 +149,7 @@ fn payload(credential: &Path) -> PathBuf {
 const TYPIST: &str = r#"
 set timeout 60
 log_user 0
-spawn -noecho rage -d -i $env(IDENTITY) -o /dev/null $env(PAYLOAD)
+spawn -noecho sh -c {rage -d -i "$IDENTITY" "$PAYLOAD" > /dev/null}
 expect {
     -re "Enter PIN for YubiKey with serial \[0-9\]+\[: \]" { send -- "$env(PIN)\r"; exp_continue }
     timeout { exit 124 }

@@ -1,10 +1,13 @@
 //! What every verb works with: the kit's folder, the terminal, the clock, randomness, and where keys are found.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use rand_core::UnwrapErr;
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 use super::args::Global;
 use super::hint::Trouble;
@@ -270,9 +273,18 @@ pub(crate) fn now() -> i64 {
     jiff::Timestamp::now().as_second()
 }
 
-/// SHA-256 of the running program; of nothing where the system does not show it.
+/// SHA-256 of the running program, read once and in pieces; of nothing where the system does not show it.
 pub(crate) fn tool_hash() -> Hash {
-    Hash::of(&std::fs::read("/proc/self/exe").unwrap_or_default())
+    static OF_THIS: OnceLock<Hash> = OnceLock::new();
+    *OF_THIS.get_or_init(|| {
+        let mut digest = Sha256::new();
+        let mut piece = vec![0; 256 * 1024];
+        let Ok(mut program) = std::fs::File::open("/proc/self/exe") else { return Hash::of(b"") };
+        while let Ok(read @ 1..) = program.read(&mut piece) {
+            digest.update(&piece[..read]);
+        }
+        Hash(digest.finalize().into())
+    })
 }
 
 /// A time as people read it, in UTC.
