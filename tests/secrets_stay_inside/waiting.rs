@@ -158,7 +158,8 @@ fn what_dies_while_it_waits_leaves_no_core_and_no_trace() {
 
     let life = user_life();
     life.world.order("4000001 touch give 2000");
-    for signal in ["ABRT", "QUIT", "TERM"] {
+    // A shell that starts a program in the background makes it ignore QUIT and INT, so those are not tried.
+    for signal in ["ABRT", "SEGV", "TERM"] {
         let words = [&opening("core-fw/admin")[..], &["--key", "4000001"]].concat();
         let (mut child, said) = begin(&life, &words, b"");
         assert!(
