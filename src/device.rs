@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use crate::attestation::{Firmware, Serial, Slot};
 use crate::secret::{ManagementKey, Pin, SharedSecret};
 
+pub mod fido2;
 pub mod firmware;
 pub mod info;
 pub mod piv;
@@ -35,6 +36,11 @@ pub trait Readers {
     /// The provisioning side of the same key. Both connections may exist at once; PIN and management state is the
     /// card's and shared.
     fn administer(&mut self, serial: Serial) -> Result<Box<dyn Administer>, DeviceError>;
+    /// The FIDO2 side of the same key. Any PIV connection to it may stay open.
+    fn authenticator(&mut self, serial: Serial) -> Result<Box<dyn fido2::Authenticator>, fido2::Fido2Error> {
+        let _ = serial;
+        Err(fido2::Fido2Error::NoDevice)
+    }
 }
 
 /// A connected key: everything that an emergency touches.

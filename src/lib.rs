@@ -6,6 +6,7 @@
 //! [`provision`]; a key proven present signs it by [`signing`]; and in an emergency [`unlock`] opens a credential. [`cli`] is the edge that reads clocks, files and
 //! terminals.
 
+pub mod assertion;
 pub mod attestation;
 pub mod cli;
 pub mod device;

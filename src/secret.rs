@@ -12,6 +12,9 @@ pub enum PinFormatError {
     /// Not 6 to 8 characters.
     #[error("it has {0} characters; a PIN or PUK has 6 to 8")]
     Length(usize),
+    /// Not 4 to 63 characters, as a FIDO2 PIN has.
+    #[error("it has {0} characters; a FIDO2 PIN has 4 to 63")]
+    Fido2Length(usize),
     /// Something other than printable ASCII, which not every firmware takes.
     #[error("it has a character other than a letter, a digit or a sign of ASCII")]
     Character,
@@ -58,6 +61,50 @@ impl Pin {
 impl fmt::Debug for Pin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Pin")
+    }
+}
+
+/// A FIDO2 PIN: 4 to 63 bytes (CTAP 2.1 section 6.5.1). The kit takes printable ASCII only, which has one encoding.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub struct Fido2Pin(Vec<u8>);
+
+/// Most bytes of a FIDO2 PIN.
+const FIDO2_PIN_BYTES: usize = 63;
+
+impl Fido2Pin {
+    /// Takes what a person typed, without line end. Never sent anywhere if it cannot be a FIDO2 PIN.
+    pub fn parse(typed: &[u8]) -> Result<Self, PinFormatError> {
+        if typed.len() == 44 && typed.iter().all(|c| b"cbdefghijklnrtuv".contains(c)) {
+            return Err(PinFormatError::OneTimePassword);
+        }
+        if !(4..=FIDO2_PIN_BYTES).contains(&typed.len()) {
+            return Err(PinFormatError::Fido2Length(typed.len()));
+        }
+        if !typed.iter().all(u8::is_ascii_graphic) {
+            return Err(PinFormatError::Character);
+        }
+        let mut kept = Vec::with_capacity(FIDO2_PIN_BYTES); // never grown, so never copied
+        kept.extend_from_slice(typed);
+        Ok(Fido2Pin(kept))
+    }
+
+    /// The same characters as the PIV PIN: an operator types one.
+    pub fn same_as_piv(pin: &Pin) -> Self {
+        let length = pin.block.iter().position(|byte| *byte == 0xFF).unwrap_or(pin.block.len());
+        let mut kept = Vec::with_capacity(FIDO2_PIN_BYTES);
+        kept.extend_from_slice(&pin.block[..length]);
+        Fido2Pin(kept)
+    }
+
+    /// The bytes as typed, for the key.
+    pub fn expose_typed(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Fido2Pin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Fido2Pin")
     }
 }
 

@@ -8,20 +8,22 @@ use std::path::{Path, PathBuf};
 /// Which of our modules each module may use, beside itself. Whoever adds an arrow changes it here and in
 /// `ARCHITECTURE.md`, and argues it in review.
 const ARROWS: &[(&str, &[&str])] = &[
+    ("assertion", &[]),
     ("attestation", &[]),
     ("secret", &[]),
     ("hardening", &[]),
-    ("record", &["attestation"]), // plain facts: serial, firmware, slot
+    ("record", &["assertion", "attestation"]), // plain facts: serial, firmware, slot
     ("operator", &["attestation", "secret", "device"]), // of device the tries left alone, held below
-    ("device", &["attestation", "secret"]),
-    ("kit", &["attestation", "secret", "record", "device"]), // device in kit::sealed alone, held below
-    ("provision", &["attestation", "secret", "record", "operator", "device"]),
-    ("signing", &["attestation", "secret", "record", "operator", "device", "kit"]),
-    ("inventory", &["attestation", "record", "device", "kit"]),
-    ("unlock", &["attestation", "secret", "record", "operator", "device", "kit", "signing"]),
+    ("device", &["assertion", "attestation", "secret"]),
+    ("kit", &["assertion", "attestation", "secret", "record", "device"]), // device in kit::sealed alone, held below
+    ("provision", &["assertion", "attestation", "secret", "record", "operator", "device"]),
+    ("signing", &["assertion", "attestation", "secret", "record", "operator", "device", "kit"]),
+    ("inventory", &["assertion", "attestation", "record", "device", "kit"]),
+    ("unlock", &["assertion", "attestation", "secret", "record", "operator", "device", "kit", "signing"]),
     (
         "cli",
         &[
+            "assertion",
             "attestation",
             "secret",
             "record",
