@@ -381,7 +381,9 @@ fn changes_plans(event: &Event) -> bool {
     match event {
         Event::KeyEnrolled(_)
         | Event::KeyPinChanged(_)
+        | Event::KeyWitness(_)
         | Event::OpenIntent(_)
+        | Event::OpenAsserted(_)
         | Event::OpenReleased(_)
         | Event::Exported(_)
         | Event::GapAccepted(_) => false,

@@ -167,6 +167,7 @@ fn one_key_cannot_have_a_merge_write_where_it_likes() {
         factors: vec!["piv".into()],
         folder: "1-0a1b2c3d".into(),
         recipients: vec![writer.records[0].kid],
+        envelopes: vec![],
         files: BTreeMap::from([("../../../../kit.toml".into(), Hash::of(b"evil"))]),
         list: None,
     };

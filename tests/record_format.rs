@@ -88,7 +88,8 @@ fn table(heading: &str) -> BTreeMap<String, String> {
 
 /// One record of each event with every member given.
 fn full_records() -> Vec<(Writer, Record)> {
-    let mut enrolment = Writer::new(1).enrolment();
+    let first = Writer::new(1);
+    let mut enrolment = first.fido2_enrolment(&mut first.authenticator());
     if let Event::KeyEnrolled(facts) = &mut enrolment {
         facts.overrides = vec![Override { rule: "YSA-2024-03".into(), why: "no other key".into() }];
     }

@@ -113,11 +113,18 @@ fn what(event: &Event) -> String {
             facts.emergency,
             facts.reason
         ),
+        Event::OpenAsserted(facts) => {
+            let counter = crate::assertion::counter(facts.data.bytes());
+            let counter = counter.map_or("no counter".to_owned(), |counter| format!("counter {counter}"));
+            let next = if facts.next.is_some() { ", and a new envelope" } else { "" };
+            format!("over record {}, {counter}{next}", facts.over.short())
+        }
         Event::OpenReleased(facts) => {
             format!("{}, to {}", generation(&facts.credential, facts.generation), facts.output)
         }
         Event::Exported(facts) => counted(facts.count as usize, "record"),
         Event::GapAccepted(facts) => facts.why.clone(),
+        Event::KeyWitness(_) => "FIDO2 counter, by a fresh nonce".into(),
     }
 }
 

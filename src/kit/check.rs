@@ -178,7 +178,12 @@ fn no_right(kit: &Kit, chain: &str, record: &Record) -> Option<Finding> {
     }
     let counts = match &record.event {
         Event::KeyAdmitted(_) | Event::KeyRetired(_) | Event::PolicyAdopted(_) => return None,
-        Event::KeyEnrolled(_) | Event::KitFounded(_) | Event::KeyPinChanged(_) | Event::Exported(_) => false,
+        Event::KeyEnrolled(_)
+        | Event::KitFounded(_)
+        | Event::KeyPinChanged(_)
+        | Event::KeyWitness(_)
+        | Event::OpenAsserted(_)
+        | Event::Exported(_) => false,
         Event::CredentialSealed(_)
         | Event::CredentialConfirmed(_)
         | Event::OpenIntent(_)

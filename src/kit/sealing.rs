@@ -79,6 +79,7 @@ pub fn write(
         factors: vec!["piv".into()],
         folder,
         recipients,
+        envelopes: vec![],
         files,
         list: None,
     };

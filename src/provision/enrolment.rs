@@ -97,6 +97,7 @@ impl Run<'_, '_> {
                 root: root.to_owned(),
                 attestations,
                 overrides: plan.overrides.clone(),
+                fido2: None,
             }),
         }
     }

@@ -2,6 +2,8 @@
 //!
 //! `doc/record-format.md` lists the same names with the same fields; a test compares the two.
 
+mod fido2;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -9,6 +11,12 @@ use serde::{Deserialize, Serialize};
 use super::hash::{Hash, KeyId};
 use super::strict;
 use crate::attestation::{Firmware, Serial};
+
+pub use fido2::{
+    Aaguid, AgeRecipient, Assertion, AuthenticatorData, CounterProfile, CredentialId, DerSignature, Envelope,
+    EnvelopeId, Fido2Enrolled, Fido2PinKind, KeyWitness, MAX_ENVELOPES, NotARecipient, OpenAsserted, Random,
+    WrongLength, enrolment_challenge,
+};
 
 /// What the URI of each event begins with; its name follows. A name reserved for examples (RFC 2606) until the project
 /// owns one: it is compared as text and never fetched.
@@ -36,17 +44,21 @@ pub enum Event {
     CredentialConfirmed(CredentialConfirmed),
     /// Somebody is about to open a credential with this key. Durable before anything is unwrapped.
     OpenIntent(OpenIntent),
+    /// The key's FIDO2 side has signed a record of its chain. Durable before anything is unwrapped.
+    OpenAsserted(OpenAsserted),
     /// The credential was put together and is handed out.
     OpenReleased(OpenReleased),
     /// A bundle was written; ends it.
     Exported(Exported),
     /// Records are lost for good, and a person goes on without them.
     GapAccepted(GapAccepted),
+    /// The key's FIDO2 side is about to be asked to sign this record, so that its counter is seen.
+    KeyWitness(KeyWitness),
 }
 
 impl Event {
     /// The name of every event, in the order of the enum.
-    pub const NAMES: [&str; 12] = [
+    pub const NAMES: [&str; 14] = [
         "key.enrolled",
         "kit.founded",
         "key.admitted",
@@ -56,9 +68,11 @@ impl Event {
         "credential.sealed",
         "credential.confirmed",
         "open.intent",
+        "open.asserted",
         "open.released",
         "exported",
         "gap.accepted",
+        "key.witness",
     ];
 
     /// The last part of this event's URI.
@@ -73,16 +87,22 @@ impl Event {
             Event::CredentialSealed(_) => 6,
             Event::CredentialConfirmed(_) => 7,
             Event::OpenIntent(_) => 8,
-            Event::OpenReleased(_) => 9,
-            Event::Exported(_) => 10,
-            Event::GapAccepted(_) => 11,
+            Event::OpenAsserted(_) => 9,
+            Event::OpenReleased(_) => 10,
+            Event::Exported(_) => 11,
+            Event::GapAccepted(_) => 12,
+            Event::KeyWitness(_) => 13,
         };
         Event::NAMES[index]
     }
 
-    /// Whether it changes what the kit is (keys, policy, what is sealed), rather than telling what was done with it.
+    /// Whether it changes what the kit is (keys, policy, what is sealed, and to what it may be sealed), rather than
+    /// telling what was done with it.
     pub const fn changes_the_kit(&self) -> bool {
-        !matches!(self, Event::OpenIntent(_) | Event::OpenReleased(_) | Event::Exported(_))
+        !matches!(
+            self,
+            Event::OpenIntent(_) | Event::OpenReleased(_) | Event::Exported(_) | Event::KeyWitness(_)
+        )
     }
 
     /// The reasons people typed, each with the name of its member.
@@ -135,6 +155,9 @@ pub struct KeyEnrolled {
     /// What was overridden to enrol this key.
     #[serde(default, deserialize_with = "strict::objects", skip_serializing_if = "Vec::is_empty")]
     pub overrides: Vec<Override>,
+    /// Its FIDO2 side; absent where it has none that the kit uses.
+    #[serde(default, deserialize_with = "strict::present_object", skip_serializing_if = "Option::is_none")]
+    pub fido2: Option<Box<Fido2Enrolled>>,
 }
 
 /// Whether a kit holds real secrets on real keys, or is for rehearsal.
@@ -236,13 +259,17 @@ pub struct CredentialSealed {
     pub pending: bool,
     /// How many keys are needed.
     pub threshold: u8,
-    /// What each key asks for: `piv`, later also `fido2`.
+    /// What it is sealed by: `piv`, or `piv` and `fido2`.
     pub factors: Vec<String>,
     /// Folder below `sealed/platform/account/`.
     pub folder: String,
     /// Key ids of the recipients. Empty where `list` is given.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub recipients: Vec<KeyId>,
+    /// The envelope of each recipient, in their order; `None` for a key without FIDO2. Empty where `factors` has no
+    /// `fido2`, or `list` is given.
+    #[serde(default, with = "fido2::ids", skip_serializing_if = "Vec::is_empty")]
+    pub envelopes: Vec<Option<EnvelopeId>>,
     /// SHA-256 of each file in the folder, by name. Holds only `list.json` where that is given.
     #[serde(deserialize_with = "strict::map")]
     pub files: BTreeMap<String, Hash>,

@@ -69,7 +69,32 @@ impl Writer {
                 ("9E".into(), "MAMCAZ4=".into()),
             ]),
             overrides: vec![],
+            fido2: None,
         })
+    }
+
+    /// The FIDO2 side of this key.
+    pub fn authenticator(&self) -> Authenticator {
+        let mut scalar = self.key.to_bytes();
+        scalar[0] ^= 0x80;
+        let key = SigningKey::from_slice(&scalar).expect("a scalar in range");
+        Authenticator { key, counter: 40, step: 1 }
+    }
+
+    /// The enrolment of this key with its FIDO2 side, and two envelopes.
+    pub fn fido2_enrolment(&self, authenticator: &mut Authenticator) -> Event {
+        let Event::KeyEnrolled(mut facts) = self.enrolment() else { unreachable!("an enrolment") };
+        facts.fido2 = Some(Box::new(Fido2Enrolled {
+            aaguid: Aaguid([0xAA; 16]),
+            firmware: Some(328_707),
+            credential: CredentialId::new(vec![0xC5; 64]).expect("64 bytes"),
+            public: Point(authenticator.key.verifying_key().into()),
+            pin: Fido2PinKind::Shared,
+            profile: CounterProfile::Exact { step: 1 },
+            proof: authenticator.assert(&enrolment_challenge(&facts.signing)),
+            envelopes: vec![envelope(self.serial, 1), envelope(self.serial, 2)],
+        }));
+        Event::KeyEnrolled(facts)
     }
 
     /// The next record of this key, not signed yet.
@@ -133,6 +158,45 @@ impl Writer {
     }
 }
 
+/// The FIDO2 side of a sample key.
+pub struct Authenticator {
+    /// Of its credential.
+    pub key: SigningKey,
+    /// Its counter, as of its last use.
+    pub counter: u32,
+    /// What each use adds.
+    pub step: u32,
+}
+
+impl Authenticator {
+    /// One use, over this challenge, as authenticators answer with two salts (CTAP 2.1 section 12.5): two hmac-secrets
+    /// under PIN protocol 2 in the extensions.
+    pub fn assert(&mut self, challenge: &[u8]) -> Assertion {
+        self.counter = self.counter.wrapping_add(self.step);
+        let extensions = [b"\xA1\x6Bhmac-secret\x58\x50".as_slice(), &[0xE5; 80]].concat();
+        let party = Hash::of(b"breakglass.example");
+        let data = [&party.0[..], &[0x85], &self.counter.to_be_bytes(), &extensions].concat();
+        let digest = Hash::of(&[&data[..], &Hash::of(challenge).0].concat());
+        let signature: Signature = self.key.sign_prehash(&digest.0).expect("32 bytes");
+        Assertion {
+            data: AuthenticatorData::new(data).expect("well below the limit"),
+            signature: DerSignature::new(signature.to_der().as_bytes().to_vec()).expect("a signature"),
+        }
+    }
+
+    /// The record of one use over that record.
+    pub fn asserted(&mut self, over: &Record, next: Option<Envelope>) -> Event {
+        let Assertion { data, signature } = self.assert(over.bytes());
+        Event::OpenAsserted(OpenAsserted { over: over.hash(), data, signature, next })
+    }
+}
+
+/// A sample envelope of that key.
+pub fn envelope(serial: Serial, n: u8) -> Envelope {
+    let bytes = |what: &str| Hash::of(format!("{what} {n} of {serial}").as_bytes()).0;
+    Envelope { salt: Random(bytes("salt")), recipient: AgeRecipient::of(&bytes("recipient")) }
+}
+
 /// Records, one a line.
 pub fn journal(records: &[Record]) -> Vec<u8> {
     records.iter().flat_map(|record| [record.bytes(), b"\n"].concat()).collect()
@@ -183,9 +247,10 @@ pub fn every_event() -> Vec<Event> {
             generation: 3,
             pending: true,
             threshold: 2,
-            factors: vec!["piv".into()],
+            factors: vec!["piv".into(), "fido2".into()],
             folder: "3-0a1b2c3d".into(),
             recipients: vec![key],
+            envelopes: vec![Some(envelope(serial, 1).recipient.id())],
             files: BTreeMap::from([("payload.age".into(), Hash::of(b"payload"))]),
             list: Some(Hash::of(b"list")),
         }),
@@ -195,6 +260,12 @@ pub fn every_event() -> Vec<Event> {
             sealed: Hash::of(b"sealed"),
         }),
         intent(),
+        Event::OpenAsserted(OpenAsserted {
+            over: Hash::of(b"intent"),
+            data: AuthenticatorData::new(vec![7; 37]).expect("the shortest"),
+            signature: DerSignature::new(vec![0x30; 72]).expect("the longest"),
+            next: Some(envelope(serial, 3)),
+        }),
         Event::OpenReleased(OpenReleased {
             credential,
             generation: 3,
@@ -207,5 +278,6 @@ pub fn every_event() -> Vec<Event> {
             heads: BTreeMap::from([("20000099-0a1b2c3d".into(), (41, Hash::of(b"head")))]),
         }),
         Event::GapAccepted(GapAccepted { damage: Hash::of(b"damage"), why: "the stick burned".into() }),
+        Event::KeyWitness(KeyWitness { nonce: Random([9; 32]) }),
     ]
 }

@@ -204,9 +204,11 @@ impl<'de> Visitor<'de> for OneEvent {
             "credential.sealed" => body(&mut map, Event::CredentialSealed)?,
             "credential.confirmed" => body(&mut map, Event::CredentialConfirmed)?,
             "open.intent" => body(&mut map, Event::OpenIntent)?,
+            "open.asserted" => body(&mut map, Event::OpenAsserted)?,
             "open.released" => body(&mut map, Event::OpenReleased)?,
             "exported" => body(&mut map, Event::Exported)?,
             "gap.accepted" => body(&mut map, Event::GapAccepted)?,
+            "key.witness" => body(&mut map, Event::KeyWitness)?,
             _ => {
                 map.next_value::<IgnoredAny>()?;
                 Events::Unknown(uri)

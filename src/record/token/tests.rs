@@ -161,7 +161,7 @@ fn duplicate_members_are_refused_at_every_level() {
         let event = match name {
             "attestations" => writer.enrolment(),
             "files" => sample::every_event().remove(5),
-            _ => sample::every_event().remove(9),
+            _ => sample::every_event().remove(10),
         };
         let draft = if name == "attestations" { Writer::new(1).draft(event) } else { writer.draft(event) };
         let (header, payload) = opened(&writer.sign(draft));
