@@ -27,6 +27,7 @@ need() { # need PACKAGE... : what `have` or another probe did not find
 have cc || need gcc libc6-dev
 have pkg-config || need pkg-config
 pkg-config --exists libpcsclite 2>/dev/null || need libpcsclite-dev
+pkg-config --exists libudev 2>/dev/null || need libudev-dev
 
 python=python3
 python_works() { "$1" -c 'import ensurepip, os, sysconfig, venv; os.stat(sysconfig.get_path("include") + "/Python.h")' 2>/dev/null; }
