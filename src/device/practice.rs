@@ -1,7 +1,8 @@
 //! The practice key: a simulated key in a file, a state machine with PIN counters, policies, touch and attestation.
 //!
 //! [`SimulatedKey`] is the model, [`Front`] puts its APDUs in front of it, and what stands behind the virtual YubiKey
-//! of the tests is the same two. It is not a YubiKey: P-256 is its only algorithm, and no claim about hardware
+//! of the tests is the same two. [`Fido2`] is its FIDO2 side, reached as one CTAP request after the other, without
+//! their bytes. It is not a YubiKey: P-256 is its only algorithm, and no claim about hardware
 //! follows from it. Practice keys are certified by the practice CA, whose private key is in the source for everybody.
 
 mod apdu;
@@ -9,6 +10,7 @@ mod attest;
 mod authority;
 mod card;
 mod faults;
+mod fido2;
 mod file;
 mod handle;
 mod management;
@@ -26,6 +28,7 @@ pub use attest::AttestationKey;
 pub use authority::{Authority, AuthorityError};
 pub use card::PracticeCard;
 pub use faults::{Fault, FaultPlan, FaultyCard};
+pub use fido2::{Asserted, Assertion, Counting, CtapStatus, Deceit, Fido2, PinToken, PracticeAuthenticator};
 pub use handle::PracticeKey;
 pub use management::Management;
 pub use model::{SimulatedKey, TOUCH_CACHE_MS};

@@ -29,6 +29,10 @@ pub struct Counters {
     pub bytes_out: u64,
     /// VERIFY commands that carried a PIN.
     pub pins_sent: u64,
+    /// CTAP requests to the FIDO2 side, which are none of the commands above.
+    pub fido2_requests: u64,
+    /// Those that carried a PIN to be checked.
+    pub fido2_pins_sent: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +67,12 @@ impl Front {
         self.key.power_cycle();
         (self.selected, self.chain) = (Application::Nothing, None);
         self.rest.clear();
+    }
+
+    /// Taken out of the computer.
+    pub(super) fn unplugged(&mut self) {
+        self.power_cycle();
+        self.key.unplugged();
     }
 
     /// Answers one command APDU: data, then SW1 SW2. Waits as long as the key would for a touch.

@@ -33,7 +33,7 @@ impl Card for PracticeCard {
         answer.clear();
         let (mut bytes, fault) = self
             .connection
-            .command(|front, around| Zeroizing::new(front.answer(command, around)))
+            .command(|front, around, _| Zeroizing::new(front.answer(command, around)))
             .map_err(Unreached::into_card_error)?;
         if let Some(fault) = fault {
             fault.after(&mut bytes)?;

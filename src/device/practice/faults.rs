@@ -1,4 +1,5 @@
-//! Faults on demand: what goes wrong at the n-th command. For tests, over any [`Card`].
+//! Faults on demand: what goes wrong at the n-th command. For tests, over any [`Card`], and over the FIDO2 side of a
+//! practice key: APDUs and CTAP requests are counted together, as they come.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,6 +7,7 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+use super::fido2::Deceit;
 use crate::device::piv::{Card, CardError};
 
 /// One thing that goes wrong.
@@ -36,6 +38,8 @@ pub enum Fault {
     },
     /// Nobody touches the key for this command.
     WithholdTouch,
+    /// The FIDO2 side answers dishonestly. PIV commands do not heed it.
+    Deceive(Deceit),
 }
 
 /// Which command meets which fault. Clones share one plan and one count of commands.
@@ -127,7 +131,7 @@ impl Fault {
                     *byte ^= mask;
                 }
             }
-            Fault::Remove | Fault::Reset | Fault::WithholdTouch => {}
+            Fault::Remove | Fault::Reset | Fault::WithholdTouch | Fault::Deceive(_) => {}
         }
         Ok(())
     }

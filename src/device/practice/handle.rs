@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::faults::{Fault, FaultPlan};
 use super::file::{Handling, KeyFile, State};
-use super::{Counters, Front, PracticeCard, SimulatedKey, Surroundings, Touch};
+use super::{Counters, Front, PracticeAuthenticator, PracticeCard, SimulatedKey, Surroundings, Touch};
 use crate::attestation::Serial;
 use crate::device::piv::CardError;
 
@@ -50,7 +50,7 @@ struct Place {
     around: Surroundings,
     plan: FaultPlan,
     handling: Handling,
-    /// Open connections; the reader takes the power away when the last one closes.
+    /// Open connections to the card; the reader takes the power away when the last one closes.
     connections: usize,
     file: Option<KeyFile>,
 }
@@ -97,7 +97,13 @@ impl PracticeKey {
 
     /// A connection to it as a card. Ends when the key is taken out.
     pub fn card(&self) -> PracticeCard {
-        PracticeCard::new(self.connect())
+        PracticeCard::new(self.connect(true))
+    }
+
+    /// A connection to its FIDO2 side, which has its own way to the computer: it neither gives power to the card nor
+    /// takes it away. Ends when the key is taken out.
+    pub fn authenticator(&self) -> PracticeAuthenticator {
+        PracticeAuthenticator::new(self.connect(false))
     }
 
     /// Uses this plan of faults from now on.
@@ -129,7 +135,7 @@ impl PracticeKey {
                 handling.plugged_in = true;
                 handling.insertions += 1;
                 handling.pulled_out_after = None;
-                place.front.power_cycle();
+                place.front.unplugged();
             }
         })
     }
@@ -158,10 +164,10 @@ impl PracticeKey {
         })
     }
 
-    fn connect(&self) -> Connection {
+    fn connect(&self, powers_card: bool) -> Connection {
         let mut place = self.lock();
-        place.connections += 1;
-        Connection { key: self.clone(), insertion: place.handling.insertions }
+        place.connections += usize::from(powers_card);
+        Connection { key: self.clone(), insertion: place.handling.insertions, powers_card }
     }
 
     /// Acts on the newest state and keeps what becomes of it.
@@ -198,14 +204,14 @@ impl Place {
     fn pull_out(&mut self) {
         self.handling.plugged_in = false;
         self.handling.pulled_out_after = None;
-        self.front.power_cycle();
+        self.front.unplugged();
     }
 
-    /// One command: is the key there, does it hear the command, what becomes of the answer.
+    /// One command, of PIV or FIDO2: is the key there, does it hear the command, what becomes of the answer.
     fn command<T>(
         &mut self,
         insertion: u64,
-        act: impl FnOnce(&mut Front, &Surroundings) -> T,
+        act: impl FnOnce(&mut Front, &Surroundings, Option<&Fault>) -> T,
     ) -> Result<(T, Option<Fault>), CardError> {
         if !self.handling.plugged_in || self.handling.insertions != insertion {
             return Err(CardError::Removed);
@@ -232,7 +238,7 @@ impl Place {
         }
         let mut around = self.around.clone();
         around.touch = if fault == Some(Fault::WithholdTouch) { Touch::NEVER } else { self.handling.touch };
-        let result = act(&mut self.front, &around);
+        let result = act(&mut self.front, &around, fault.as_ref());
         if fault == Some(Fault::RemoveAfter) {
             self.pull_out();
         }
@@ -244,6 +250,7 @@ impl Place {
 pub(super) struct Connection {
     key: PracticeKey,
     insertion: u64,
+    powers_card: bool,
 }
 
 impl Connection {
@@ -251,10 +258,10 @@ impl Connection {
         &self.key
     }
 
-    /// Sends one command; `act` is what the key does with it.
+    /// Sends one command; `act` is what the key does with it, and knows the fault that the command meets.
     pub(super) fn command<T>(
         &self,
-        act: impl FnOnce(&mut Front, &Surroundings) -> T,
+        act: impl FnOnce(&mut Front, &Surroundings, Option<&Fault>) -> T,
     ) -> Result<(T, Option<Fault>), Unreached> {
         match self.key.change(|place| place.command(self.insertion, act)) {
             Ok(result) => result.map_err(Unreached::Card),
@@ -280,6 +287,9 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
+        if !self.powers_card {
+            return;
+        }
         let mut place = self.key.lock();
         place.connections -= 1;
         if place.connections == 0 {

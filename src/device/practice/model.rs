@@ -6,21 +6,24 @@ use serde::{Deserialize, Serialize};
 
 use super::attest::AttestationKey;
 use super::authority::{Authority, AuthorityError};
+use super::fido2::{Counting, Fido2};
 use super::management::{Management, Pending};
 use super::objects::Objects;
 use super::pin::{Reference, Which};
 use super::profile::Profile;
 use super::slots::{KeyReference, SlotKey};
 use super::status::Status;
-use super::surroundings::{Surroundings, TOUCH_WINDOW_MS, Touch};
+use super::surroundings::Surroundings;
 use crate::attestation::{PinPolicy, Serial, TouchPolicy};
+use crate::device::fido2::AuthenticatorFacts;
 
 /// How long a touch serves the slots with touch policy "cached", in milliseconds.
 pub const TOUCH_CACHE_MS: u64 = 15_000;
 
-/// A YubiKey's PIV application as a state machine. What is serialised survives power-off; the rest does not.
+/// A YubiKey's PIV application as a state machine, and its FIDO2 side beside it. What is serialised survives power-off;
+/// the rest does not.
 ///
-/// Its operations answer like the card, with a [`Status`] if they are refused. [`SimulatedKey::begin_command`] must be
+/// Its PIV operations answer like the card, with a [`Status`] if they are refused. [`SimulatedKey::begin_command`] must be
 /// called before each.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -37,6 +40,9 @@ pub struct SimulatedKey {
     pub(super) attestation: AttestationKey,
     pub(super) keys: BTreeMap<KeyReference, SlotKey>,
     pub(super) objects: Objects,
+    /// Absent in keys without FIDO2, and in files from before there was any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) fido2: Option<Fido2>,
     #[serde(skip)]
     pub(super) session: Session,
 }
@@ -56,7 +62,8 @@ pub(super) struct Session {
 }
 
 impl SimulatedKey {
-    /// A key as it leaves the factory: no keys but F9, which `authority` certifies; factory PIN, PUK, management key.
+    /// A key as it leaves the factory: no keys but F9, which `authority` certifies; factory PIN, PUK, management key; no
+    /// FIDO2 until [`SimulatedKey::with_fido2`].
     pub fn new(
         serial: Serial,
         profile: Profile,
@@ -73,8 +80,38 @@ impl SimulatedKey {
             attestation: AttestationKey::new(profile, authority, around)?,
             keys: BTreeMap::new(),
             objects: Objects::default(),
+            fido2: None,
             session: Session::default(),
         })
+    }
+
+    /// The same key with a FIDO2 side as it leaves the factory, or with none.
+    pub fn with_fido2(self, counting: Option<Counting>) -> Self {
+        SimulatedKey { fido2: counting.map(Fido2::factory), ..self }
+    }
+
+    /// The FIDO2 side, if the key has one.
+    pub fn fido2(&self) -> Option<&Fido2> {
+        self.fido2.as_ref()
+    }
+
+    /// The FIDO2 side, to use or to tamper with.
+    pub fn fido2_mut(&mut self) -> Option<&mut Fido2> {
+        self.fido2.as_mut()
+    }
+
+    /// What getInfo of its FIDO2 side says.
+    pub(super) fn fido2_facts(&self) -> Option<AuthenticatorFacts> {
+        self.fido2.as_ref().map(|fido2| fido2.facts(self.profile))
+    }
+
+    /// Taken out of the computer. A reader that takes the power from the card ([`SimulatedKey::power_cycle`]) leaves the
+    /// FIDO2 side running; this does not.
+    pub fn unplugged(&mut self) {
+        self.power_cycle();
+        if let Some(fido2) = &mut self.fido2 {
+            fido2.power_off();
+        }
     }
 
     /// Counts one command. A PIN verified by the command before serves a slot with PIN policy "always" in this one
@@ -117,7 +154,8 @@ impl SimulatedKey {
         Ok(())
     }
 
-    /// Back to the factory state without asking anything: what a person with another tool would have left.
+    /// Back to the factory state without asking anything: what a person with another tool would have left. The FIDO2
+    /// side stays as it is, as it does when only PIV is reset.
     pub fn make_blank(&mut self) {
         self.pin = Reference::factory(Which::Pin, self.pin.salt());
         self.puk = Reference::factory(Which::Puk, self.puk.salt());
@@ -144,12 +182,7 @@ impl SimulatedKey {
         if policy == TouchPolicy::Never || (policy == TouchPolicy::Cached && cached) {
             return Ok(());
         }
-        let (wait, touched) = match around.touch {
-            Touch::Given { after_ms } => (after_ms.min(TOUCH_WINDOW_MS), after_ms < TOUCH_WINDOW_MS),
-            Touch::Withheld { for_ms } => (for_ms, false),
-        };
-        around.wait(wait);
-        if !touched {
+        if !around.wait_for_touch() {
             return Err(Status::SECURITY);
         }
         if policy == TouchPolicy::Cached {

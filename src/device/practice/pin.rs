@@ -185,6 +185,10 @@ fn acceptable(which: Which, block: &[u8; 8], ascii_puk: bool, complexity: bool) 
     if length < 6 || padding.iter().any(|&byte| byte != 0xFF) || beyond_ascii {
         return Err(Status::DATA);
     }
-    let simple = value.windows(2).all(|pair| pair[0] == pair[1]) || TOO_SIMPLE.contains(&value);
-    if complexity && simple { Err(Status::CONDITIONS) } else { Ok(()) }
+    if complexity && too_simple(value) { Err(Status::CONDITIONS) } else { Ok(()) }
+}
+
+/// Whether a key with PIN complexity refuses that value.
+pub(super) fn too_simple(value: &[u8]) -> bool {
+    value.windows(2).all(|pair| pair[0] == pair[1]) || TOO_SIMPLE.contains(&value)
 }

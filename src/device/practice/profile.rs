@@ -43,6 +43,14 @@ impl Profile {
         matches!(self, Profile::Firmware574)
     }
 
+    /// CTAP versions that getInfo tells.
+    pub(super) const fn ctap_versions(self) -> &'static [&'static str] {
+        match self {
+            Profile::Firmware543 => &["U2F_V2", "FIDO_2_0", "FIDO_2_1_PRE"],
+            Profile::Firmware574 => &["U2F_V2", "FIDO_2_0", "FIDO_2_1_PRE", "FIDO_2_1"],
+        }
+    }
+
     /// Subject of the attestation certificate F9, as on a real key of that line.
     pub(super) const fn device_subject(self) -> &'static str {
         match self {

@@ -5,8 +5,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::file::{Handling, KeyFile, State};
-use super::{Authority, AuthorityError, PracticeCard, PracticeKey, Profile, SimulatedKey, Surroundings};
+use super::{
+    Authority, AuthorityError, Counting, PracticeCard, PracticeKey, Profile, SimulatedKey, Surroundings,
+};
 use crate::attestation::Serial;
+use crate::device::fido2::{Authenticator, Fido2Error};
 use crate::device::piv::Session;
 use crate::device::{Administer, Attached, DeviceError, Key, Readers};
 
@@ -43,18 +46,38 @@ impl PracticeReaders {
         PracticeReaders { folder: folder.to_owned(), around, open: BTreeMap::new() }
     }
 
-    /// Makes a blank practice key and plugs it in.
+    /// Makes a blank practice key and plugs it in. It has FIDO2, whose counter moves by 1.
     pub fn create(&mut self, serial: Serial, profile: Profile) -> Result<PracticeKey, CreateError> {
-        self.create_under(Authority::practice()?, serial, profile)
+        self.create_counting(serial, profile, Some(Counting::Exact))
+    }
+
+    /// The same with another counter, or without FIDO2.
+    pub fn create_counting(
+        &mut self,
+        serial: Serial,
+        profile: Profile,
+        fido2: Option<Counting>,
+    ) -> Result<PracticeKey, CreateError> {
+        self.create_file(Authority::practice()?, serial, profile, fido2)
     }
 
     /// Makes a blank key whose attestation ends at another root, which then decides what it may be taken for: the
-    /// tests' virtual YubiKeys come from here.
+    /// tests' virtual YubiKeys come from here. It has no FIDO2.
     pub fn create_under(
         &mut self,
         authority: &Authority,
         serial: Serial,
         profile: Profile,
+    ) -> Result<PracticeKey, CreateError> {
+        self.create_file(authority, serial, profile, None)
+    }
+
+    fn create_file(
+        &mut self,
+        authority: &Authority,
+        serial: Serial,
+        profile: Profile,
+        fido2: Option<Counting>,
     ) -> Result<PracticeKey, CreateError> {
         let file = KeyFile::new(&self.folder, serial);
         let failed = |cause| CreateError::File { path: file.path(), cause };
@@ -63,7 +86,7 @@ impl PracticeReaders {
         if file.path().exists() {
             return Err(CreateError::Exists(file.path()));
         }
-        let key = SimulatedKey::new(serial, profile, authority, &self.around)?;
+        let key = SimulatedKey::new(serial, profile, authority, &self.around)?.with_fido2(fido2);
         file.save(&State::new(Handling::READY, &key), &[]).map_err(failed)?;
         self.open(&file).map_err(failed)
     }
@@ -130,6 +153,33 @@ impl Readers for PracticeReaders {
     fn administer(&mut self, serial: Serial) -> Result<Box<dyn Administer>, DeviceError> {
         Ok(Box::new(self.session(serial)?))
     }
+
+    fn authenticator(&mut self, serial: Serial) -> Result<Box<dyn Authenticator>, Fido2Error> {
+        let mut others = false;
+        for key in self.keys().map_err(service)? {
+            if !is_plugged_in(&key).map_err(service)? || !has_fido2(&key).map_err(service)? {
+                continue;
+            }
+            if key.serial() == serial {
+                return Ok(Box::new(key.authenticator()));
+            }
+            others = true;
+        }
+        Err(if others { Fido2Error::Absent(serial) } else { Fido2Error::NoDevice })
+    }
+}
+
+fn has_fido2(key: &PracticeKey) -> Result<bool, DeviceError> {
+    key.with_model(|model, _| model.fido2().is_some())
+        .map_err(|cause| DeviceError::PracticeFile { path: key.path(), cause })
+}
+
+/// What keeps the FIDO2 side from being looked for, in one sentence.
+fn service(error: DeviceError) -> Fido2Error {
+    Fido2Error::Service(match std::error::Error::source(&error) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    })
 }
 
 fn is_plugged_in(key: &PracticeKey) -> Result<bool, DeviceError> {

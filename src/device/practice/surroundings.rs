@@ -28,6 +28,11 @@ impl Surroundings {
         Surroundings { random: Arc::new(Mutex::new(random)), clock: Arc::new(clock), touch: Touch::AT_ONCE }
     }
 
+    /// The same, with a person who does that.
+    pub(super) fn with_touch(&self, touch: Touch) -> Self {
+        Surroundings { touch, ..self.clone() }
+    }
+
     /// The operating system's randomness and the machine's monotonic clock.
     pub fn of_this_machine() -> Self {
         Surroundings::new(UnwrapErr(getrandom::SysRng), MachineClock(Instant::now()))
@@ -59,6 +64,16 @@ impl Surroundings {
     /// Milliseconds since some moment in the past.
     pub fn milliseconds(&self) -> u64 {
         self.clock.milliseconds()
+    }
+
+    /// Waits for a touch as a key that blinks does; `false` if the window went by without one.
+    pub(super) fn wait_for_touch(&self) -> bool {
+        let (wait, touched) = match self.touch {
+            Touch::Given { after_ms } => (after_ms.min(TOUCH_WINDOW_MS), after_ms < TOUCH_WINDOW_MS),
+            Touch::Withheld { for_ms } => (for_ms, false),
+        };
+        self.wait(wait);
+        touched
     }
 
     /// Lets that much time pass.
