@@ -377,6 +377,9 @@ pub(super) enum PracticeVerb {
         /// Firmware it simulates: 5.4.3 or 5.7.4
         #[arg(long, default_value = "5.7.4")]
         firmware: String,
+        /// Its FIDO2 side: a counter that moves by 1 (exact), by 1 to 16 (random), never (uncounted), or no FIDO2 (none)
+        #[arg(long, default_value = "exact", value_parser = ["exact", "random", "uncounted", "none"])]
+        fido2: String,
     },
     /// Plug it in
     Insert {
@@ -395,6 +398,11 @@ pub(super) enum PracticeVerb {
         /// on or off
         #[arg(value_parser = ["on", "off"])]
         given: String,
+    },
+    /// Use its FIDO2 credential as another program would: nothing is recorded, but the key counts it
+    UseElsewhere {
+        /// Which
+        serial: Serial,
     },
 }
 

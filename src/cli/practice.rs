@@ -4,7 +4,7 @@ use super::Outcome;
 use super::args::PracticeVerb;
 use super::desk::Desk;
 use super::hint::Trouble;
-use crate::device::practice::{Profile, Touch};
+use crate::device::practice::{Counting, CtapStatus, Profile, Touch};
 use crate::record::event::KitKind;
 
 pub(super) fn practice(desk: &mut Desk, verb: PracticeVerb) -> Result<Outcome, Trouble> {
@@ -19,7 +19,7 @@ pub(super) fn practice(desk: &mut Desk, verb: PracticeVerb) -> Result<Outcome, T
     let mut keys = desk.practice_keys();
     let failed = |serial, cause| crate::device::DeviceError::PracticeFile { path: serial, cause };
     let done = match verb {
-        PracticeVerb::New { serial, firmware } => {
+        PracticeVerb::New { serial, firmware, fido2 } => {
             let profile = match firmware.as_str() {
                 "5.7.4" => Profile::Firmware574,
                 "5.4.3" => Profile::Firmware543,
@@ -29,8 +29,14 @@ pub(super) fn practice(desk: &mut Desk, verb: PracticeVerb) -> Result<Outcome, T
                     )));
                 }
             };
-            keys.create(serial, profile)?;
-            format!("made practice key {serial}, firmware {firmware}, blank and plugged in")
+            let (counting, without) = match fido2.as_str() {
+                "none" => (None, ", without FIDO2"),
+                "random" => (Some(Counting::Random), ""),
+                "uncounted" => (Some(Counting::Never), ""),
+                _ => (Some(Counting::Exact), ""),
+            };
+            keys.create_counting(serial, profile, counting)?;
+            format!("made practice key {serial}, firmware {firmware}{without}, blank and plugged in")
         }
         PracticeVerb::Insert { serial } => {
             let key = keys.key(serial)?;
@@ -47,6 +53,21 @@ pub(super) fn practice(desk: &mut Desk, verb: PracticeVerb) -> Result<Outcome, T
             let touch = if given == "on" { Touch::AT_ONCE } else { Touch::Withheld { for_ms: 2_000 } };
             key.set_touch(touch).map_err(|cause| failed(key.path(), cause))?;
             format!("{serial} is touched when it asks: {given}")
+        }
+        PracticeVerb::UseElsewhere { serial } => {
+            let key = keys.key(serial)?;
+            let used = key.with_model(|model, around| {
+                model.fido2_mut().ok_or(CtapStatus::COMMAND)?.use_elsewhere(around)
+            });
+            let (before, after) = used.map_err(|cause| failed(key.path(), cause))?.map_err(|_| {
+                Trouble::refused(
+                    format!("practice key {serial} has no FIDO2 credential that could be used"),
+                    format!("provision one with FIDO2:  breakglass key provision --serial {serial}"),
+                )
+            })?;
+            format!(
+                "another program used the FIDO2 credential of {serial}: its counter went from {before} to {after}"
+            )
         }
     };
     if desk.json {
