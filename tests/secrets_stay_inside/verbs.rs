@@ -131,6 +131,7 @@ fn no_verb_lets_anything_out_or_opens_a_way_out() {
     let rehearsal = life.path("rehearsal").display().to_string();
     quiet(0, &["--kit", &rehearsal, "init", "--practice"]);
     quiet(0, &["--kit", &rehearsal, "practice", "new", "--serial", "77"]);
+    quiet(1, &["--kit", &rehearsal, "practice", "use-elsewhere", "77"]);
 
     for folder in ["kit", "export", "copy", "home", "tmp", "work"] {
         canary::none_below(&life.path(folder));

@@ -1,0 +1,107 @@
+//! The verbs that make practice keys and use them behind the kit's back.
+
+#[path = "support/practice.rs"]
+#[allow(dead_code)]
+mod practice;
+
+use std::process::Output;
+
+use breakglass::attestation::Serial;
+use breakglass::device::Readers;
+use breakglass::device::fido2::{Credential, Fido2Error, Question};
+use breakglass::device::practice::{Counting, PracticeReaders, Surroundings};
+use breakglass::secret::Fido2Pin;
+use practice::{done, keys_of, run};
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// An empty practice kit.
+fn kit() -> tempfile::TempDir {
+    let kit = tempfile::tempdir().expect("a folder");
+    done(&run(kit.path(), &["init", "--practice"], &[]));
+    kit
+}
+
+fn readers(kit: &tempfile::TempDir) -> PracticeReaders {
+    PracticeReaders::new(&keys_of(kit.path()), Surroundings::of_this_machine())
+}
+
+fn pin() -> Fido2Pin {
+    Fido2Pin::parse(b"48151623").expect("a PIN")
+}
+
+#[test]
+fn each_sort_of_counter_is_made_by_its_name() {
+    let kit = kit();
+    for (serial, words, expected) in [
+        ("1", &[][..], Some(Counting::Exact)),
+        ("2", &["--fido2", "exact"], Some(Counting::Exact)),
+        ("3", &["--fido2", "random"], Some(Counting::Random)),
+        ("4", &["--fido2", "uncounted"], Some(Counting::Never)),
+        ("5", &["--fido2", "none"], None),
+    ] {
+        let output = run(kit.path(), &[&["practice", "new", "--serial", serial][..], words].concat(), &[]);
+        done(&output);
+        assert_eq!(text(&output).contains("without FIDO2"), expected.is_none(), "{}", text(&output));
+        let key = readers(&kit).key(serial.parse().unwrap()).unwrap();
+        let counting = key.with_model(|model, _| model.fido2().map(|fido2| fido2.counting())).unwrap();
+        assert_eq!(counting, expected, "{serial}");
+    }
+    let output = run(kit.path(), &["practice", "new", "--serial", "6", "--fido2", "backwards"], &[]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(!keys_of(kit.path()).join("6.key").exists());
+}
+
+#[test]
+fn another_program_leaves_nothing_but_the_counter() {
+    let kit = kit();
+    for (serial, fido2) in [("1", "exact"), ("2", "none")] {
+        done(&run(kit.path(), &["practice", "new", "--serial", serial, "--fido2", fido2], &[]));
+    }
+    // None of them has a credential.
+    for serial in ["1", "2"] {
+        let output = run(kit.path(), &["practice", "use-elsewhere", serial], &[]);
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+        let expected = format!("practice key {serial} has no FIDO2 credential that could be used");
+        assert!(text(&output).contains(&expected), "{}", text(&output));
+    }
+    let output = run(kit.path(), &["practice", "use-elsewhere", "3"], &[]);
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output));
+
+    let mut readers = readers(&kit);
+    let mut key = readers.authenticator(Serial(1)).unwrap();
+    key.set_pin(&pin()).unwrap();
+    let credential = key.make_credential(&pin(), b"kit").unwrap();
+    let mut counter = |credential: &Credential| -> Result<u32, Fido2Error> {
+        let question = Question { credential, challenge: b"a record", salt: [1; 32], next: None };
+        Ok(key.assert(&pin(), &question)?.counter)
+    };
+    assert_eq!(counter(&credential).unwrap(), 3);
+    // Nobody touches it here; whoever uses it elsewhere does.
+    done(&run(kit.path(), &["practice", "touch", "1", "off"], &[]));
+    let output = run(kit.path(), &["practice", "use-elsewhere", "1"], &[]);
+    done(&output);
+    let said = text(&output);
+    assert!(
+        said.contains("another program used the FIDO2 credential of 1: its counter went from 3 to 4"),
+        "{said}"
+    );
+    let output = run(kit.path(), &["--json", "practice", "use-elsewhere", "1"], &[]);
+    done(&output);
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(json["done"].as_str().unwrap().ends_with("from 4 to 5"), "{json}");
+    done(&run(kit.path(), &["practice", "touch", "1", "on"], &[]));
+    assert_eq!(counter(&credential).unwrap(), 6);
+    assert!(std::fs::read_dir(kit.path().join("journal")).map_or(0, Iterator::count) == 0, "no record of it");
+}
+
+#[test]
+fn a_real_kit_has_no_key_to_use_elsewhere() {
+    let kit = tempfile::tempdir().expect("a folder");
+    done(&run(kit.path(), &["init"], &[]));
+    let output = run(kit.path(), &["practice", "use-elsewhere", "1"], &[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output).contains("this is a real kit"), "{}", text(&output));
+}
