@@ -61,9 +61,19 @@ pub fn verify(
     authenticator_data: &[u8],
     signature: &[u8],
 ) -> Result<u32, AssertionError> {
+    verify_digest(credential, &Sha256::digest(challenge).into(), authenticator_data, signature)
+}
+
+/// The same, for a challenge of which only the SHA-256 is at hand, such as a record that another names by its hash.
+pub fn verify_digest(
+    credential: &VerifyingKey,
+    challenge: &[u8; 32],
+    authenticator_data: &[u8],
+    signature: &[u8],
+) -> Result<u32, AssertionError> {
     let counter = counter(authenticator_data)?;
     let signature = Signature::from_der(signature).map_err(|_| AssertionError::Signature)?;
-    let signed = [authenticator_data, &Sha256::digest(challenge)[..]].concat();
+    let signed = [authenticator_data, &challenge[..]].concat();
     credential.verify(&signed, &signature).map_err(|_| AssertionError::Signature)?;
     Ok(counter)
 }

@@ -9,6 +9,7 @@ use crate::attestation;
 
 pub mod bundle;
 pub mod chain;
+pub mod counter;
 pub mod event;
 pub mod hash;
 pub mod interop;

@@ -3,6 +3,8 @@
 //! PIV counts nothing. No hmac-secret leaves a key without a touch and without moving its signature counter, so an
 //! assertion over a record tells how often the key was used since the last one, by any software.
 
+mod identity;
+
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::assertion::AssertionError;
