@@ -20,6 +20,7 @@ pub mod coverage;
 pub mod credentials;
 pub mod due;
 pub mod enrolment;
+pub mod fido2;
 pub mod finding;
 pub mod folder;
 pub mod head;
@@ -282,8 +283,10 @@ fn resolve_list(folder: &Folder, name: &CredentialName, generation: &mut Generat
     if Hash::of(&bytes) == hash
         && let Ok(list) = serde_json::from_slice::<credentials::List>(&bytes)
         && list.files.keys().all(|file| credentials::is_name(file))
+        && credentials::is_parallel(&generation.facts.factors, &list.envelopes, &list.recipients)
     {
         generation.facts.recipients = list.recipients;
+        generation.facts.envelopes = list.envelopes;
         generation.facts.files.extend(list.files);
     }
     Ok(())

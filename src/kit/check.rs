@@ -174,7 +174,9 @@ fn no_right(kit: &Kit, chain: &str, record: &Record) -> Option<Finding> {
     if let Event::CredentialSealed(facts) = &record.event
         && !credentials::is_plain(facts)
     {
-        return wrong("it names files outside its folder, or a threshold or generation that cannot be");
+        return wrong(
+            "it names files outside its folder, or a threshold, generation or envelopes that cannot be",
+        );
     }
     let counts = match &record.event {
         Event::KeyAdmitted(_) | Event::KeyRetired(_) | Event::PolicyAdopted(_) => return None,

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::kit::fido2::FIDO2;
 use crate::kit::name::{CredentialName, Name};
 use crate::kit::roster::{Roster, Standing};
-use crate::record::event::{CredentialSealed, Event, OpenIntent};
+use crate::record::event::{CredentialSealed, EnvelopeId, Event, OpenIntent};
 use crate::record::hash::{Hash, KeyId};
 use crate::record::token::Record;
 
@@ -59,6 +60,9 @@ pub struct Opening {
 pub struct List {
     /// Key ids of the recipients.
     pub recipients: Vec<KeyId>,
+    /// The envelope of each recipient, as in `credential.sealed`.
+    #[serde(default, with = "crate::record::event::envelope_ids", skip_serializing_if = "Vec::is_empty")]
+    pub envelopes: Vec<Option<EnvelopeId>>,
     /// SHA-256 of each file in the folder but this one.
     pub files: BTreeMap<String, Hash>,
 }
@@ -95,6 +99,15 @@ pub fn is_plain(facts: &CredentialSealed) -> bool {
         && facts.files.keys().all(|file| is_name(file))
         && facts.threshold > 0
         && next.contains(&facts.generation)
+        && (facts.list.is_some() || is_parallel(&facts.factors, &facts.envelopes, &facts.recipients))
+}
+
+/// Whether the envelopes are those of the recipients, one for each, where FIDO2 is asked for, and none elsewhere.
+pub fn is_parallel(factors: &[String], envelopes: &[Option<EnvelopeId>], recipients: &[KeyId]) -> bool {
+    match factors.iter().any(|factor| factor == FIDO2) {
+        true => envelopes.len() == recipients.len() && envelopes.iter().any(Option::is_some),
+        false => envelopes.is_empty(),
+    }
 }
 
 /// Whether a file of that name lies in the folder that it is looked for in.

@@ -86,6 +86,7 @@ pub fn write(
     if facts.recipients.len() > IN_RECORD {
         let list = List {
             recipients: std::mem::take(&mut facts.recipients),
+            envelopes: std::mem::take(&mut facts.envelopes),
             files: std::mem::take(&mut facts.files),
         };
         let bytes = serde_json::to_vec_pretty(&list).unwrap_or_default();

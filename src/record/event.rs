@@ -12,6 +12,7 @@ use super::hash::{Hash, KeyId};
 use super::strict;
 use crate::attestation::{Firmware, Serial};
 
+pub use fido2::envelope_ids;
 pub use fido2::{
     Aaguid, AgeRecipient, Assertion, AuthenticatorData, CounterProfile, CredentialId, DerSignature, Envelope,
     EnvelopeId, Fido2Enrolled, Fido2PinKind, KeyWitness, MAX_ENVELOPES, NotARecipient, OpenAsserted, Random,
@@ -268,7 +269,7 @@ pub struct CredentialSealed {
     pub recipients: Vec<KeyId>,
     /// The envelope of each recipient, in their order; `None` for a key without FIDO2. Empty where `factors` has no
     /// `fido2`, or `list` is given.
-    #[serde(default, with = "fido2::ids", skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, with = "envelope_ids", skip_serializing_if = "Vec::is_empty")]
     pub envelopes: Vec<Option<EnvelopeId>>,
     /// SHA-256 of each file in the folder, by name. Holds only `list.json` where that is given.
     #[serde(deserialize_with = "strict::map")]

@@ -369,17 +369,16 @@ fn some_envelopes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Enve
 }
 
 /// The envelopes of a sealing, one for each recipient; empty text for a key without FIDO2.
-pub(super) mod ids {
+pub mod envelope_ids {
     use super::*;
 
-    pub(in super::super) fn serialize<S: Serializer>(
-        ids: &[Option<EnvelopeId>],
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
+    /// Writes them.
+    pub fn serialize<S: Serializer>(ids: &[Option<EnvelopeId>], serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(ids.iter().map(|id| id.map_or(String::new(), |id| id.to_string())))
     }
 
-    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+    /// Reads them.
+    pub fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Vec<Option<EnvelopeId>>, D::Error> {
         let texts = Vec::<String>::deserialize(deserializer)?;

@@ -1,0 +1,158 @@
+use super::*;
+use crate::kit::folder::{Folder, make_folder};
+use crate::kit::policy::template;
+use crate::record::chain::Depth;
+use crate::record::event::{CredentialSealed, KitFounded, KitKind};
+use crate::record::sample::{Authenticator, Writer, envelope, intent};
+
+/// A kit of one key with FIDO2, which founded it.
+struct Sample {
+    writer: Writer,
+    authenticator: Authenticator,
+}
+
+impl Sample {
+    fn new() -> Self {
+        let mut writer = Writer::new(1);
+        let mut authenticator = writer.authenticator();
+        let enrolment = writer.fido2_enrolment(&mut authenticator);
+        writer.write(enrolment);
+        let policy = Hash::of(template("test", KitKind::Practice).as_bytes());
+        let founded =
+            KitFounded { name: "test".into(), kind: KitKind::Practice, policy, attestation_root: None };
+        writer.kit = Some(writer.write(Event::KitFounded(founded)).hash());
+        Sample { writer, authenticator }
+    }
+
+    fn id(&self) -> KeyId {
+        KeyId::of(&self.writer.verifying_key())
+    }
+
+    fn kit(&self) -> (tempfile::TempDir, Kit) {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::at(dir.path(), None);
+        let text = template("test", KitKind::Practice);
+        folder.write_new("kit.toml", text.as_bytes()).unwrap();
+        folder.write_new(&crate::kit::policy_path(&Hash::of(text.as_bytes())), text.as_bytes()).unwrap();
+        make_folder(&folder.journal()).unwrap();
+        folder.write_new(&format!("journal/{}.jws", self.writer.name()), &self.writer.journal()).unwrap();
+        (dir, Kit::read(folder, Depth::Every).unwrap())
+    }
+
+    /// The short names of what sealing would take, and how many envelopes are unused.
+    fn next(&self) -> (EnvelopeId, usize) {
+        let side = self.kit().1.fido2(&self.id()).unwrap();
+        (side.next_envelope().id, side.unused())
+    }
+
+    fn seal(&mut self, generation: u64, to: Option<EnvelopeId>) {
+        let (factors, envelopes) = match to {
+            Some(_) => (vec![PIV.to_owned(), FIDO2.to_owned()], vec![to]),
+            None => (vec![PIV.to_owned()], vec![]),
+        };
+        let facts = CredentialSealed {
+            credential: "core-db/root".into(),
+            generation,
+            pending: false,
+            threshold: 1,
+            factors,
+            folder: format!("{generation}-0a1b2c3d"),
+            recipients: vec![self.id()],
+            envelopes,
+            files: Default::default(),
+            list: None,
+        };
+        self.writer.write(Event::CredentialSealed(facts));
+    }
+
+    /// An opening that brings the n-th envelope.
+    fn open(&mut self, n: u8) {
+        let over = self.writer.write(intent());
+        let asserted = self.authenticator.asserted(&over, Some(envelope(self.writer.serial, n)));
+        self.writer.write(asserted);
+    }
+
+    fn envelope(&self, n: u8) -> EnvelopeId {
+        envelope(self.writer.serial, n).recipient.id()
+    }
+}
+
+#[test]
+fn the_oldest_unused_envelope_is_next_and_the_newest_again_when_all_are_used() {
+    let mut sample = Sample::new();
+    let [one, two, three] = [1, 2, 3].map(|n| sample.envelope(n));
+    assert_eq!(sample.next(), (one, 2));
+    sample.seal(1, Some(one));
+    assert_eq!(sample.next(), (two, 1));
+    sample.seal(2, None);
+    assert_eq!(sample.next(), (two, 1), "PIV alone uses none");
+    sample.open(3);
+    assert_eq!(sample.next(), (two, 2));
+    sample.seal(3, Some(three));
+    assert_eq!(sample.next(), (two, 1), "the oldest that is unused, not the next in turn");
+    sample.seal(4, Some(two));
+    assert_eq!(sample.next(), (three, 0));
+    assert_eq!(sample.kit().1.fido2(&sample.id()).unwrap().reused().count(), 0);
+    sample.seal(5, Some(three));
+    let side = sample.kit().1.fido2(&sample.id()).unwrap();
+    let reused: Vec<_> = side.reused().map(|pooled| (pooled.id, pooled.used.len())).collect();
+    assert_eq!(reused, [(three, 2)]);
+}
+
+#[test]
+fn the_envelope_of_a_generation_is_found_by_its_short_name() {
+    let mut sample = Sample::new();
+    sample.seal(1, Some(sample.envelope(2)));
+    sample.seal(2, None);
+    sample.seal(3, Some(sample.envelope(7)));
+    let (_dir, kit) = sample.kit();
+    let id = sample.id();
+    let generations = &kit.credentials.values().next().unwrap().generations;
+    let found = kit.envelope_for(&generations[0], &id).unwrap();
+    assert_eq!(found, Some(envelope(sample.writer.serial, 2)));
+    assert!(generations[0].by_files() && generations[0].asks_fido2());
+    assert_eq!(kit.envelope_for(&generations[1], &id), Ok(None));
+    assert!(!generations[1].by_files() && !generations[1].asks_fido2());
+    let unknown = kit.envelope_for(&generations[2], &id).unwrap_err();
+    assert_eq!((unknown.serial, unknown.envelope), (sample.writer.serial, sample.envelope(7)));
+    let other = KeyId(Hash::of(b"other"));
+    assert_eq!(kit.envelope_for(&generations[0], &other), Ok(None));
+    assert!(kit.fido2(&other).is_none());
+}
+
+#[test]
+fn an_envelope_without_a_good_assertion_of_this_key_is_not_taken() {
+    let mut sample = Sample::new();
+    let over = sample.writer.write(intent());
+    let mut stranger = Writer::new(9).authenticator();
+    let forged = stranger.asserted(&over, Some(envelope(sample.writer.serial, 66)));
+    sample.writer.write(forged);
+    let side = sample.kit().1.fido2(&sample.id()).unwrap();
+    assert_eq!(side.envelopes.len(), 2);
+    sample.open(3);
+    sample.open(3);
+    assert_eq!(sample.kit().1.fido2(&sample.id()).unwrap().envelopes.len(), 3, "the same twice is one");
+}
+
+#[test]
+fn a_sealing_whose_envelopes_do_not_fit_its_recipients_does_not_count() {
+    let parallel = |factors: &[&str], envelopes: &[Option<EnvelopeId>], recipients: usize| {
+        let factors: Vec<String> = factors.iter().map(ToString::to_string).collect();
+        credentials::is_parallel(&factors, envelopes, &vec![KeyId(Hash::of(b"key")); recipients])
+    };
+    let some = Some(EnvelopeId([1; 8]));
+    assert!(parallel(&[PIV], &[], 2));
+    assert!(parallel(&[PIV, FIDO2], &[some, None], 2));
+    assert!(!parallel(&[PIV], &[some], 1));
+    assert!(!parallel(&[PIV, FIDO2], &[some], 2));
+    assert!(!parallel(&[PIV, FIDO2], &[None, None], 2));
+    assert!(!parallel(&[PIV, FIDO2], &[], 2));
+    let mut sample = Sample::new();
+    sample.seal(1, Some(sample.envelope(1)));
+    let Event::CredentialSealed(mut facts) = sample.writer.records[2].event.clone() else { panic!() };
+    facts.envelopes.push(None);
+    facts.generation = 2;
+    sample.writer.write(Event::CredentialSealed(facts));
+    let (_dir, kit) = sample.kit();
+    assert_eq!(kit.credentials.values().next().unwrap().generations.len(), 1);
+}
