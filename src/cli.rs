@@ -50,6 +50,10 @@ pub(crate) enum Outcome {
 pub fn main() -> ExitCode {
     let unhardened = crate::hardening::harden();
     let arguments = Arguments::parse();
+    #[cfg(feature = "hardware")]
+    if matches!(arguments.verb, Verb::Fido2Helper) {
+        return crate::device::fido2::helper::run();
+    }
     let mut desk = match Desk::new(arguments.global, unhardened) {
         Ok(desk) => desk,
         Err(trouble) => return hint::complain(None, &trouble),
@@ -87,6 +91,8 @@ fn run(desk: &mut Desk, verb: Verb) -> Result<Outcome, Trouble> {
         Verb::Doctor => doctor::doctor(desk),
         Verb::Attestation(options) => attestation::attestation(desk, &options),
         Verb::Practice(verb) => practice::practice(desk, verb),
+        #[cfg(feature = "hardware")]
+        Verb::Fido2Helper => unreachable!("main serves it before there is a desk"),
     }
 }
 

@@ -75,6 +75,10 @@ pub(super) enum Verb {
     /// Simulated keys of a practice kit: make them, plug them in and out, withhold the touch
     #[command(subcommand)]
     Practice(PracticeVerb),
+    /// How this program starts itself for one FIDO2 operation; for nobody else
+    #[cfg(feature = "hardware")]
+    #[command(hide = true, name = crate::device::fido2::supervisor::VERB)]
+    Fido2Helper,
 }
 
 #[derive(Args, Debug)]

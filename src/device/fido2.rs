@@ -11,6 +11,19 @@ use crate::assertion::AssertionError;
 use crate::attestation::Serial;
 use crate::secret::Fido2Pin;
 
+pub mod check;
+#[cfg(feature = "hardware")]
+mod connected;
+#[cfg(feature = "hardware")]
+pub mod helper;
+pub mod port;
+#[cfg(feature = "hardware")]
+pub mod supervisor;
+pub mod wire;
+
+#[cfg(feature = "hardware")]
+pub use connected::HelperAuthenticator;
+
 /// The FIDO2 side of one plugged in key.
 pub trait Authenticator {
     /// The PIV serial of the key that this is a part of, as the connection was asked for.
@@ -136,8 +149,8 @@ pub enum Fido2Error {
         /// Device path.
         path: String,
     },
-    /// Several, and none can be tied to the PIV serial.
-    #[error("{count} FIDO2 keys are plugged in, and which of them is {serial} cannot be told")]
+    /// None can be tied to the PIV serial, and there are several, or several PIV keys.
+    #[error("which FIDO2 side belongs to key {serial} cannot be told ({count} plugged in)")]
     Ambiguous {
         /// Which key is wanted.
         serial: Serial,
