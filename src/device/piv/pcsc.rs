@@ -13,6 +13,7 @@ use ::pcsc::Error as PcscError;
 use super::CardError;
 use crate::device::DeviceError;
 
+mod authenticator;
 mod card;
 mod readers;
 mod worker;

@@ -11,6 +11,7 @@ use super::readers::Shown;
 use super::worker::{self, Opened, Order};
 use super::{CONNECT, Way, card_error, open_error};
 use crate::device::DeviceError;
+use crate::device::fido2::port::UsbDevice;
 use crate::device::piv::{Card, CardError};
 
 /// An open without patience waits that long, as a transaction takes a moment even if nobody else has one.
@@ -101,10 +102,22 @@ impl PcscCard {
         self.orders.as_ref().map(Arc::downgrade)
     }
 
+    /// The USB device that the reader is a part of, where the driver tells it.
+    pub(super) fn usb(&self) -> Option<UsbDevice> {
+        self.orders.as_ref().and_then(|orders| usb(orders, &self.way))
+    }
+
     fn limit(&self, command: &[u8]) -> Duration {
         let limit = self.way.limits.of(command);
         self.unknown.map_or(limit, |end| limit.min(end.saturating_duration_since(Instant::now())))
     }
+}
+
+/// What the thread of a connection says of its reader's channel.
+pub(super) fn usb(orders: &Sender<Order>, way: &Way) -> Option<UsbDevice> {
+    let (tell, told) = channel();
+    orders.send(Order::Channel(tell)).ok()?;
+    told.recv_timeout(way.limits.plain).ok()?
 }
 
 impl Card for PcscCard {

@@ -12,6 +12,8 @@ use rand_core::UnwrapErr;
 use super::worker::Order;
 use super::{Limits, PcscCard, Way, open_error};
 use crate::attestation::Serial;
+use crate::device::fido2::port::UsbDevice;
+use crate::device::fido2::{Authenticator, Fido2Error};
 use crate::device::piv::Session;
 use crate::device::piv::session::identify;
 use crate::device::{Administer, Attached, DeviceError, Identity, Key, Readers};
@@ -24,17 +26,17 @@ pub type OpenAdministration = fn(Beside) -> Result<Box<dyn Administer>, DeviceEr
 
 /// The keys that pcscd shows. Readers without a card, and cards that are no YubiKey, are passed over.
 pub struct PcscReaders {
-    way: Arc<Way>,
+    pub(super) way: Arc<Way>,
     administration: OpenAdministration,
-    held: Vec<Held>,
+    pub(super) held: Vec<Held>,
     tell: fn(&str),
 }
 
 /// A connection that was handed out, as long as it lives.
-struct Held {
-    serial: Serial,
+pub(super) struct Held {
+    pub(super) serial: Serial,
     reader: String,
-    orders: Weak<Sender<Order>>,
+    pub(super) orders: Weak<Sender<Order>>,
 }
 
 /// Leave to work on a card with another handle: while one exists, no connection of the same [`PcscReaders`] keeps
@@ -75,6 +77,8 @@ pub struct Surveyed {
     pub reader: String,
     /// What its card says its serial number is, or why it does not; `None` without a card.
     pub serial: Option<Result<Serial, DeviceError>>,
+    /// The USB device that the reader is a part of, where there is a card and the driver tells it.
+    pub usb: Option<UsbDevice>,
 }
 
 /// One reader, as pcscd shows it.
@@ -115,9 +119,14 @@ impl PcscReaders {
     /// [`DeviceError::NoService`], [`DeviceError::AccessDenied`], [`DeviceError::Service`]. What is wrong with one
     /// reader's card stands beside that reader.
     pub fn survey(&self) -> Result<Vec<Surveyed>, DeviceError> {
-        let surveyed = |shown: Shown| Surveyed {
-            reader: shown.name(),
-            serial: shown.present.then(|| self.identify(&shown, GLANCE)),
+        let surveyed = |shown: Shown| {
+            let mut usb = None;
+            let serial = shown.present.then(|| {
+                let card = PcscCard::open(&shown, &self.way, GLANCE)?;
+                usb = card.usb();
+                identify(card)
+            });
+            Surveyed { reader: shown.name(), serial, usb }
         };
         Ok(readers()?.into_iter().map(surveyed).collect())
     }
@@ -174,7 +183,7 @@ impl PcscReaders {
     }
 
     /// The one key with that serial number, connected.
-    fn find(&self, serial: Serial) -> Result<Session<PcscCard>, DeviceError> {
+    pub(super) fn find(&self, serial: Serial) -> Result<Session<PcscCard>, DeviceError> {
         let mut cards = 0;
         let mut found = self.search(|shown, patience| {
             cards += 1;
@@ -230,6 +239,10 @@ impl Readers for PcscReaders {
 
     fn administer(&mut self, serial: Serial) -> Result<Box<dyn Administer>, DeviceError> {
         (self.administration)(self.leave(serial)?)
+    }
+
+    fn authenticator(&mut self, serial: Serial) -> Result<Box<dyn Authenticator>, Fido2Error> {
+        self.fido2_side(serial)
     }
 }
 

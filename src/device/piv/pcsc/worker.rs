@@ -4,8 +4,12 @@ use std::ffi::CStr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
 
-use ::pcsc::{Card, Context, Disposition, Error, MAX_BUFFER_SIZE_EXTENDED, Protocols, Scope, ShareMode};
+use ::pcsc::{
+    Attribute, Card, Context, Disposition, Error, MAX_BUFFER_SIZE_EXTENDED, Protocols, Scope, ShareMode,
+};
 use zeroize::{Zeroize, Zeroizing};
+
+use crate::device::fido2::port::UsbDevice;
 
 /// What the thread is asked to do. It ends when nobody is left who could ask.
 pub(super) enum Order {
@@ -13,6 +17,8 @@ pub(super) enum Order {
     Transmit(Zeroizing<Vec<u8>>),
     /// End the transaction so that another connection of ours can work on the card, then say so.
     Share(Sender<()>),
+    /// Say what the driver tells of the reader's channel.
+    Channel(Sender<Option<UsbDevice>>),
 }
 
 /// How far the thread has come.
@@ -126,6 +132,11 @@ impl Work<'_> {
                     }
                 }
                 Order::Share(shared) => return Some(shared),
+                Order::Channel(tell) => {
+                    let channel =
+                        card.get_attribute(Attribute::ChannelId, &mut [0; 16]).map(UsbDevice::of_channel);
+                    let _ = tell.send(channel.ok().flatten());
+                }
             }
         }
         None
