@@ -9,6 +9,7 @@ use super::desk::Desk;
 use super::terminal::{PinSourceError, Terminal};
 use crate::attestation::{AttestationError, InputError, Serial};
 use crate::device::DeviceError;
+use crate::device::fido2::Fido2Error;
 use crate::kit::enrolment::EnrolmentError;
 use crate::kit::merge::MergeError;
 use crate::kit::sealed::{AboutError, SealError};
@@ -21,10 +22,12 @@ use crate::signing::SigningError;
 use crate::unlock::{PlannedKey, UnlockError};
 
 mod device;
+mod fido2;
 mod flow;
 mod kit;
 
 use device::device;
+use fido2::fido2;
 use flow::{pin_change, provision, signing, unlock};
 use kit::kit;
 
@@ -49,6 +52,8 @@ pub(crate) enum Trouble {
     Signing(#[from] SigningError),
     #[error(transparent)]
     Device(#[from] DeviceError),
+    #[error(transparent)]
+    Fido2(#[from] Fido2Error),
     #[error("{error}")]
     Unlock {
         error: UnlockError,
@@ -217,6 +222,7 @@ fn advice(trouble: &Trouble) -> Advice {
         Trouble::Kit(error) => kit(error),
         Trouble::Signing(error) => signing(error, &Keys::NONE),
         Trouble::Device(error) => device(error, None, &Keys::NONE),
+        Trouble::Fido2(error) => fido2(error, &Keys::NONE),
         Trouble::Unlock { error, keys } => unlock(error, keys),
         Trouble::Provision(error) => provision(error),
         Trouble::Enrolment { .. } => say(
