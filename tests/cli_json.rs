@@ -190,7 +190,9 @@ fn rules(code: &str) -> BTreeSet<String> {
             let Some(literal) = code[at + call.len()..].trim_start().strip_prefix('"') else { continue };
             let name = literal.split('"').next().unwrap_or("");
             // `no`-like words of other calls are not identifiers of findings.
-            if name.len() > 2 && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-') {
+            if name.len() > 2
+                && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'-')
+            {
                 found.insert(name.to_owned());
             }
         }

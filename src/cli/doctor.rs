@@ -10,6 +10,7 @@ use crate::kit::folder::FolderError;
 use crate::kit::{Kit, KitError};
 use crate::record::event::KitKind;
 
+mod fido2;
 mod machine;
 mod readers;
 

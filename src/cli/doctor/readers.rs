@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use super::machine::{self, Usb};
-use super::{Report, installed};
+use super::{Report, fido2, installed};
 use crate::device::DeviceError;
+use crate::device::fido2::port::{self, UsbDevice};
 use crate::kit::finding::{Finding, Weight};
 
 const SOCKET: [&str; 2] = ["/run/pcscd/pcscd.comm", "/var/run/pcscd/pcscd.comm"];
@@ -16,15 +17,26 @@ const DRIVER: [&str; 4] = [
     "/usr/lib/x86_64-linux-gnu/pcsc/drivers/ifd-ccid.bundle",
 ];
 
-/// What one reader shows, by name: nothing, a serial number, or why not.
-type Shown = Vec<(String, Option<Result<String, DeviceError>>)>;
+/// What one reader shows.
+pub(super) struct Shown {
+    pub(super) reader: String,
+    /// No card, its serial number, or why not.
+    pub(super) card: Option<Result<String, DeviceError>>,
+    pub(super) usb: Option<UsbDevice>,
+}
 
 /// A practice kit needs none of this: what is missing is only told.
 pub(super) fn look(practice: bool, report: &mut Report) {
     let before = report.findings.len();
     let usb = machine::yubikeys(Path::new("/sys/bus/usb/devices"));
     let programs = machine::programs();
-    match survey() {
+    let survey = survey();
+    let rules = installed("/etc/udev/rules.d", "breakglass");
+    if cfg!(feature = "hardware") {
+        let devices = port::devices(Path::new(port::SYSFS));
+        fido2::look(&devices, survey.as_deref().ok(), port::may_open, rules, report);
+    }
+    match survey {
         Ok(shown) => readers(&shown, &usb, report),
         Err(DeviceError::NoService) => no_service(&programs, report),
         Err(DeviceError::AccessDenied) => report.due(
@@ -51,12 +63,13 @@ pub(super) fn look(practice: bool, report: &mut Report) {
         }
         report.fine("a practice kit needs no pcscd, reader or rule");
     }
-    match installed("/etc/udev/rules.d", "breakglass") {
+    match rules {
         true => report.fine("the udev rules are installed"),
         false => report.findings.push(
             Finding::note(
                 "UDEV",
-                "the udev rules are not installed; only FIDO2 over SSH needs them, and that not yet".into(),
+                "the udev rules are not installed; FIDO2 needs them over SSH, without a seat and for service users"
+                    .into(),
             )
             .then("udev/README.md"),
         ),
@@ -78,23 +91,25 @@ fn to_free(holder: &machine::Program) -> String {
 }
 
 #[cfg(feature = "hardware")]
-fn survey() -> Result<Shown, DeviceError> {
+fn survey() -> Result<Vec<Shown>, DeviceError> {
     use crate::device::piv::pcsc::{Limits, PcscReaders};
     let surveyed = PcscReaders::new(Limits::default(), crate::device::provisioning::open).survey()?;
-    let shown = |one: crate::device::piv::pcsc::Surveyed| {
-        (one.reader, one.serial.map(|serial| serial.map(|serial| serial.to_string())))
+    let shown = |one: crate::device::piv::pcsc::Surveyed| Shown {
+        reader: one.reader,
+        card: one.serial.map(|serial| serial.map(|serial| serial.to_string())),
+        usb: one.usb,
     };
     Ok(surveyed.into_iter().map(shown).collect())
 }
 
 #[cfg(not(feature = "hardware"))]
-fn survey() -> Result<Shown, DeviceError> {
+fn survey() -> Result<Vec<Shown>, DeviceError> {
     Err(DeviceError::Service("this build has no drivers".into()))
 }
 
-fn readers(shown: &Shown, usb: &[Usb], report: &mut Report) {
+fn readers(shown: &[Shown], usb: &[Usb], report: &mut Report) {
     report.fine("pcscd answers");
-    for (reader, card) in shown {
+    for Shown { reader, card, .. } in shown {
         match card {
             Some(Ok(serial)) => report.fine(format!("{reader}: key {serial}")),
             None => report.fine(format!("{reader}: empty")),
@@ -114,7 +129,7 @@ fn readers(shown: &Shown, usb: &[Usb], report: &mut Report) {
             }
         }
     }
-    let keys = shown.iter().filter(|(_, card)| card.is_some()).count();
+    let keys = shown.iter().filter(|one| one.card.is_some()).count();
     for key in usb.iter().filter(|key| !key.ccid) {
         let text = format!("the YubiKey at USB port {} does not show its smart card side", key.port);
         report.due("READER", text, "ykman config usb --enable PIV");

@@ -6,7 +6,6 @@
 
 mod assertion;
 mod authenticator;
-mod deceit;
 mod pin;
 mod status;
 
@@ -18,9 +17,8 @@ use super::slots::{random_secret, secret_key};
 use super::surroundings::{Surroundings, Touch};
 use crate::device::fido2::{AuthenticatorFacts, Credential};
 
-pub use assertion::{Asserted, Assertion};
+pub use assertion::{Asserted, Assertion, Deceit};
 pub use authenticator::PracticeAuthenticator;
-pub use deceit::Deceit;
 pub use pin::PinToken;
 pub use status::CtapStatus;
 
