@@ -6,6 +6,7 @@
 
 mod assertion;
 mod authenticator;
+mod deceit;
 mod pin;
 mod status;
 
@@ -17,8 +18,9 @@ use super::slots::{random_secret, secret_key};
 use super::surroundings::{Surroundings, Touch};
 use crate::device::fido2::{AuthenticatorFacts, Credential};
 
-pub use assertion::{Asserted, Assertion, Deceit};
+pub use assertion::{Asserted, Assertion};
 pub use authenticator::PracticeAuthenticator;
+pub use deceit::Deceit;
 pub use pin::PinToken;
 pub use status::CtapStatus;
 

@@ -135,7 +135,7 @@ impl PracticeKey {
                 handling.plugged_in = true;
                 handling.insertions += 1;
                 handling.pulled_out_after = None;
-                place.front.unplugged();
+                place.front.power_cycle();
             }
         })
     }

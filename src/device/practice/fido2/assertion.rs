@@ -5,7 +5,7 @@ use p256::ecdsa::signature::Signer;
 use p256::ecdsa::{DerSignature, SigningKey};
 use sha2::{Digest, Sha256};
 
-use super::{CtapStatus, Fido2, PinToken, StoredCredential};
+use super::{CtapStatus, Deceit, Fido2, PinToken, StoredCredential};
 use crate::assertion::RELYING_PARTY;
 use crate::device::fido2::HmacSecret;
 use crate::device::practice::slots::random_secret;
@@ -39,38 +39,6 @@ pub struct Asserted {
     pub signature: Vec<u8>,
     /// hmac-secret of each salt, as the platform decrypts them.
     pub outputs: Vec<HmacSecret>,
-}
-
-/// How a key answers a request that it should have answered honestly. All but the first concern assertions only, and
-/// all but [`Deceit::BadSignature`] are signed as well as an honest one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Deceit {
-    /// The request is refused with this CTAP status, and not heard.
-    Refuse(u8),
-    /// For another relying party.
-    OtherRelyingParty,
-    /// The flag says that nobody touched it.
-    NotTouched,
-    /// The flag says that no PIN was given.
-    NotVerified,
-    /// The flag says that a new credential follows.
-    CarriesCredential,
-    /// The counter is that of the last assertion, as a clone's may be.
-    CounterStandsStill,
-    /// The counter is one less than that of the last assertion.
-    CounterGoesBack,
-    /// The counter is 0.
-    CounterIsZero,
-    /// Another credential answers, with its own id and key.
-    OtherCredential,
-    /// The right id, and the signature of another key.
-    OtherKey,
-    /// A signature over something else.
-    BadSignature,
-    /// The hmac-secret is missing.
-    NoSecret,
-    /// The hmac-secret is that of other salts.
-    OtherSecret,
 }
 
 impl Fido2 {

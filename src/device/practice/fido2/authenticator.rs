@@ -16,14 +16,14 @@ use crate::device::practice::handle::{Connection, Unreached};
 use crate::device::practice::{Front, Surroundings};
 use crate::secret::Fido2Pin;
 
-const FACTS: &str = "getInfo";
-const TRIES: &str = "getPINRetries";
-const AGREEMENT: &str = "getKeyAgreement";
-const SET_PIN: &str = "setPIN";
-const CHANGE_PIN: &str = "changePIN";
-const TOKEN: &str = "getPinToken";
-const MAKE: &str = "makeCredential";
-const ASSERT: &str = "getAssertion";
+const FACTS: &str = "GET INFO";
+const TRIES: &str = "GET PIN RETRIES";
+const AGREEMENT: &str = "GET KEY AGREEMENT";
+const SET_PIN: &str = "SET PIN";
+const CHANGE_PIN: &str = "CHANGE PIN";
+const TOKEN: &str = "GET PIN TOKEN";
+const MAKE: &str = "MAKE CREDENTIAL";
+const ASSERT: &str = "GET ASSERTION";
 
 /// credProtect that the kit asks for.
 const ONLY_WITH_PIN: u8 = 3;
@@ -113,8 +113,11 @@ impl Authenticator for PracticeAuthenticator {
     fn facts(&mut self) -> Result<AuthenticatorFacts, Fido2Error> {
         let (facts, fault) =
             self.send(FACTS, |front, _, _| front.key.fido2_facts().ok_or(CtapStatus::COMMAND))?;
-        whole(FACTS, fault)?;
-        Ok(facts)
+        whole(FACTS, fault.clone())?;
+        Ok(match fault {
+            Some(Fault::Deceive(deceit)) => deceit.told_in(facts),
+            _ => facts,
+        })
     }
 
     fn pin_tries(&mut self) -> Result<u8, Fido2Error> {
@@ -182,7 +185,7 @@ fn check(question: &Question, salts: usize, asserted: Asserted) -> Result<Answer
     let Asserted { credential, authenticator_data, signature, outputs } = asserted;
     let malformed = |detail: &str| Fido2Error::Malformed { step: ASSERT, detail: detail.to_owned() };
     if credential != question.credential.id {
-        return Err(malformed("another credential answered"));
+        return Err(malformed("it answers for another credential"));
     }
     let public = VerifyingKey::from(&question.credential.public);
     let counter = assertion::verify(&public, question.challenge, &authenticator_data, &signature)?;

@@ -268,17 +268,17 @@ fn hostile_answers_are_errors_by_name_and_no_pin_is_sent_again() {
         (Fault::Deceive(Deceit::BadSignature), "the assertion's signature does not verify"),
         (
             Fault::Deceive(Deceit::OtherCredential),
-            "the key's answer to getAssertion is malformed: another credential answered",
+            "the key's answer to GET ASSERTION is malformed: it answers for another credential",
         ),
         (
             Fault::Deceive(Deceit::NoSecret),
-            "the key's answer to getAssertion is malformed: the hmac-secret is missing",
+            "the key's answer to GET ASSERTION is malformed: the hmac-secret is missing",
         ),
         (
             Fault::Deceive(Deceit::Refuse(0x2E)),
             "the key does not have the credential that it was enrolled with",
         ),
-        (Fault::Deceive(Deceit::Refuse(0x7F)), "the key refused getAssertion with CTAP status 0x7F"),
+        (Fault::Deceive(Deceit::Refuse(0x7F)), "the key refused GET ASSERTION with CTAP status 0x7F"),
         (Fault::Truncate(36), "the authenticator data has 36 bytes"),
         (Fault::Truncate(37), "the assertion's extension flag and its length do not agree"),
         (Fault::Append(vec![0; 1000]), "the authenticator data has 1132 bytes"),
@@ -347,4 +347,21 @@ fn a_key_that_counts_nothing_says_so_and_a_touch_withheld_is_waited_for() {
     let waited = world.hand.with_model(|_, around| around.milliseconds()).unwrap();
     assert_eq!(waited, 15_000);
     assert_eq!((world.counter(), world.hand.counters().fido2_pins_sent), (2, 1));
+}
+
+#[test]
+fn a_key_that_lacks_something_says_so_once() {
+    let mut world = World::new(Counting::Exact);
+    let mut key = world.readers.authenticator(SERIAL).unwrap();
+    let whole = key.facts().unwrap();
+    for (deceit, lacking) in [
+        (Deceit::WithoutHmacSecret, AuthenticatorFacts { hmac_secret: false, ..whole.clone() }),
+        (Deceit::WithoutCredProtect, AuthenticatorFacts { cred_protect: false, ..whole.clone() }),
+        (Deceit::PinMustChange, AuthenticatorFacts { pin_must_change: true, ..whole.clone() }),
+        (Deceit::LongPinsOnly, AuthenticatorFacts { pin_length: 12, ..whole.clone() }),
+    ] {
+        world.hand.set_faults(FaultPlan::new().at(1, Fault::Deceive(deceit)));
+        assert_eq!(key.facts().unwrap(), lacking);
+        assert_eq!(key.facts().unwrap(), whole);
+    }
 }
