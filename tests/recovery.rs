@@ -53,7 +53,11 @@ impl Recovery {
         let mut rng = UnwrapErr(SysRng);
         let keys: Vec<SoftKey> =
             (0..count).map(|_| SoftKey(SecretKey::generate_from_rng(&mut rng))).collect();
-        let name = |index, key: &SoftKey| SealTo { name: format!("{index}-aa"), point: key.0.public_key() };
+        let name = |index, key: &SoftKey| SealTo {
+            name: format!("{index}-aa"),
+            point: key.0.public_key(),
+            fido2: None,
+        };
         let to: Vec<SealTo> = keys.iter().enumerate().map(|(index, key)| name(index, key)).collect();
         let secret = Plaintext::new(Zeroizing::new(SECRET.to_vec()));
         let sealed = seal(&secret, &to, threshold, &mut rng).expect("sealed");

@@ -55,8 +55,10 @@ fn three() -> [Holder; 3] {
 
 fn sealed(holders: &[Holder], threshold: u8) -> Vec<Vec<u8>> {
     let name = |holder: &Holder| format!("{}-0a1b2c3d", holder.key.serial());
-    let to: Vec<SealTo> =
-        holders.iter().map(|holder| SealTo { name: name(holder), point: holder.point }).collect();
+    let to: Vec<SealTo> = holders
+        .iter()
+        .map(|holder| SealTo { name: name(holder), point: holder.point, fido2: None })
+        .collect();
     let (around, _) = Surroundings::seeded(99);
     let secret = Plaintext::new(Zeroizing::new(SECRET.to_vec()));
     let sealed = seal(&secret, &to, threshold, &mut *around.random()).expect("sealed");

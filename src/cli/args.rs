@@ -227,6 +227,9 @@ pub(super) struct Seal {
     /// What to do then: a text file
     #[arg(long, value_name = "FILE")]
     pub runbook: Option<PathBuf>,
+    /// What opening asks of each key: piv, or piv,fido2 (what each key has, if neither is said here nor in the policy)
+    #[arg(long, value_name = "FACTORS", value_delimiter = ',')]
+    pub factors: Vec<String>,
     /// Sign with this admitted key
     #[arg(long, value_name = "SERIAL")]
     pub with: Option<Serial>,
@@ -252,6 +255,9 @@ pub(super) struct Rotate {
     /// Seal to these keys only (as before, less those retired, if not said)
     #[arg(long = "to", value_name = "SERIAL", value_delimiter = ',')]
     pub to: Vec<Serial>,
+    /// What opening asks of each key: piv, or piv,fido2 (what each key has, if neither is said here nor in the policy)
+    #[arg(long, value_name = "FACTORS", value_delimiter = ',')]
+    pub factors: Vec<String>,
     /// Sign with this admitted key
     #[arg(long, value_name = "SERIAL")]
     pub with: Option<Serial>,

@@ -5,7 +5,7 @@ use super::admit::sign_change;
 use super::args::Adopt;
 use super::desk::Desk;
 use super::hint::Trouble;
-use crate::kit::policy::{Policy, Role};
+use crate::kit::policy::{Factors, Policy, Role};
 use crate::kit::roster::Change;
 use crate::kit::{Draft, KitError, policy_path};
 use crate::record::event::{Event, PolicyAdopted};
@@ -85,6 +85,11 @@ fn describe(policy: &Policy) -> Vec<String> {
         format!("{} admitted keys must sign a change of keys or policy", policy.quorum),
         format!("these justify an opening: {}", emergencies.join(", ")),
     ];
+    sentences.extend(policy.factors.map(|factors| match factors {
+        Factors::Held => "opening asks of each key what it has".to_owned(),
+        Factors::Piv => "opening asks every key for PIV alone".to_owned(),
+        Factors::Both => "opening asks every key for PIV and FIDO2".to_owned(),
+    }));
     for (role, verb) in [
         (Role::Operator, "open"),
         (Role::Custodian, "keep keys"),

@@ -11,9 +11,10 @@ use super::hint::Trouble;
 use crate::attestation::Serial;
 use crate::kit::credentials::Generation;
 use crate::kit::name::CredentialName;
+use crate::kit::policy::Factors;
 use crate::kit::roster::Standing;
 use crate::kit::sealed::{self, About, MAX_PLAINTEXT};
-use crate::kit::sealing::{self, Order, SealingError};
+use crate::kit::sealing::{self, Chosen, Order, SealingError};
 use crate::kit::{Enrolled, Kit, KitError, SealedFile};
 use crate::record::event::{CredentialConfirmed, Event, KitKind};
 use crate::secret::Plaintext;
@@ -43,7 +44,9 @@ pub(super) fn seal(desk: &mut Desk, options: Seal) -> Result<Outcome, Trouble> {
     };
     let recipients = recipients(&kit, &options.to)?;
     let caution = Caution { spend_last_try: options.caution.spend_last_try, accept_gap: None };
+    let factors = factors(&kit, &options.factors)?;
     let job = Job {
+        factors,
         name: &options.credential,
         source: &options.source,
         threshold: options.threshold,
@@ -102,7 +105,9 @@ pub(super) fn rotate(desk: &mut Desk, options: Rotate) -> Result<Outcome, Troubl
             ));
         }
     };
+    let factors = factors(&kit, &options.factors)?;
     let job = Job {
+        factors,
         name,
         source: &options.source,
         threshold: options.threshold.unwrap_or(last.facts.threshold),
@@ -160,6 +165,7 @@ struct Job<'a> {
     name: &'a CredentialName,
     source: &'a Source,
     threshold: u8,
+    factors: Factors,
     recipients: &'a [Enrolled],
     about: &'a About,
     generation: u64,
@@ -180,8 +186,10 @@ impl Job<'_> {
         kit.folder.reserve_in_kit().map_err(KitError::from)?;
         let serials: Vec<Serial> = self.recipients.iter().map(|key| key.facts.serial).collect();
         let whose: Vec<String> = serials.iter().map(ToString::to_string).collect();
+        let chosen = self.chosen(kit)?;
+        let by = by(&serials, &chosen);
         let text = format!(
-            "seal      {}, generation {}{}\nto        any {} of {}",
+            "seal      {}, generation {}{}\nto        any {} of {}\nby        {by}",
             self.name,
             self.generation,
             if self.pending { ", pending" } else { "" },
@@ -200,12 +208,11 @@ impl Job<'_> {
             about: self.about,
             recipients: self.recipients,
             threshold: self.threshold,
+            factors: self.factors,
         };
-        let (event, sealed) = sealing::write(kit, &order, desk.rng()).map_err(|error| match error {
-            SealingError::Seal(error) => Trouble::Seal(error),
-            SealingError::About(error) => Trouble::About(error),
-            SealingError::Kit(error) => Trouble::Kit(error),
-        })?;
+        // What the journal says now: a record of the signing key's may have come back to it.
+        let chosen = self.chosen(kit)?;
+        let (event, sealed) = sealing::write(kit, &order, desk.rng()).map_err(trouble)?;
         let record = desk.at_station(readers.as_mut(), |station| {
             signer.sign(station, kit, None, event, "to sign what was sealed")
         })?;
@@ -218,6 +225,7 @@ impl Job<'_> {
             desk.json_result(&serde_json::json!({
                 "credential": self.name.to_string(), "generation": self.generation, "pending": self.pending,
                 "threshold": self.threshold, "recipients": serials, "record": record.hash(),
+                "factors": factors_by_serial(&serials, &chosen), "envelopes_used_again": again(&serials, &chosen),
                 "subsets_opened": sealed.proof.subsets, "all_subsets": sealed.proof.all, "labels": labels,
             }))?;
         }
@@ -229,10 +237,80 @@ impl Job<'_> {
         desk.terminal.say(&format!(
             "shown: {subsets} gave the same secret, by arithmetic. not shown yet: that each key answers."
         ));
+        let again = again(&serials, &chosen);
+        if !again.is_empty() {
+            let keys: Vec<String> = again.iter().map(ToString::to_string).collect();
+            desk.terminal.say(&format!(
+                "note: every envelope of {} was used before; the newest was used again. an opening makes a new one.",
+                keys.join(", ")
+            ));
+        }
         desk.terminal.say("write on the bags:");
         desk.terminal.say(labels.trim_end());
         Ok(labels)
     }
+}
+
+impl Job<'_> {
+    fn chosen(&self, kit: &Kit) -> Result<Vec<Option<Chosen>>, Trouble> {
+        sealing::choose(kit, self.recipients, self.factors).map_err(trouble)
+    }
+}
+
+fn trouble(error: SealingError) -> Trouble {
+    match error {
+        SealingError::Seal(error) => Trouble::Seal(error),
+        SealingError::About(error) => Trouble::About(error),
+        SealingError::Kit(error) => Trouble::Kit(error),
+        SealingError::WithoutFido2(_) => {
+            Trouble::refused(error.to_string(), "choose others with --to, or  --factors piv")
+        }
+    }
+}
+
+/// What opening will ask of each key: by the option, which cannot differ from a policy that fixes it.
+fn factors(kit: &Kit, named: &[String]) -> Result<Factors, Trouble> {
+    let wanted = match named {
+        [] => None,
+        named => Some(
+            Factors::of(named)
+                .ok_or_else(|| Trouble::Usage("--factors is  piv  or  piv,fido2".to_owned()))?,
+        ),
+    };
+    match (wanted, kit.policy.factors) {
+        (Some(wanted), Some(fixed)) if wanted != fixed => Err(Trouble::refused(
+            "the policy in force fixes other factors",
+            "what it says:  breakglass policy check",
+        )),
+        (wanted, fixed) => Ok(wanted.or(fixed).unwrap_or(Factors::Held)),
+    }
+}
+
+/// Which keys are asked for what, for the plan.
+fn by(serials: &[Serial], chosen: &[Option<Chosen>]) -> String {
+    let of = |fido2: bool| -> Vec<String> {
+        let those = serials.iter().zip(chosen).filter(|(_, chosen)| chosen.is_some() == fido2);
+        those.map(|(serial, _)| serial.to_string()).collect()
+    };
+    match (of(true), of(false)) {
+        (both, _) if both.is_empty() => "PIV".to_owned(),
+        (_, piv) if piv.is_empty() => "PIV and FIDO2".to_owned(),
+        (both, piv) => format!("PIV and FIDO2 of {}; PIV alone of {}", both.join(", "), piv.join(", ")),
+    }
+}
+
+fn factors_by_serial(
+    serials: &[Serial],
+    chosen: &[Option<Chosen>],
+) -> std::collections::BTreeMap<String, &'static str> {
+    let name = |chosen: &Option<Chosen>| if chosen.is_some() { "piv,fido2" } else { "piv" };
+    serials.iter().zip(chosen).map(|(serial, chosen)| (serial.to_string(), name(chosen))).collect()
+}
+
+/// Keys of which an envelope is used that was used before.
+fn again(serials: &[Serial], chosen: &[Option<Chosen>]) -> Vec<Serial> {
+    let again = |chosen: &Option<Chosen>| chosen.as_ref().is_some_and(|chosen| chosen.before > 0);
+    serials.iter().zip(chosen).filter(|(_, chosen)| again(chosen)).map(|(serial, _)| *serial).collect()
 }
 
 /// Admitted keys of these serials; all of them, if none is named.

@@ -5,6 +5,7 @@
 use serde::Deserialize;
 
 use crate::attestation::Serial;
+use crate::kit::fido2::{FIDO2, PIV};
 use crate::kit::name::Name;
 use crate::record::event::KitKind;
 use crate::record::hash::Hash;
@@ -22,6 +23,8 @@ pub struct Policy {
     pub issuer: String,
     /// How many admitted keys must sign a change of keys or policy.
     pub quorum: usize,
+    /// What opening asks of each key, where the policy fixes it.
+    pub factors: Option<Factors>,
     /// DER of a private attestation root, accepted beside Yubico's.
     pub attestation_root: Option<Vec<u8>>,
     /// Emergencies that justify an opening.
@@ -30,6 +33,28 @@ pub struct Policy {
     pub people: Vec<Person>,
     /// Where each key lies.
     pub keys: Vec<KeyPlace>,
+}
+
+/// What the opening of a credential asks of each key that it is sealed to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Factors {
+    /// What each key has: FIDO2 beside PIV of those that have it.
+    Held,
+    /// PIV of every key.
+    Piv,
+    /// PIV and FIDO2 of every key.
+    Both,
+}
+
+impl Factors {
+    /// From their names: `piv`, or `piv` and `fido2`.
+    pub fn of(names: &[String]) -> Option<Self> {
+        match names.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+            [PIV] => Some(Factors::Piv),
+            [PIV, FIDO2] => Some(Factors::Both),
+            _ => None,
+        }
+    }
 }
 
 /// One person of the policy.
@@ -100,6 +125,8 @@ struct Written {
     #[serde(default = "two")]
     quorum: usize,
     #[serde(default)]
+    factors: Option<Vec<String>>,
+    #[serde(default)]
     attestation_root: Option<String>,
     emergencies: Vec<Name>,
     #[serde(default, rename = "person")]
@@ -135,6 +162,12 @@ impl Policy {
         if written.emergencies.is_empty() {
             return Err(value("emergencies", "at least one, or nothing can ever be opened"));
         }
+        let factors = match &written.factors {
+            None => None,
+            Some(names) => {
+                Some(Factors::of(names).ok_or_else(|| value("factors", r#"["piv"] or ["piv", "fido2"]"#))?)
+            }
+        };
         if let Some(twice) = first_twice(written.people.iter().map(|p| &p.name)) {
             return Err(value("person", &format!("{twice} is there twice")));
         }
@@ -157,6 +190,7 @@ impl Policy {
             kind: written.kind,
             issuer: written.issuer,
             quorum: written.quorum,
+            factors,
             attestation_root,
             emergencies: written.emergencies,
             people: written.people,
@@ -203,6 +237,9 @@ quorum = 2                           # how many admitted keys must sign a change
 # What counts as an emergency. An opening names one of these.
 emergencies = ["pam-outage", "mfa-outage", "network-outage", "attack", "lockout"]
 
+# What opening asks of each key. Without this line: of each key what it has, FIDO2 beside PIV.
+# factors = ["piv", "fido2"]
+
 # A private attestation root, only if your organisation certifies its own keys in slot F9:
 # attestation-root = """-----BEGIN CERTIFICATE----- …"""
 
@@ -232,6 +269,22 @@ mod tests {
         assert_eq!(policy.quorum, 2);
         assert!(policy.person("ada", Role::Operator).is_some());
         assert!(policy.person("ada", Role::Approver).is_none());
+    }
+
+    #[test]
+    fn factors_are_what_each_key_has_unless_the_policy_fixes_them() {
+        let with = |line: &str| {
+            Policy::parse(template("kit", KitKind::Real).replace("# factors = ", line).as_bytes())
+                .map(|policy| policy.factors)
+                .map_err(|error| error.to_string())
+        };
+        assert_eq!(with("# "), Ok(None));
+        assert_eq!(with("factors = "), Ok(Some(Factors::Both)));
+        assert_eq!(with("factors = [\"piv\"] # "), Ok(Some(Factors::Piv)));
+        for wrong in ["[]", "[\"fido2\"]", "[\"fido2\", \"piv\"]", "[\"piv\", \"piv\"]", "[\"otp\"]"] {
+            let error = with(&format!("factors = {wrong} # ")).unwrap_err();
+            assert_eq!(error, r#"factors: ["piv"] or ["piv", "fido2"]"#, "{wrong}");
+        }
     }
 
     #[test]

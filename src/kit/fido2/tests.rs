@@ -156,3 +156,108 @@ fn a_sealing_whose_envelopes_do_not_fit_its_recipients_does_not_count() {
     let (_dir, kit) = sample.kit();
     assert_eq!(kit.credentials.values().next().unwrap().generations.len(), 1);
 }
+
+fn order<'a>(
+    name: &'a CredentialName,
+    secret: &'a crate::secret::Plaintext,
+    about: &'a crate::kit::sealed::About,
+    recipients: &'a [crate::kit::Enrolled],
+    factors: crate::kit::policy::Factors,
+) -> crate::kit::sealing::Order<'a> {
+    crate::kit::sealing::Order {
+        name,
+        generation: 1,
+        pending: false,
+        secret,
+        about,
+        recipients,
+        threshold: 1,
+        factors,
+    }
+}
+
+#[test]
+fn sealing_takes_the_next_envelope_without_the_key_and_the_record_names_it() {
+    use crate::kit::policy::Factors;
+    use crate::kit::sealing::{SealingError, choose, write};
+    let mut sample = Sample::new();
+    let (dir, kit) = sample.kit();
+    let name: CredentialName = "core-db/root".parse().unwrap();
+    let secret = crate::secret::Plaintext::new(zeroize::Zeroizing::new(b"hunter2".to_vec()));
+    let about = crate::kit::sealed::About {
+        platform: "core-db".into(),
+        account: "root".into(),
+        user_name: String::new(),
+        log_in_at: String::new(),
+        runbook: String::new(),
+    };
+    let keys = kit.enrolled_keys();
+    let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
+    let (event, sealed) =
+        write(&kit, &order(&name, &secret, &about, &keys, Factors::Held), &mut rng).unwrap();
+    let Event::CredentialSealed(facts) = &event else { panic!() };
+    assert_eq!(
+        (&facts.factors[..], &facts.envelopes[..]),
+        (&[PIV.into(), FIDO2.into()][..], &[Some(sample.envelope(1))][..])
+    );
+    let chain = sample.writer.name();
+    let files: Vec<&String> = facts.files.keys().collect();
+    assert_eq!(files, [&format!("{chain}.age"), &format!("{chain}.fido2"), "about.toml", "payload.age"]);
+    assert_eq!(sealed.proof.subsets, 1);
+    sample.writer.write(event);
+    assert_eq!(sample.next(), (sample.envelope(2), 1));
+
+    // The record is in the kit: what is asked at opening is what was sealed to, and the text beside it says so.
+    std::fs::write(dir.path().join(format!("journal/{chain}.jws")), sample.writer.journal()).unwrap();
+    let kit = Kit::read(Folder::at(dir.path(), None), Depth::Every).unwrap();
+    let generation = &kit.credentials[&name].generations[0];
+    let envelope = kit.envelope_for(generation, &sample.id()).unwrap().unwrap();
+    assert_eq!(envelope.recipient.id(), sample.envelope(1));
+    let rules: Vec<_> = crate::kit::check::sealed(&kit).unwrap();
+    assert_eq!(rules, []);
+
+    let piv = write(&kit, &order(&name, &secret, &about, &keys, Factors::Piv), &mut rng).unwrap().0;
+    let Event::CredentialSealed(facts) = piv else { panic!() };
+    assert_eq!((&facts.factors[..], facts.envelopes.len()), (&[PIV.to_owned()][..], 0));
+    assert!(!facts.files.contains_key(&format!("{chain}.age")));
+
+    let mut without = keys.clone();
+    without[0].id = KeyId(Hash::of(b"a key that has no FIDO2"));
+    let refused = choose(&kit, &without, Factors::Both).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        format!("sealing to FIDO2 was asked for, and {} is enrolled without it", sample.writer.serial)
+    );
+    assert!(matches!(refused, SealingError::WithoutFido2(_)));
+    assert_eq!(choose(&kit, &without, Factors::Held).unwrap(), [None]);
+}
+
+/// With the longest names, as many keys as stand in the record, and an open.intent's worth of other members.
+#[test]
+fn a_sealing_with_fido2_fits_in_its_record() {
+    let sample = Sample::new();
+    let hash = |n: u8| Hash::of(&[n]);
+    let mut files: std::collections::BTreeMap<String, Hash> =
+        [("payload.age".to_owned(), hash(0)), ("about.toml".to_owned(), hash(1))].into();
+    for n in 0..3 {
+        files.insert(format!("{}-0a1b2c{n:02x}.age", u32::MAX), hash(n));
+        files.insert(format!("{}-0a1b2c{n:02x}.fido2", u32::MAX), hash(n));
+    }
+    let facts = CredentialSealed {
+        credential: format!("{}/{}", "p".repeat(64), "a".repeat(64)),
+        generation: 1_000_000,
+        pending: false,
+        threshold: 2,
+        factors: vec![PIV.into(), FIDO2.into()],
+        folder: "1000000-0a1b2c3d".into(),
+        recipients: (0..3).map(|n| KeyId(hash(n))).collect(),
+        envelopes: vec![Some(EnvelopeId([7; 8])); 3],
+        files,
+        list: None,
+    };
+    let mut draft = sample.writer.draft(Event::CredentialSealed(facts));
+    draft.iss = format!("https://{}", "o".repeat(120));
+    draft.jti = "f".repeat(32);
+    let bytes = draft.signing_input().unwrap().bytes().len();
+    assert!(bytes + 87 <= crate::record::token::WRITTEN_CAP, "{bytes}");
+}

@@ -7,6 +7,7 @@ use std::io::{Read, Write};
 
 use age::{DecryptError, Decryptor, EncryptError, Encryptor, Identity, Recipient};
 use age_core::format::{FileKey, Stanza};
+use age_core::secrecy::ExposeSecret;
 use p256::PublicKey;
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
@@ -15,6 +16,7 @@ use super::open::UnsealError;
 use super::recipient::PivRecipient;
 use super::stanza::{Agreed, PivStanza};
 use crate::device::{Agree, DeviceError};
+use crate::record::event::AgeRecipient;
 use crate::secret::SharedSecret;
 
 /// The header of a file for 255 keys has 512 lines and 28 KiB; age parses it again from its start at each line.
@@ -29,11 +31,13 @@ const MAX_SAME_TAG: usize = 4;
 pub(super) struct Dealer<'a> {
     rng: &'a mut dyn CryptoRng,
     agreed: Vec<Agreed>,
+    /// Of each outer layer: its stanza's ephemeral share, and its file key.
+    lids: Vec<(String, FileKey)>,
 }
 
 impl<'a> Dealer<'a> {
     pub(super) fn new(rng: &'a mut dyn CryptoRng) -> Self {
-        Dealer { rng, agreed: Vec::new() }
+        Dealer { rng, agreed: Vec::new(), lids: Vec::new() }
     }
 
     pub(super) fn randomness(&mut self) -> &mut dyn CryptoRng {
@@ -46,6 +50,56 @@ impl<'a> Dealer<'a> {
         let wraps: Vec<Wrap> = to.iter().map(|to| Wrap { to, dealer: &dealer }).collect();
         encrypt(content, wraps.iter().map(|wrap| wrap as &dyn Recipient))
     }
+}
+
+impl Dealer<'_> {
+    /// The age file to that envelope. What opens it is remembered as its file key: the identity never comes here.
+    pub(super) fn encrypt_outer(
+        &mut self,
+        content: &[u8],
+        to: &AgeRecipient,
+    ) -> Result<Vec<u8>, EncryptError> {
+        let to = to.as_str().parse().expect("a recipient of age");
+        let cover = Cover { to, lids: RefCell::new(&mut self.lids) };
+        encrypt(content, std::iter::once(&cover as &dyn Recipient))
+    }
+
+    /// Stands in for the FIDO2 side of every key.
+    pub(super) fn lids(&self) -> Lids<'_> {
+        Lids(&self.lids)
+    }
+}
+
+const X25519: &str = "X25519";
+
+/// age's own recipient, whose file key is remembered.
+struct Cover<'a> {
+    to: age::x25519::Recipient,
+    lids: RefCell<&'a mut Vec<(String, FileKey)>>,
+}
+
+impl Recipient for Cover<'_> {
+    fn wrap_file_key(&self, file_key: &FileKey) -> Result<(Vec<Stanza>, HashSet<String>), EncryptError> {
+        let (stanzas, labels) = self.to.wrap_file_key(file_key)?;
+        for stanza in stanzas.iter().filter(|stanza| stanza.tag == X25519) {
+            self.lids.borrow_mut().extend(stanza.args.first().map(|share| (share.clone(), copy(file_key))));
+        }
+        Ok((stanzas, labels))
+    }
+}
+
+/// The file keys of outer layers, by their stanzas.
+pub(super) struct Lids<'a>(&'a [(String, FileKey)]);
+
+impl Identity for Lids<'_> {
+    fn unwrap_stanza(&self, stanza: &Stanza) -> Option<Result<FileKey, DecryptError>> {
+        let share = stanza.args.first().filter(|_| stanza.tag == X25519)?;
+        self.0.iter().find(|(of, _)| of == share).map(|(_, file_key)| Ok(copy(file_key)))
+    }
+}
+
+fn copy(file_key: &FileKey) -> FileKey {
+    FileKey::init_with_mut(|copy| copy.copy_from_slice(file_key.expose_secret()))
 }
 
 impl Agree for Dealer<'_> {

@@ -30,7 +30,7 @@ pub struct Inspection {
 pub enum Expected<'a> {
     /// A payload that each of these keys opens alone, or the share file of one.
     Keys(&'a [Tag]),
-    /// A payload to the identity that shares make.
+    /// A payload to an identity that keys' files hold, or the outer layer of a nested file.
     Shares,
 }
 
@@ -126,7 +126,7 @@ mod tests {
     }
 
     fn files(count: u8, threshold: u8) -> Vec<Vec<u8>> {
-        let name = |n| SealTo { name: format!("{n}-aa"), point: SoftKey::nth(n).public() };
+        let name = |n| SealTo { name: format!("{n}-aa"), point: SoftKey::nth(n).public(), fido2: None };
         let keys: Vec<SealTo> = (1..=count).map(name).collect();
         let secret = Plaintext::new(Zeroizing::new(b"hunter2".to_vec()));
         let sealed = seal(&secret, &keys, threshold, &mut SeededRng::new(8)).unwrap();

@@ -67,6 +67,15 @@ pub enum UnsealError {
     /// It opens, and holds nothing.
     #[error("the file opens and holds nothing")]
     Empty,
+    /// A nested file, and the key's answer is not that of the envelope that it was sealed to.
+    #[error("the outer layer does not open by what the key's FIDO2 side answered: it is of another envelope")]
+    OtherEnvelope,
+    /// The key's file opened, and what is in it is not an identity.
+    #[error("the key's file opens, but holds no identity")]
+    NoIdentity,
+    /// It is one, and it does not open this payload.
+    #[error("the identity in the key's file does not open this payload: it is of another sealing")]
+    IdentityDoesNotFit,
     /// The share file opened, and what is in it is not a share.
     #[error("the file opens, but holds no share")]
     ShareText(#[from] ShareTextError),
@@ -93,6 +102,26 @@ pub fn open_single(payload: &[u8], me: &PublicKey, agree: &mut dyn Agree) -> Res
 /// See [`UnsealError`].
 pub fn unwrap_share(file: &[u8], me: &PublicKey, agree: &mut dyn Agree) -> Result<Share, UnsealError> {
     Ok(Share::parse(&decrypt_by_key(file, SHARE, me, agree)?)?)
+}
+
+/// Opens a payload by the key's own file, which holds the payload's identity: one key is enough, FIDO2 is asked for too. For a
+/// key with FIDO2 `file` is the inner layer, as [`super::open_envelope`] gives it. Asks for one agreement, hence one touch.
+///
+/// # Errors
+/// See [`UnsealError`].
+pub fn open_by_file(
+    file: &[u8],
+    payload: &[u8],
+    me: &PublicKey,
+    agree: &mut dyn Agree,
+) -> Result<Plaintext, UnsealError> {
+    let text = decrypt_by_key(file, SHARE, me, agree)?;
+    let identity = identity(&text).ok_or(UnsealError::NoIdentity)?;
+    match decrypt(payload, PAYLOAD, &identity) {
+        Ok(plaintext) => Ok(Plaintext::new(plaintext)),
+        Err(UnsealError::NotForThisKey) => Err(UnsealError::IdentityDoesNotFit),
+        Err(error) => Err(error),
+    }
 }
 
 /// Opens a payload by shares. As many as their threshold are used, in the order given; more do no harm.
@@ -130,7 +159,7 @@ mod tests {
     const VECTOR: &[u8] = include_bytes!("../../../tests/vectors/piv-p256/one-key.age");
 
     fn sealed(secret: &[u8], count: u8, threshold: u8, seed: u64) -> Sealed {
-        let name = |n| SealTo { name: format!("{n}-aa"), point: SoftKey::nth(n).public() };
+        let name = |n| SealTo { name: format!("{n}-aa"), point: SoftKey::nth(n).public(), fido2: None };
         let keys: Vec<SealTo> = (1..=count).map(name).collect();
         let secret = Plaintext::new(Zeroizing::new(secret.to_vec()));
         seal(&secret, &keys, threshold, &mut SeededRng::new(seed)).unwrap()

@@ -6,7 +6,8 @@ use p256::PublicKey;
 use rand_core::CryptoRng;
 
 use super::envelope::{Dealer, encrypt};
-use super::open::{UnsealError, combine_shares, open_single, unwrap_share};
+use super::open::{UnsealError, combine_shares, open_by_file, open_single, unwrap_share};
+use super::outer::{self, Outer, sidecar_name};
 use super::recipient::PivRecipient;
 use super::share::{Share, split};
 use super::{MAX_KEYS, MAX_PLAINTEXT, PAYLOAD_NAME, share_name};
@@ -22,12 +23,15 @@ pub struct SealTo {
     pub name: String,
     /// The public key in its slot 82.
     pub point: PublicKey,
+    /// Its FIDO2 side, if opening is to ask for that too.
+    pub fido2: Option<Outer>,
 }
 
 /// What sealing made: files for one folder, and what was shown of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sealed {
-    /// `payload.age` first; with a threshold of two or more, then one share file for each key, in the order given.
+    /// `payload.age` first. With a threshold of two or more, or FIDO2 for any key, then one file for each key, in the order
+    /// given; then the text beside each nested file.
     pub files: Vec<SealedFile>,
     /// What was tried with them.
     pub proof: Proof,
@@ -43,8 +47,8 @@ pub struct SealedFile {
 }
 
 /// What was shown at sealing: each of so many subsets of `threshold` keys opened the finished files to the same
-/// plaintext, with the sealing side's half of each agreement in place of the key's. Arithmetic only: that a key
-/// answers, only opening by that key shows.
+/// plaintext, with the sealing side's half of each agreement in place of the key's, and the file key of each outer layer in
+/// place of its identity. Arithmetic only: that a key answers, only opening by that key shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Proof {
     /// Subsets tried.
@@ -76,8 +80,8 @@ pub enum SealError {
         /// Keys to seal to.
         keys: usize,
     },
-    /// One key under two names, or one name for two keys: fewer keys than were counted.
-    #[error("{one} and {other} are the same key or have the same name")]
+    /// One key under two names, or one name or envelope for two keys: fewer keys than were counted.
+    #[error("{one} and {other} are the same key, or have the same name or envelope")]
     Duplicate {
         /// Name of the first.
         one: String,
@@ -113,8 +117,8 @@ pub enum SealError {
 /// Seals `plaintext` so that any `threshold` of `recipients` open it.
 ///
 /// 1. Checks names, keys and sizes.
-/// 2. With a threshold of 1: `payload.age` with one stanza for each key. Otherwise `payload.age` to a fresh X25519
-///    identity, whose text is shared, each share in a file for its key.
+/// 2. With a threshold of 1 and PIV alone: `payload.age` with one stanza for each key. Otherwise `payload.age` to a fresh
+///    X25519 identity, whose text, or a share of it, is in a file for each key; for a key with FIDO2 nested in an outer layer.
 /// 3. Opens the finished files again, by every subset ([`Proof`]).
 ///
 /// Randomness is `rng`'s for stanzas and shares; file keys, nonces and the X25519 identity are drawn by age from the
@@ -130,9 +134,9 @@ pub fn seal(
 ) -> Result<Sealed, SealError> {
     check(plaintext, recipients, threshold)?;
     let mut dealer = Dealer::new(rng);
-    let files = match threshold {
-        1 => vec![payload(dealer.encrypt(plaintext.expose_bytes(), &points(recipients))?)],
-        _ => seal_shared(plaintext, recipients, threshold, &mut dealer)?,
+    let files = match by_files(recipients, threshold) {
+        false => vec![payload(dealer.encrypt(plaintext.expose_bytes(), &points(recipients))?)],
+        true => seal_by_files(plaintext, recipients, threshold, &mut dealer)?,
     };
     let proof = prove(plaintext, recipients, threshold, &files, &mut dealer)?;
     Ok(Sealed { files, proof })
@@ -152,7 +156,12 @@ fn check(plaintext: &Plaintext, recipients: &[SealTo], threshold: u8) -> Result<
         if !is_file_name(&key.name) || share_name(&key.name) == PAYLOAD_NAME {
             return Err(SealError::Name(key.name.clone()));
         }
-        let same = |earlier: &&SealTo| earlier.point == key.point || earlier.name == key.name;
+        let recipient = |key: &SealTo| key.fido2.as_ref().map(|outer| outer.envelope.recipient.clone());
+        let same = |earlier: &&SealTo| {
+            earlier.point == key.point
+                || earlier.name == key.name
+                || recipient(key).is_some_and(|own| recipient(earlier) == Some(own))
+        };
         if let Some(earlier) = recipients[..index].iter().find(same) {
             return Err(SealError::Duplicate { one: earlier.name.clone(), other: key.name.clone() });
         }
@@ -165,7 +174,12 @@ fn is_file_name(name: &str) -> bool {
     (1..=64).contains(&name.len()) && name.bytes().all(allowed) && !name.starts_with('.')
 }
 
-fn seal_shared(
+/// Whether each key has a file of its own.
+fn by_files(recipients: &[SealTo], threshold: u8) -> bool {
+    threshold > 1 || recipients.iter().any(|key| key.fido2.is_some())
+}
+
+fn seal_by_files(
     plaintext: &Plaintext,
     recipients: &[SealTo],
     threshold: u8,
@@ -176,11 +190,26 @@ fn seal_shared(
     let mut files =
         vec![payload(encrypt(plaintext.expose_bytes(), std::iter::once(&to as &dyn age::Recipient))?)];
     let text = identity.to_string();
-    let shares = dealer.split(text.expose_secret().as_bytes(), threshold, recipients.len())?;
-    for (key, share) in recipients.iter().zip(&shares) {
-        let bytes = dealer.encrypt(&share.expose_text(), &[PivRecipient::new(key.point)])?;
+    let text = text.expose_secret().as_bytes();
+    let shares = match threshold {
+        1 => Vec::new(),
+        _ => dealer.split(text, threshold, recipients.len())?,
+    };
+    let mut beside = Vec::new();
+    for (index, key) in recipients.iter().enumerate() {
+        let to = [PivRecipient::new(key.point)];
+        let mut bytes = match shares.get(index) {
+            Some(share) => dealer.encrypt(&share.expose_text(), &to)?,
+            None => dealer.encrypt(text, &to)?,
+        };
+        if let Some(fido2) = &key.fido2 {
+            bytes = outer::wrap(&bytes, fido2, dealer)?;
+            let bytes = fido2.sidecar().into_bytes();
+            beside.push(SealedFile { name: sidecar_name(&key.name), bytes });
+        }
         files.push(SealedFile { name: share_name(&key.name), bytes });
     }
+    files.extend(beside);
     Ok(files)
 }
 
@@ -207,14 +236,25 @@ fn prove(
         move |cause| SealError::Unopened { keys, cause }
     };
     let payload = &files[0].bytes;
+    let mut inner = Vec::new();
     let mut shares = Vec::new();
-    for (index, file) in files[1..].iter().enumerate() {
-        shares.push(unwrap_share(&file.bytes, &recipients[index].point, dealer).map_err(unopened(&[index]))?);
+    if by_files(recipients, threshold) {
+        for (index, (key, file)) in recipients.iter().zip(&files[1..]).enumerate() {
+            let file = match &key.fido2 {
+                Some(_) => outer::unwrap(&file.bytes, dealer).map_err(unopened(&[index]))?,
+                None => file.bytes.clone(),
+            };
+            if threshold > 1 {
+                shares.push(unwrap_share(&file, &key.point, dealer).map_err(unopened(&[index]))?);
+            }
+            inner.push(file);
+        }
     }
     let (subsets, all) = subsets(recipients.len(), threshold.into());
     for subset in &subsets {
         let opened = match subset[..] {
-            [index] => open_single(payload, &recipients[index].point, dealer),
+            [index] if inner.is_empty() => open_single(payload, &recipients[index].point, dealer),
+            [index] => open_by_file(&inner[index], payload, &recipients[index].point, dealer),
             _ => combine_shares(&subset.iter().map(|index| &shares[*index]).collect::<Vec<_>>(), payload),
         };
         if !same(&opened.map_err(unopened(subset))?, plaintext) {
@@ -268,7 +308,9 @@ mod tests {
     }
 
     fn keys(count: u8) -> Vec<SealTo> {
-        (1..=count).map(|n| SealTo { name: format!("{n}-aa"), point: SoftKey::nth(n).public() }).collect()
+        (1..=count)
+            .map(|n| SealTo { name: format!("{n}-aa"), point: SoftKey::nth(n).public(), fido2: None })
+            .collect()
     }
 
     fn sealed(count: u8, threshold: u8) -> Sealed {
@@ -354,15 +396,21 @@ mod tests {
         assert!(refusal(b"x", &three, 0).starts_with("0 of 3 keys"));
         assert!(refusal(b"x", &three, 4).starts_with("4 of 3 keys"));
         let mut many = keys(255);
-        many.push(SealTo { name: "256-aa".into(), point: SoftKey::new([0x17; 32]).public() });
+        many.push(SealTo { name: "256-aa".into(), point: SoftKey::new([0x17; 32]).public(), fido2: None });
         assert!(refusal(b"x", &many, 2).starts_with("2 of 256 keys"));
 
         let mut same_key = three.clone();
         same_key[2].point = same_key[0].point;
-        assert_eq!(refusal(b"x", &same_key, 2), "1-aa and 3-aa are the same key or have the same name");
+        assert_eq!(
+            refusal(b"x", &same_key, 2),
+            "1-aa and 3-aa are the same key, or have the same name or envelope"
+        );
         let mut same_name = three.clone();
         same_name[1].name = "1-aa".into();
-        assert_eq!(refusal(b"x", &same_name, 2), "1-aa and 1-aa are the same key or have the same name");
+        assert_eq!(
+            refusal(b"x", &same_name, 2),
+            "1-aa and 1-aa are the same key, or have the same name or envelope"
+        );
         for name in ["", "payload", "../x", "A", ".hidden", "a/b", "a b", &"x".repeat(65)] {
             let mut odd = three.clone();
             odd[1].name = name.into();
@@ -376,7 +424,7 @@ mod tests {
         let mut rng = SeededRng::new(5);
         let mut dealer = Dealer::new(&mut rng);
         let plaintext = secret(b"hunter2");
-        let good = seal_shared(&plaintext, &keys, 2, &mut dealer).unwrap();
+        let good = seal_by_files(&plaintext, &keys, 2, &mut dealer).unwrap();
         assert!(prove(&plaintext, &keys, 2, &good, &mut dealer).is_ok());
 
         let mut swapped = good.clone();
@@ -389,7 +437,7 @@ mod tests {
         let error = prove(&plaintext, &keys, 2, &flipped, &mut dealer).unwrap_err();
         assert_eq!(error.to_string(), "what was sealed does not open again by 1-aa, 2-aa; nothing was kept");
 
-        let other = seal_shared(&plaintext, &keys, 2, &mut dealer).unwrap();
+        let other = seal_by_files(&plaintext, &keys, 2, &mut dealer).unwrap();
         let mixed = [&good[..3], &other[3..]].concat();
         let error = prove(&plaintext, &keys, 2, &mixed, &mut dealer).unwrap_err();
         assert_eq!(error.to_string(), "what was sealed does not open again by 1-aa, 3-aa; nothing was kept");
