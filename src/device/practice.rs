@@ -28,7 +28,7 @@ pub use attest::AttestationKey;
 pub use authority::{Authority, AuthorityError};
 pub use card::PracticeCard;
 pub use faults::{Fault, FaultPlan, FaultyCard};
-pub use fido2::{Asserted, Assertion, Counting, CtapStatus, Deceit, Fido2, PinToken, PracticeAuthenticator};
+pub use fido2::{Assertion, Counting, CtapStatus, Deceit, Fido2, PinToken, PracticeAuthenticator};
 pub use handle::PracticeKey;
 pub use management::Management;
 pub use model::{SimulatedKey, TOUCH_CACHE_MS};

@@ -7,18 +7,19 @@
 mod assertion;
 mod authenticator;
 mod deceit;
+mod evidence;
 mod pin;
 mod status;
 
-use p256::{PublicKey, SecretKey};
+use p256::SecretKey;
 use serde::{Deserialize, Serialize};
 
 use super::profile::Profile;
 use super::slots::{random_secret, secret_key};
 use super::surroundings::{Surroundings, Touch};
-use crate::device::fido2::{AuthenticatorFacts, Credential};
+use crate::device::fido2::wire::{RawCredential, RawInfo};
 
-pub use assertion::{Asserted, Assertion};
+pub use assertion::Assertion;
 pub use authenticator::PracticeAuthenticator;
 pub use deceit::Deceit;
 pub use pin::PinToken;
@@ -76,23 +77,18 @@ impl Fido2 {
     }
 
     /// authenticatorGetInfo.
-    pub(super) fn facts(&self, profile: Profile) -> AuthenticatorFacts {
+    pub(super) fn info(&self, profile: Profile) -> RawInfo {
         let firmware = profile.firmware();
-        AuthenticatorFacts {
-            aaguid: AAGUID,
-            firmware: Some(u64::from(u32::from_be_bytes([
-                0,
-                firmware.major,
-                firmware.minor,
-                firmware.patch,
-            ]))),
-            versions: profile.ctap_versions().iter().map(|&version| version.to_owned()).collect(),
-            pin_set: self.pin_is_set(),
-            pin_must_change: false,
-            pin_length: pin::LEAST,
+        let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        RawInfo {
+            aaguid: AAGUID.to_vec(),
+            firmware: u32::from_be_bytes([0, firmware.major, firmware.minor, firmware.patch]).into(),
+            versions: owned(profile.ctap_versions()),
+            extensions: owned(&["credProtect", "hmac-secret"]),
+            client_pin: Some(self.pin_is_set()),
+            force_pin_change: false,
+            min_pin_length: pin::LEAST.into(),
             pin_protocols: vec![2, 1],
-            hmac_secret: true,
-            cred_protect: true,
         }
     }
 
@@ -123,7 +119,8 @@ impl Fido2 {
         protection: u8,
         token: Option<PinToken>,
         around: &Surroundings,
-    ) -> Result<Credential, CtapStatus> {
+        deceit: Option<Deceit>,
+    ) -> Result<RawCredential, CtapStatus> {
         if token.is_none() && self.pin_is_set() {
             return Err(CtapStatus::PIN_REQUIRED);
         }
@@ -137,11 +134,10 @@ impl Fido2 {
             random_without_pin: around.bytes(),
             protection,
         };
-        let public: PublicKey = stored.secret.public_key();
-        let credential = Credential { id: stored.id.to_vec(), public };
-        self.credentials.push(stored);
         self.count(2, around);
-        Ok(credential)
+        let told = stored.told(token.is_some(), self.counter, deceit);
+        self.credentials.push(stored);
+        Ok(told)
     }
 
     /// authenticatorReset: PIN, credentials and counter are as from the factory.

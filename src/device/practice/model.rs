@@ -15,7 +15,7 @@ use super::slots::{KeyReference, SlotKey};
 use super::status::Status;
 use super::surroundings::Surroundings;
 use crate::attestation::{PinPolicy, Serial, TouchPolicy};
-use crate::device::fido2::AuthenticatorFacts;
+use crate::device::fido2::wire::RawInfo;
 
 /// How long a touch serves the slots with touch policy "cached", in milliseconds.
 pub const TOUCH_CACHE_MS: u64 = 15_000;
@@ -101,8 +101,8 @@ impl SimulatedKey {
     }
 
     /// What getInfo of its FIDO2 side says.
-    pub(super) fn fido2_facts(&self) -> Option<AuthenticatorFacts> {
-        self.fido2.as_ref().map(|fido2| fido2.facts(self.profile))
+    pub(super) fn fido2_info(&self) -> Option<RawInfo> {
+        self.fido2.as_ref().map(|fido2| fido2.info(self.profile))
     }
 
     /// Taken out of the computer. A reader that takes the power from the card ([`SimulatedKey::power_cycle`]) leaves the

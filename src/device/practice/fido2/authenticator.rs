@@ -1,14 +1,13 @@
 //! The FIDO2 side of a practice key as the flows see it: each request that a real one would get, one after the other, so
-//! that a fault can meet any of them.
+//! that a fault can meet any of them; and each answer checked as a real one's is.
 
-use p256::ecdsa::VerifyingKey;
 use sha2::{Digest, Sha256};
 
-use super::{Asserted, Assertion, CtapStatus, Deceit, Fido2, PinToken};
-use crate::assertion;
+use super::{Assertion, CtapStatus, Deceit, Fido2, PinToken};
 use crate::attestation::Serial;
+use crate::device::fido2::wire::RawInfo;
 use crate::device::fido2::{
-    Answer, Authenticator, AuthenticatorFacts, Credential, Fido2Error, Fido2Traffic, Question,
+    Answer, Authenticator, AuthenticatorFacts, Credential, Fido2Error, Fido2Traffic, Question, check,
 };
 use crate::device::piv::CardError;
 use crate::device::practice::faults::Fault;
@@ -16,7 +15,7 @@ use crate::device::practice::handle::{Connection, Unreached};
 use crate::device::practice::{Front, Surroundings};
 use crate::secret::Fido2Pin;
 
-const FACTS: &str = "GET INFO";
+const INFO: &str = "GET INFO";
 const TRIES: &str = "GET PIN RETRIES";
 const AGREEMENT: &str = "GET KEY AGREEMENT";
 const SET_PIN: &str = "SET PIN";
@@ -54,7 +53,7 @@ impl PracticeAuthenticator {
                 _ => act(front, around, None),
             }
         });
-        let (answer, fault) = heard.map_err(|unreached| unreachable_key(step, unreached))?;
+        let (answer, fault) = heard.map_err(|unreached| not_reached(step, unreached))?;
         if let Some(fault @ (Fault::RemoveAfter | Fault::NeverAnswers(_))) = &fault {
             fault.after(&mut Vec::new()).map_err(|error| lost(step, error))?;
         }
@@ -71,6 +70,31 @@ impl PracticeAuthenticator {
             .send(step, |front, around, _| act(front.key.fido2_mut().ok_or(CtapStatus::COMMAND)?, around))?;
         whole(step, fault)?;
         Ok(answer)
+    }
+
+    /// What every operation begins with.
+    fn info(&mut self) -> Result<RawInfo, Fido2Error> {
+        let (info, fault) =
+            self.send(INFO, |front, _, _| front.key.fido2_info().ok_or(CtapStatus::COMMAND))?;
+        whole(INFO, fault.clone())?;
+        Ok(match fault {
+            Some(Fault::Deceive(deceit)) => deceit.told_in(info),
+            _ => info,
+        })
+    }
+
+    /// No PIN goes to a key that says it would not take one.
+    fn wants_pin(&mut self) -> Result<(), Fido2Error> {
+        let info = self.info()?;
+        if info.client_pin != Some(true) {
+            return Err(Fido2Error::PinNotSet);
+        }
+        if info.force_pin_change {
+            return Err(Fido2Error::Unsupported(
+                "anything before its FIDO2 PIN is changed, which it demands",
+            ));
+        }
+        Ok(())
     }
 
     /// The platform's half of an ECDH that there is no wire to protect with; the request is sent all the same.
@@ -95,13 +119,24 @@ impl PracticeAuthenticator {
             act(front.key.fido2_mut().ok_or(CtapStatus::COMMAND)?, complexity, around)
         });
         match sent {
-            Err(Fido2Error::WrongPin { .. }) => Err(Fido2Error::WrongPin { left: self.pin_tries()? }),
+            Err(Fido2Error::WrongPin { .. }) => Err(match self.tries() {
+                Ok(left) => Fido2Error::WrongPin { left },
+                Err(_) => Fido2Error::Malformed {
+                    step: TRIES,
+                    detail: "the PIN was wrong, and how many tries are left it does not say".to_owned(),
+                },
+            }),
             other => {
                 let (answer, fault) = other?;
                 whole(step, fault)?;
                 Ok(answer)
             }
         }
+    }
+
+    fn tries(&mut self) -> Result<u8, Fido2Error> {
+        let tries = self.request(TRIES, |fido2, _| Ok(fido2.pin_tries()))?;
+        check::tries(tries.into())
     }
 }
 
@@ -111,35 +146,31 @@ impl Authenticator for PracticeAuthenticator {
     }
 
     fn facts(&mut self) -> Result<AuthenticatorFacts, Fido2Error> {
-        let (facts, fault) =
-            self.send(FACTS, |front, _, _| front.key.fido2_facts().ok_or(CtapStatus::COMMAND))?;
-        whole(FACTS, fault.clone())?;
-        Ok(match fault {
-            Some(Fault::Deceive(deceit)) => deceit.told_in(facts),
-            _ => facts,
-        })
+        check::facts(&self.info()?)
     }
 
     fn pin_tries(&mut self) -> Result<u8, Fido2Error> {
-        self.request(TRIES, |fido2, _| Ok(fido2.pin_tries()))
+        self.info()?;
+        self.tries()
     }
 
     fn set_pin(&mut self, new: &Fido2Pin) -> Result<(), Fido2Error> {
+        if self.info()?.client_pin == Some(true) {
+            return Err(Fido2Error::PinIsSet);
+        }
         self.agree()?;
-        let set = self.send(SET_PIN, |front, around, _| {
+        let (set, fault) = self.send(SET_PIN, |front, around, _| {
             let complexity = front.key.complexity;
             front.key.fido2_mut().ok_or(CtapStatus::COMMAND)?.set_pin(new, complexity, around)
-        });
-        match set {
-            // setPIN answers so where there is a PIN (CTAP 2.1 section 6.5.5.5).
-            Err(Fido2Error::Refused { status, .. }) if status == CtapStatus::PIN_AUTH_INVALID.0 => {
-                Err(Fido2Error::PinIsSet)
-            }
-            other => whole(SET_PIN, other?.1),
-        }
+        })?;
+        whole(SET_PIN, fault)?;
+        Ok(set)
     }
 
     fn change_pin(&mut self, current: &Fido2Pin, new: &Fido2Pin) -> Result<(), Fido2Error> {
+        if self.info()?.client_pin != Some(true) {
+            return Err(Fido2Error::PinNotSet);
+        }
         self.agree()?;
         self.with_pin(CHANGE_PIN, |fido2, complexity, around| {
             fido2.change_pin(current, new, complexity, around)
@@ -148,14 +179,23 @@ impl Authenticator for PracticeAuthenticator {
 
     fn make_credential(&mut self, pin: &Fido2Pin, user: &[u8]) -> Result<Credential, Fido2Error> {
         if !(1..=64).contains(&user.len()) {
-            return Err(Fido2Error::Refused { step: MAKE, status: CtapStatus::LENGTH.0 });
+            return Err(Fido2Error::Service(format!("a user handle has 1 to 64 bytes, not {}", user.len())));
         }
+        self.wants_pin()?;
         let token = self.token(pin)?;
         self.traffic.touches += 1;
-        self.request(MAKE, |fido2, around| fido2.make_credential(ONLY_WITH_PIN, Some(token), around))
+        let (mut made, fault) = self.send(MAKE, |front, around, deceit| {
+            let fido2 = front.key.fido2_mut().ok_or(CtapStatus::COMMAND)?;
+            fido2.make_credential(ONLY_WITH_PIN, Some(token), around, deceit)
+        })?;
+        if let Some(fault) = fault {
+            fault.after(&mut made.authenticator_data).map_err(|error| lost(MAKE, error))?;
+        }
+        check::credential(&made)
     }
 
     fn assert(&mut self, pin: &Fido2Pin, question: &Question) -> Result<Answer, Fido2Error> {
+        self.wants_pin()?;
         self.agree()?; // for the salts
         let token = self.token(pin)?;
         let salts: Vec<[u8; 32]> = std::iter::once(question.salt).chain(question.next).collect();
@@ -172,29 +212,12 @@ impl Authenticator for PracticeAuthenticator {
         if let Some(fault) = fault {
             fault.after(&mut asserted.authenticator_data).map_err(|error| lost(ASSERT, error))?;
         }
-        check(question, salts.len(), asserted)
+        check::answer(question, &[asserted])
     }
 
     fn traffic(&self) -> Fido2Traffic {
         self.traffic
     }
-}
-
-/// What a real connection checks, on what the simulated key gave.
-fn check(question: &Question, salts: usize, asserted: Asserted) -> Result<Answer, Fido2Error> {
-    let Asserted { credential, authenticator_data, signature, outputs } = asserted;
-    let malformed = |detail: &str| Fido2Error::Malformed { step: ASSERT, detail: detail.to_owned() };
-    if credential != question.credential.id {
-        return Err(malformed("it answers for another credential"));
-    }
-    let public = VerifyingKey::from(&question.credential.public);
-    let counter = assertion::verify(&public, question.challenge, &authenticator_data, &signature)?;
-    if outputs.len() != salts {
-        return Err(malformed("the hmac-secret is missing"));
-    }
-    let mut outputs = outputs.into_iter();
-    let secret = outputs.next().ok_or_else(|| malformed("the hmac-secret is missing"))?;
-    Ok(Answer { authenticator_data, signature, counter, secret, next: outputs.next() })
 }
 
 /// Bytes that a fault changed are an answer to nothing.
@@ -207,13 +230,11 @@ fn whole(step: &'static str, fault: Option<Fault>) -> Result<(), Fido2Error> {
     if answer == SUCCESS {
         return Ok(());
     }
-    Err(Fido2Error::Malformed {
-        step,
-        detail: format!("it begins {}", hex::encode(&answer[..answer.len().min(8)])),
-    })
+    let begins = hex::encode(&answer[..answer.len().min(8)]);
+    Err(Fido2Error::Malformed { step, detail: format!("it begins {begins}") })
 }
 
-fn unreachable_key(step: &'static str, unreached: Unreached) -> Fido2Error {
+fn not_reached(step: &'static str, unreached: Unreached) -> Fido2Error {
     lost(step, unreached.into_card_error())
 }
 

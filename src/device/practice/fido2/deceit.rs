@@ -1,6 +1,6 @@
 //! Answers of a FIDO2 side that is broken, cloned or made to deceive.
 
-use crate::device::fido2::AuthenticatorFacts;
+use crate::device::fido2::wire::RawInfo;
 
 /// How a key answers one request dishonestly. What concerns another request is not heeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -8,16 +8,16 @@ pub enum Deceit {
     /// Any request: refused with this CTAP status, and not heard.
     Refuse(u8),
 
-    /// An assertion for another relying party. This one and all that follow, but for [`Deceit::OtherKey`],
-    /// [`Deceit::OtherCredential`] and [`Deceit::BadSignature`], are signed as well as an honest one.
+    /// A new credential or an assertion for another relying party. This one and all that follow, but for
+    /// [`Deceit::OtherKey`], [`Deceit::OtherCredential`] and [`Deceit::BadSignature`], are signed as well as an honest one.
     OtherRelyingParty,
     /// The flag says that nobody touched it.
     NotTouched,
     /// The flag says that no PIN was given.
     NotVerified,
-    /// The flag says that a new credential follows.
+    /// The flag of an assertion says that a new credential follows.
     CarriesCredential,
-    /// The counter is that of the last assertion, as a clone's may be.
+    /// The counter of an assertion is that of the last assertion, as a clone's may be.
     CounterStandsStill,
     /// The counter is one less than that of the last assertion.
     CounterGoesBack,
@@ -34,11 +34,11 @@ pub enum Deceit {
     /// The hmac-secret is that of other salts.
     OtherSecret,
 
-    /// GET INFO: it has no hmac-secret.
+    /// GET INFO, or a new credential: it has no hmac-secret.
     WithoutHmacSecret,
     /// It has no credProtect.
     WithoutCredProtect,
-    /// Its PIN must be changed first.
+    /// GET INFO: its PIN must be changed first.
     PinMustChange,
     /// Its PINs have 12 characters at least.
     LongPinsOnly,
@@ -46,14 +46,14 @@ pub enum Deceit {
 
 impl Deceit {
     /// What GET INFO tells then.
-    pub(super) fn told_in(self, mut facts: AuthenticatorFacts) -> AuthenticatorFacts {
+    pub(super) fn told_in(self, mut info: RawInfo) -> RawInfo {
         match self {
-            Deceit::WithoutHmacSecret => facts.hmac_secret = false,
-            Deceit::WithoutCredProtect => facts.cred_protect = false,
-            Deceit::PinMustChange => facts.pin_must_change = true,
-            Deceit::LongPinsOnly => facts.pin_length = 12,
+            Deceit::WithoutHmacSecret => info.extensions.retain(|name| name != "hmac-secret"),
+            Deceit::WithoutCredProtect => info.extensions.retain(|name| name != "credProtect"),
+            Deceit::PinMustChange => info.force_pin_change = true,
+            Deceit::LongPinsOnly => info.min_pin_length = 12,
             _ => {}
         }
-        facts
+        info
     }
 }

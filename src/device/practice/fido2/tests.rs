@@ -5,6 +5,8 @@ use sha2::{Digest, Sha256};
 
 use super::*;
 use crate::assertion::{self, AssertionError};
+use crate::device::fido2::wire::RawAssertion;
+use crate::device::fido2::{Credential, check};
 use crate::secret::Fido2Pin;
 
 fn pin(typed: &str) -> Fido2Pin {
@@ -21,8 +23,21 @@ fn ready(counting: Counting) -> (Fido2, Credential) {
     let mut fido2 = Fido2::factory(counting);
     fido2.set_pin(&pin("4815"), false, &around).unwrap();
     let token = fido2.pin_token(&pin("4815")).unwrap();
-    let credential = fido2.make_credential(3, Some(token), &around).unwrap();
+    let credential = made(&mut fido2, 3, token, &around);
     (fido2, credential)
+}
+
+/// A new credential with that level of credProtect, read from its authenticator data where the kit would take it.
+fn made(fido2: &mut Fido2, protection: u8, token: PinToken, around: &Surroundings) -> Credential {
+    let raw = fido2.make_credential(protection, Some(token), around, None).unwrap();
+    let public = p256::PublicKey::from_sec1_bytes(&raw.public).unwrap();
+    assert_eq!(raw.counter, fido2.counter());
+    let credential = Credential { id: raw.id.clone(), public };
+    match check::credential(&raw) {
+        Ok(checked) => assert_eq!((protection, checked), (3, credential.clone())),
+        Err(error) => assert!(protection < 3 && error.to_string().contains("credProtect 3"), "{error}"),
+    }
+    credential
 }
 
 fn assert(
@@ -31,14 +46,14 @@ fn assert(
     salts: &[[u8; 32]],
     around: &Surroundings,
     deceit: Option<Deceit>,
-) -> Result<Asserted, CtapStatus> {
+) -> Result<RawAssertion, CtapStatus> {
     let token = fido2.pin_token(&pin("4815"))?;
     let asked =
         Assertion { credential: &credential.id, client_data_hash: Sha256::digest(b"a record").into(), salts };
     fido2.assert(&asked, Some(token), around, deceit)
 }
 
-fn verified(credential: &Credential, asserted: &Asserted) -> Result<u32, AssertionError> {
+fn verified(credential: &Credential, asserted: &RawAssertion) -> Result<u32, AssertionError> {
     let public = VerifyingKey::from(&credential.public);
     assertion::verify(&public, b"a record", &asserted.authenticator_data, &asserted.signature)
 }
@@ -161,7 +176,7 @@ fn the_counter_moves_as_its_behaviour_is_and_only_for_what_was_done() {
             assert(&mut fido2, &other, &[[1; 32]], &around, None).err(),
             assert(&mut fido2, &credential, &[[1; 32]; 3], &around, None).err(),
             assert(&mut fido2, &credential, &[[1; 32]], &never, None).err(),
-            fido2.make_credential(3, None, &around).err(),
+            fido2.make_credential(3, None, &around, None).err(),
         ];
         assert_eq!(
             refused,
@@ -174,7 +189,10 @@ fn the_counter_moves_as_its_behaviour_is_and_only_for_what_was_done() {
             .map(Some)
         );
         let token = fido2.pin_token(&pin("4815")).unwrap();
-        assert_eq!(fido2.make_credential(3, Some(token), &never).err(), Some(CtapStatus::TOUCH_TIMEOUT));
+        assert_eq!(
+            fido2.make_credential(3, Some(token), &never, None).err(),
+            Some(CtapStatus::TOUCH_TIMEOUT)
+        );
         assert_eq!((fido2.counter(), fido2.credentials()), (before, 1));
     }
 }
@@ -184,7 +202,7 @@ fn one_counter_serves_all_credentials() {
     let around = around();
     let (mut fido2, first) = ready(Counting::Exact);
     let token = fido2.pin_token(&pin("4815")).unwrap();
-    let second = fido2.make_credential(3, Some(token), &around).unwrap();
+    let second = made(&mut fido2, 3, token, &around);
     assert_ne!((&first.id, first.public), (&second.id, second.public));
     let mut counters = Vec::new();
     for credential in [&first, &second, &first] {
@@ -199,14 +217,14 @@ fn hmac_secret_is_hmac_of_the_salt_and_differs_without_the_pin() {
     let around = around();
     let (mut fido2, _) = ready(Counting::Exact);
     let token = fido2.pin_token(&pin("4815")).unwrap();
-    let loose = fido2.make_credential(2, Some(token), &around).unwrap();
-    let outputs = |fido2: &mut Fido2, salts: &[[u8; 32]]| -> Vec<[u8; 32]> {
+    let loose = made(&mut fido2, 2, token, &around);
+    let outputs = |fido2: &mut Fido2, salts: &[[u8; 32]]| -> Vec<Vec<u8>> {
         let asserted = assert(fido2, &loose, salts, &around, None).unwrap();
-        asserted.outputs.iter().map(|secret| *secret.expose_bytes()).collect()
+        asserted.secrets.iter().map(|secret| secret.expose_bytes().to_vec()).collect()
     };
     let one = outputs(&mut fido2, &[[1; 32]]);
     let two = outputs(&mut fido2, &[[2; 32]]);
-    assert_eq!(outputs(&mut fido2, &[[1; 32], [2; 32]]), [one[0], two[0]]);
+    assert_eq!(outputs(&mut fido2, &[[1; 32], [2; 32]]), [one[0].clone(), two[0].clone()]);
     assert_ne!(one, two);
 
     // RFC 2104 written out, from what the file keeps.
@@ -220,7 +238,7 @@ fn hmac_secret_is_hmac_of_the_salt_and_differs_without_the_pin() {
 
     let asked = Assertion { credential: &loose.id, client_data_hash: [0; 32], salts: &[[1; 32]] };
     let without = fido2.assert(&asked, None, &around, None).unwrap();
-    assert_ne!(*without.outputs[0].expose_bytes(), one[0]);
+    assert_ne!(without.secrets[0].expose_bytes(), one[0]);
     assert_eq!(without.authenticator_data[32], 0x81, "touched, not verified, with extensions");
 }
 
@@ -261,7 +279,7 @@ fn each_deceit_is_what_it_says() {
         let before = fido2.counter();
         let asserted = assert(&mut fido2, &credential, &[[1; 32]], &around, Some(deceit)).unwrap();
         let counter = verified(&credential, &asserted).map(|counter| i64::from(counter) - i64::from(before));
-        (counter, asserted.credential == credential.id, asserted.outputs.len())
+        (counter, asserted.credential == credential.id, asserted.secrets.len())
     };
     for (deceit, result) in [
         (Deceit::OtherRelyingParty, Err(AssertionError::RelyingParty)),
@@ -307,7 +325,7 @@ fn what_the_file_keeps_gives_the_same_secrets() {
     let mut read: Fido2 = serde_json::from_str(&text).unwrap();
     read.power_off();
     let second = assert(&mut read, &credential, &[[5; 32]], &around, None).unwrap();
-    assert_eq!(first.outputs[0].expose_bytes(), second.outputs[0].expose_bytes());
+    assert_eq!(first.secrets[0].expose_bytes(), second.secrets[0].expose_bytes());
     assert!(verified(&credential, &second).unwrap() > verified(&credential, &first).unwrap());
     assert!(serde_json::from_str::<Fido2>(&text.replacen('{', "{\"more\":1,", 1)).is_err());
 }

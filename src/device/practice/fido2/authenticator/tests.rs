@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use p256::ecdsa::VerifyingKey;
+
 use super::*;
-use crate::assertion::AssertionError;
+use crate::assertion::{self, AssertionError};
 use crate::device::practice::{Counting, FaultPlan, PracticeKey, PracticeReaders, Profile, Touch, Which};
 use crate::device::{DeviceError, Readers};
 use crate::secret::Pin;
@@ -73,7 +75,7 @@ fn a_blank_key_gets_its_pin_and_its_credential_and_asserts() {
     assert!(matches!(key.set_pin(&pin("1623")), Err(Fido2Error::PinIsSet)));
     assert!(key.facts().unwrap().pin_set);
     for user in [&b""[..], &[0; 65]] {
-        assert!(matches!(key.make_credential(&pin("4815"), user), Err(Fido2Error::Refused { .. })));
+        assert!(matches!(key.make_credential(&pin("4815"), user), Err(Fido2Error::Service(_))));
     }
     let credential = key.make_credential(&pin("4815"), b"kit").unwrap();
     key.change_pin(&pin("4815"), &pin("1623")).unwrap();
@@ -83,7 +85,7 @@ fn a_blank_key_gets_its_pin_and_its_credential_and_asserts() {
         Question { credential: &credential, challenge: b"a record", salt: [1; 32], next: Some([2; 32]) };
     let answer = key.assert(&pin("1623"), &question).unwrap();
     let after = key.traffic();
-    assert_eq!((after.requests - before.requests, after.touches - before.touches), (4, 1));
+    assert_eq!((after.requests - before.requests, after.touches - before.touches), (5, 1));
     let public = VerifyingKey::from(&credential.public);
     let counter =
         assertion::verify(&public, b"a record", &answer.authenticator_data, &answer.signature).unwrap();
@@ -184,7 +186,7 @@ fn an_assertion_that_is_cut_off_has_counted_if_and_only_if_the_key_made_it() {
     for fault in
         [Fault::Remove, Fault::RemoveAfter, Fault::Reset, Fault::NeverAnswers(5), Fault::WithholdTouch]
     {
-        for n in 1..=5 {
+        for n in 1..=6 {
             let mut world = World::new(Counting::Exact);
             let before = u64::from(world.counter());
             let plan = FaultPlan::new().at(n, fault.clone());
@@ -192,21 +194,21 @@ fn an_assertion_that_is_cut_off_has_counted_if_and_only_if_the_key_made_it() {
             let result = world.assert("4815", None);
             let told = format!("{fault:?} at {n}: {result:?}");
             let made = match (&fault, n) {
-                (Fault::RemoveAfter | Fault::NeverAnswers(_), 4) => true,
-                (Fault::WithholdTouch, 4) => false,
-                (_, 5) | (Fault::WithholdTouch, _) => true,
+                (Fault::RemoveAfter | Fault::NeverAnswers(_), 5) => true,
+                (Fault::WithholdTouch, 5) => false,
+                (_, 6) | (Fault::WithholdTouch, _) => true,
                 _ => false,
             };
             assert_eq!(world.counter_in_file(), before + u64::from(made), "{told}");
-            let steps = [AGREEMENT, AGREEMENT, TOKEN, ASSERT];
+            let steps = [INFO, AGREEMENT, AGREEMENT, TOKEN, ASSERT];
             match (&fault, result) {
-                (_, Ok(_)) => assert!(n == 5 || (n < 4 && fault == Fault::WithholdTouch), "{told}"),
+                (_, Ok(_)) => assert!(n == 6 || (n < 5 && fault == Fault::WithholdTouch), "{told}"),
                 (Fault::Remove | Fault::RemoveAfter, Err(Fido2Error::Removed { step }))
                 | (Fault::Reset, Err(Fido2Error::Refused { step, status: 0x06 }))
                 | (Fault::NeverAnswers(5), Err(Fido2Error::TimedOut { step, seconds: 5 })) => {
                     assert_eq!(step, steps[n - 1], "{told}");
                 }
-                (Fault::WithholdTouch, Err(Fido2Error::NotTouched)) => assert_eq!(n, 4),
+                (Fault::WithholdTouch, Err(Fido2Error::NotTouched)) => assert_eq!(n, 5),
                 _ => panic!("{told}"),
             }
             assert_eq!(world.tries(), 8, "{told}");
@@ -220,20 +222,20 @@ fn an_assertion_that_is_cut_off_has_counted_if_and_only_if_the_key_made_it() {
 #[test]
 fn piv_commands_and_fido2_requests_are_numbered_together() {
     let mut world = World::new(Counting::Exact);
-    let plan = FaultPlan::new().at(7, Fault::Remove);
+    let plan = FaultPlan::new().at(8, Fault::Remove);
     world.hand.set_faults(plan.clone());
     let mut card = world.readers.connect(SERIAL).unwrap(); // four commands
     card.pin_tries().unwrap(); // the fifth
     let mut fido2 = world.readers.authenticator(SERIAL).unwrap();
-    fido2.pin_tries().unwrap(); // the sixth
-    assert!(matches!(fido2.facts(), Err(Fido2Error::Removed { step: FACTS })));
+    fido2.pin_tries().unwrap(); // the sixth and seventh
+    assert!(matches!(fido2.facts(), Err(Fido2Error::Removed { step: INFO })));
     assert!(matches!(card.pin_tries(), Err(DeviceError::Removed { .. })));
-    assert_eq!(plan.commands_seen(), 7);
+    assert_eq!(plan.commands_seen(), 8);
     world.hand.insert().unwrap();
     assert!(matches!(fido2.facts(), Err(Fido2Error::Removed { .. })), "the old connection stays dead");
     world.hand.pull_out_at(6).unwrap();
     world.readers.connect(SERIAL).unwrap().pin_tries().unwrap();
-    assert!(matches!(world.assert("4815", None), Err(Fido2Error::Removed { step: AGREEMENT })));
+    assert!(matches!(world.assert("4815", None), Err(Fido2Error::Removed { step: INFO })));
     assert!(!world.hand.plugged_in().unwrap());
 }
 
@@ -257,7 +259,7 @@ fn a_fido2_connection_leaves_the_card_as_it_is() {
 
 #[test]
 fn hostile_answers_are_errors_by_name_and_no_pin_is_sent_again() {
-    let last = 4; // the request that asserts
+    let last = 5; // the request that asserts
     for (fault, expected) in [
         (Fault::Deceive(Deceit::OtherRelyingParty), "the assertion is for another relying party"),
         (Fault::Deceive(Deceit::NotTouched), "the assertion was made without a touch"),
@@ -272,7 +274,7 @@ fn hostile_answers_are_errors_by_name_and_no_pin_is_sent_again() {
         ),
         (
             Fault::Deceive(Deceit::NoSecret),
-            "the key's answer to GET ASSERTION is malformed: the hmac-secret is missing",
+            "the key's answer to GET ASSERTION is malformed: 0 secrets for 2 salts",
         ),
         (
             Fault::Deceive(Deceit::Refuse(0x2E)),
@@ -291,7 +293,7 @@ fn hostile_answers_are_errors_by_name_and_no_pin_is_sent_again() {
         let error = world.assert("4815", Some([2; 32])).unwrap_err();
         assert_eq!(error.to_string(), expected, "{fault:?}");
         let counters = world.hand.counters();
-        assert_eq!((counters.fido2_requests, counters.fido2_pins_sent), (4, 1), "{fault:?}");
+        assert_eq!((counters.fido2_requests, counters.fido2_pins_sent), (5, 1), "{fault:?}");
         assert_eq!(world.tries(), 8, "{fault:?}");
     }
 
@@ -318,12 +320,12 @@ fn what_only_the_journal_can_see_passes_the_checks_of_the_connection() {
     let mut world = World::new(Counting::Exact);
     let first = world.assert("4815", None).unwrap();
     for (deceit, delta) in [(Deceit::CounterStandsStill, 0), (Deceit::CounterGoesBack, -1)] {
-        world.hand.set_faults(FaultPlan::new().at(4, Fault::Deceive(deceit)));
+        world.hand.set_faults(FaultPlan::new().at(5, Fault::Deceive(deceit)));
         let answer = world.assert("4815", None).unwrap();
         assert_eq!(i64::from(answer.counter) - i64::from(first.counter), delta, "{deceit:?}");
         assert_eq!(answer.secret.expose_bytes(), first.secret.expose_bytes());
     }
-    world.hand.set_faults(FaultPlan::new().at(4, Fault::Deceive(Deceit::OtherSecret)));
+    world.hand.set_faults(FaultPlan::new().at(5, Fault::Deceive(Deceit::OtherSecret)));
     let answer = world.assert("4815", None).unwrap();
     assert_ne!(answer.secret.expose_bytes(), first.secret.expose_bytes());
 
@@ -363,5 +365,34 @@ fn a_key_that_lacks_something_says_so_once() {
         world.hand.set_faults(FaultPlan::new().at(1, Fault::Deceive(deceit)));
         assert_eq!(key.facts().unwrap(), lacking);
         assert_eq!(key.facts().unwrap(), whole);
+    }
+    world.hand.set_faults(FaultPlan::new().at(1, Fault::Deceive(Deceit::PinMustChange)));
+    assert!(matches!(world.assert("4815", None), Err(Fido2Error::Unsupported(_))));
+    assert_eq!(world.hand.counters().fido2_pins_sent, 0);
+}
+
+#[test]
+fn a_credential_that_is_not_as_asked_for_is_not_taken() {
+    for (fault, expected) in [
+        (Fault::Deceive(Deceit::OtherRelyingParty), "malformed: the credential is for another relying party"),
+        (Fault::Deceive(Deceit::NotTouched), "malformed: the credential was made without a touch"),
+        (Fault::Deceive(Deceit::NotVerified), "malformed: the credential was made without a PIN"),
+        (Fault::Deceive(Deceit::WithoutHmacSecret), "the key cannot do hmac-secret with that credential"),
+        (Fault::Deceive(Deceit::WithoutCredProtect), "the key cannot do credProtect 3"),
+        (Fault::Deceive(Deceit::CounterIsZero), "malformed: two counters in one answer"),
+        (Fault::Truncate(100), "malformed: the authenticator data end after 100 bytes"),
+        (Fault::Append(vec![0]), "malformed: its extensions cannot be read"),
+        (Fault::Flip { byte: 40, mask: 1 }, "malformed: the credential names another model than GET INFO"),
+        (Fault::Flip { byte: 60, mask: 1 }, "malformed: two credential ids in one answer"),
+        (Fault::RemoveAfter, "the key was taken out during MAKE CREDENTIAL"),
+        (Fault::WithholdTouch, "the key was not touched in time"),
+        (Fault::Deceive(Deceit::Refuse(0x28)), "the key refused MAKE CREDENTIAL with CTAP status 0x28"),
+    ] {
+        let mut world = World::new(Counting::Exact);
+        world.hand.set_faults(FaultPlan::new().at(4, fault.clone()));
+        let made = world.readers.authenticator(SERIAL).unwrap().make_credential(&pin("4815"), b"kit");
+        let error = made.unwrap_err().to_string();
+        assert!(error.contains(expected), "{fault:?}: {error}");
+        assert_eq!(world.hand.counters().fido2_pins_sent, 1, "{fault:?}");
     }
 }
