@@ -150,11 +150,26 @@ impl Signer {
         serial: Serial,
         caution: &Caution,
     ) -> Result<Self, SigningError> {
-        let signer = Self::proven(station, kit, serial, caution)?;
-        match signer.tries.left {
+        Self::proven(station, kit, serial, caution)?.with_tries()
+    }
+
+    /// The same for a key that is connected already.
+    pub fn ready_on(
+        key: Box<dyn Key>,
+        station: &mut Station,
+        kit: &mut Kit,
+        caution: &Caution,
+    ) -> Result<Self, SigningError> {
+        Self::proven_on(key, station, kit, caution)?.with_tries()
+    }
+
+    /// Refuses a blocked PIN, and the last try without the word.
+    fn with_tries(self) -> Result<Self, SigningError> {
+        let serial = self.serial;
+        match self.tries.left {
             0 => Err(SigningError::Device { serial, cause: DeviceError::PinBlocked }),
-            1 if !caution.spend_last_try => Err(SigningError::LastTry { serial }),
-            _ => Ok(signer),
+            1 if !self.caution.spend_last_try => Err(SigningError::LastTry { serial }),
+            _ => Ok(self),
         }
     }
 
@@ -165,10 +180,22 @@ impl Signer {
         serial: Serial,
         caution: &Caution,
     ) -> Result<Self, SigningError> {
+        kit.enrolled(serial).ok_or(SigningError::NotEnrolled(serial))?;
+        let key = station.readers.connect(serial).map_err(|cause| SigningError::Device { serial, cause })?;
+        Self::proven_on(key, station, kit, caution)
+    }
+
+    fn proven_on(
+        key: Box<dyn Key>,
+        station: &mut Station,
+        kit: &mut Kit,
+        caution: &Caution,
+    ) -> Result<Self, SigningError> {
+        let serial = key.serial();
         let device = |cause| SigningError::Device { serial, cause };
         let enrolled = kit.enrolled(serial).ok_or(SigningError::NotEnrolled(serial))?;
         let mut signer = Signer {
-            key: station.readers.connect(serial).map_err(device)?,
+            key,
             serial,
             id: enrolled.id,
             sealing: enrolled.facts.sealing.0,

@@ -11,7 +11,7 @@
 use std::collections::BTreeMap;
 
 use crate::attestation::Serial;
-use crate::device::DeviceError;
+use crate::device::{DeviceError, Key};
 use crate::kit::credentials::Generation;
 use crate::kit::name::CredentialName;
 use crate::kit::sealed::{self, About, Share, UnsealError};
@@ -194,7 +194,6 @@ impl<'p> Opening<'p> {
     }
 
     fn run(&mut self, kit: &mut Kit, station: &mut Station) -> Result<Opened, UnlockError> {
-        kit.folder.reserve().map_err(KitError::from)?;
         let mut parts = Vec::new();
         loop {
             let (signer, part) = self.next_key(kit, station)?;
@@ -209,9 +208,9 @@ impl<'p> Opening<'p> {
     /// All steps of one key, before it is taken out. A key that fails is left aside while others can do.
     fn next_key(&mut self, kit: &mut Kit, station: &mut Station) -> Result<(Signer, Part), UnlockError> {
         loop {
-            let serial = self.find(kit, station)?;
-            self.tried.push(serial);
-            match self.use_key(kit, station, serial) {
+            let key = self.find(kit, station)?;
+            self.tried.push(key.serial());
+            match self.use_key(kit, station, key) {
                 Ok(done) => return Ok(done),
                 Err(error) if is_final(&error) || !self.others_suffice() => return Err(error),
                 Err(error) => {
@@ -226,10 +225,11 @@ impl<'p> Opening<'p> {
         &mut self,
         kit: &mut Kit,
         station: &mut Station,
-        serial: Serial,
+        key: Box<dyn Key>,
     ) -> Result<(Signer, Part), UnlockError> {
         let plan = self.plan;
-        let mut signer = Signer::ready(station, kit, serial, &plan.wish.caution)?;
+        let serial = key.serial();
+        let mut signer = Signer::ready_on(key, station, kit, &plan.wish.caution)?;
         let overrides = plan.overrides.iter().cloned().chain(signer.overrides.clone()).collect();
         let intent = Event::OpenIntent(OpenIntent {
             credential: plan.wish.credential.to_string(),

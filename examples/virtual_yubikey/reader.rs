@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, Shutdown, TcpStream};
 use std::os::linux::net::TcpStreamExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use breakglass::device::piv::{Card, CardError};
 use breakglass::device::practice::{PracticeCard, PracticeKey};
@@ -63,6 +63,7 @@ pub(crate) struct Slot {
 struct Line {
     stream: Option<TcpStream>,
     heard: Vec<[u8; 4]>,
+    busy: Duration,
 }
 
 impl Slot {
@@ -89,6 +90,11 @@ impl Slot {
         std::mem::take(&mut self.line().heard)
     }
 
+    /// How long commands took inside the key since this was asked last: from a whole command to the answer on its way.
+    pub(crate) fn take_busy(&self) -> Duration {
+        std::mem::take(&mut self.line().busy)
+    }
+
     /// Breaks the line, as when the key leaves the reader.
     pub(crate) fn hang_up(&self) {
         if let Some(stream) = &self.line().stream {
@@ -104,11 +110,18 @@ impl Slot {
         loop {
             match &frame(&mut stream)?[..] {
                 [OFF | ON | RESET] => {
+                    let begin = Instant::now();
                     card.reset().map_err(|error| io::Error::other(format!("{error:?}")))?;
+                    self.line().busy += begin.elapsed();
                 }
                 [ATR] => answer(&mut stream, self.atr.bytes())?,
                 [_] => {}
-                command => self.transmit(&mut card, command, &mut stream)?,
+                command => {
+                    let begin = Instant::now();
+                    let sent = self.transmit(&mut card, command, &mut stream);
+                    self.line().busy += begin.elapsed();
+                    sent?;
+                }
             }
         }
     }

@@ -71,6 +71,8 @@ impl Desk {
 
     /// The kit, locked, to write to. Says what was set aside.
     pub(crate) fn work(&mut self) -> Result<(Kit, Lock), Trouble> {
+        // Whoever writes will sign, and the hash of the program is in every record: it is made meanwhile.
+        std::thread::spawn(tool_hash);
         let (kit, lock, mended) = Kit::write(self.folder(), Depth::Links)?;
         for Finding { text, .. } in mended {
             self.terminal.say(&text);

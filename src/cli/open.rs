@@ -46,7 +46,6 @@ pub(super) fn open(desk: &mut Desk, options: Open) -> Result<Outcome, Trouble> {
     }
     let wish = wish(desk, &kit, options, &output)?;
     let plan = unlock::plan(&kit, wish).map_err(|error| Trouble::Unlock { error, keys: Box::default() })?;
-    kit.folder.reserve().map_err(crate::kit::KitError::from)?;
     let text = describe(&kit, &plan);
     desk.confirm(&text, &plan.word())?;
     let mut readers = desk.readers(kit.kind());

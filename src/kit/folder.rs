@@ -13,7 +13,7 @@ use rustix::fs::{FlockOperation, Mode, OFlags, ResolveFlags};
 /// Largest file that is read whole, in bytes: a journal of about 800,000 records.
 const LARGEST: u64 = 1 << 30;
 
-/// What is written and taken away again to see that the medium takes a record, in bytes.
+/// Room that is taken and given back to see that the medium takes a record, in bytes.
 const RESERVE: usize = 64 * 1024;
 
 /// The folder of a kit, and where its new records go.
@@ -268,8 +268,14 @@ fn reserve_in(journal: &Path) -> Result<(), FolderError> {
     make_folder(journal)?;
     let path = journal.join(".reserve");
     let tried = no_link(File::options().write(true).create(true)).open(&path).and_then(|mut file| {
-        file.write_all(&[0x20; RESERVE])?;
-        file.sync_all()
+        // Blocks that the file system promises need not be written; FAT and others promise none.
+        match rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, RESERVE as u64) {
+            Err(rustix::io::Errno::OPNOTSUPP) => {
+                file.write_all(&[0x20; RESERVE])?;
+                file.sync_all()
+            }
+            promised => promised.map_err(io::Error::from),
+        }
     });
     let removed = std::fs::remove_file(&path);
     tried.and(removed).map_err(|cause| written("write to", journal, cause))

@@ -12,10 +12,19 @@ use crate::signing::{SigningError, Station};
 
 impl Opening<'_> {
     /// The next key of the plan that is plugged in; asks for one while there is somebody to ask.
-    pub(super) fn find(&mut self, kit: &Kit, station: &mut Station) -> Result<Serial, UnlockError> {
+    pub(super) fn find(&mut self, kit: &Kit, station: &mut Station) -> Result<Box<dyn Key>, UnlockError> {
         let mut waited = false;
         loop {
-            let (attached, trouble) = match station.readers.attached() {
+            let candidates: Vec<Serial> = self.candidates().map(|key| key.serial).collect();
+            let found = station.readers.connect_first(&candidates);
+            if let Ok(Some(key)) = found {
+                // While a person was waited for it was told already.
+                for failure in self.untold.drain(..).filter(|_| !waited) {
+                    station.operator.progress(&failure);
+                }
+                return Ok(key);
+            }
+            let (attached, trouble) = match found.and_then(|_| station.readers.attached()) {
                 Ok(attached) => (attached, None),
                 Err(cause @ (DeviceError::NoService | DeviceError::AccessDenied)) => {
                     return Err(UnlockError::Readers(cause));
@@ -23,15 +32,6 @@ impl Opening<'_> {
                 // A card that answers badly, or is held, may be taken out in favour of another.
                 Err(cause) => (Vec::new(), Some(cause)),
             };
-            let here = |key: &PlannedKey| attached.iter().any(|attached| attached.serial == key.serial);
-            let found = self.candidates().find(|key| here(key)).map(|key| key.serial);
-            if let Some(found) = found {
-                // While a person was waited for it was told already.
-                for failure in self.untold.drain(..).filter(|_| !waited) {
-                    station.operator.progress(&failure);
-                }
-                return Ok(found);
-            }
             let mut strangers = self.strangers(kit, station, &attached);
             let wanted: Vec<String> = self.candidates().map(PlannedKey::label).collect();
             let mut text = self.untold.clone();

@@ -2,6 +2,7 @@
 
 use super::{Generation, Kit, Override, SealedFile, UnlockError, Wish, judge, sealed};
 use crate::attestation::Serial;
+use crate::kit::KitError;
 use crate::kit::sealed::About;
 use crate::record::hash::KeyId;
 
@@ -74,7 +75,7 @@ impl Plan {
     }
 }
 
-/// Judges and checks; every refusal comes from here, before any PIN.
+/// Judges and checks, and tries that the journal can be written; every refusal comes from here, before any PIN.
 pub fn plan(kit: &Kit, wish: Wish) -> Result<Plan, UnlockError> {
     let roster = kit.founded()?;
     judge::policy(kit, &wish)?;
@@ -165,5 +166,6 @@ pub fn plan(kit: &Kit, wish: Wish) -> Result<Plan, UnlockError> {
             usable: keys.into_iter().chain(spare).collect(),
         });
     }
+    kit.folder.reserve().map_err(KitError::from)?;
     Ok(Plan { wish, generation, threshold, keys, spare, about, overrides, payload })
 }

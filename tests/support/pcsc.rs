@@ -226,6 +226,11 @@ impl Pcsc {
         Counters { commands, bytes_in, bytes_out, pins_sent }
     }
 
+    /// How long commands took inside the key since this was asked last.
+    pub(crate) fn busy(&self, serial: u32) -> Duration {
+        Duration::from_micros(self.order(&format!("{serial} busy")).trim().parse().expect("microseconds"))
+    }
+
     /// The world's own folder: key files in `keys`, `root.pem`, pcscd's log.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()

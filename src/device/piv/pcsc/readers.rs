@@ -182,23 +182,47 @@ impl PcscReaders {
         }
     }
 
-    /// The one key with that serial number, connected.
-    pub(super) fn find(&self, serial: Serial) -> Result<Session<PcscCard>, DeviceError> {
+    /// The first of these keys that is plugged in, connected, if any is; and how many cards there are.
+    fn first(&self, wanted: &[Serial]) -> Result<(Option<Session<PcscCard>>, usize), DeviceError> {
         let mut cards = 0;
         let mut found = self.search(|shown, patience| {
             cards += 1;
-            if self.ours(shown).is_some_and(|held| held.serial != serial) {
+            if self.ours(shown).is_some_and(|held| !wanted.contains(&held.serial)) {
                 return Ok(Seen::Other);
             }
             let session = session(shown, &self.way, patience)?;
-            Ok(if session.serial() == serial { Seen::Wanted(session) } else { Seen::Other })
+            Ok(if wanted.contains(&session.serial()) { Seen::Wanted(session) } else { Seen::Other })
         })?;
-        match (found.pop(), found.is_empty()) {
-            (Some(session), true) => Ok(session),
-            (Some(_), false) => Err(DeviceError::TwoWithSerial(serial)),
-            (None, _) if cards == 0 => Err(DeviceError::NoKey),
+        for serial in wanted {
+            let of_it = |session: &Session<PcscCard>| session.serial() == *serial;
+            if let Some(index) = found.iter().position(of_it) {
+                let session = found.swap_remove(index);
+                return match found.iter().any(of_it) {
+                    true => Err(DeviceError::TwoWithSerial(*serial)),
+                    false => Ok((Some(session), cards)),
+                };
+            }
+        }
+        Ok((None, cards))
+    }
+
+    /// The one key with that serial number, connected.
+    pub(super) fn find(&self, serial: Serial) -> Result<Session<PcscCard>, DeviceError> {
+        match self.first(&[serial])? {
+            (Some(session), _) => Ok(session),
+            (None, 0) => Err(DeviceError::NoKey),
             (None, _) => Err(DeviceError::Absent(serial)),
         }
+    }
+
+    /// Remembers a connection that is handed out.
+    fn hand_out(&mut self, session: Session<PcscCard>) -> Box<dyn Key> {
+        self.held.retain(|held| held.orders.strong_count() > 0);
+        if let Some(orders) = session.channel.card.orders() {
+            let (serial, reader) = (session.serial(), session.reader().to_owned());
+            self.held.push(Held { serial, reader, orders });
+        }
+        Box::new(session)
     }
 
     /// Gives leave to work beside the connections of this value on the key with that serial number: the one that is
@@ -230,11 +254,15 @@ impl Readers for PcscReaders {
 
     fn connect(&mut self, serial: Serial) -> Result<Box<dyn Key>, DeviceError> {
         let session = self.find(serial)?;
-        self.held.retain(|held| held.orders.strong_count() > 0);
-        if let Some(orders) = session.channel.card.orders() {
-            self.held.push(Held { serial, reader: session.reader().to_owned(), orders });
+        Ok(self.hand_out(session))
+    }
+
+    fn connect_first(&mut self, wanted: &[Serial]) -> Result<Option<Box<dyn Key>>, DeviceError> {
+        match self.first(wanted)? {
+            (Some(session), _) => Ok(Some(self.hand_out(session))),
+            (None, 0) => Err(DeviceError::NoKey),
+            (None, _) => Ok(None),
         }
-        Ok(Box::new(session))
     }
 
     fn administer(&mut self, serial: Serial) -> Result<Box<dyn Administer>, DeviceError> {
