@@ -1,9 +1,11 @@
 //! Every key in every reader: listing, and connecting by serial number.
 
 use std::ffi::CString;
+use std::panic::resume_unwind;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Weak};
+use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant};
 
 use ::pcsc::{Context, Error as PcscError, ReaderState, Scope, State};
@@ -131,16 +133,20 @@ impl PcscReaders {
         Ok(readers()?.into_iter().map(surveyed).collect())
     }
 
-    /// Looks at every card with `look`: at each for a moment first, then, if none was wanted, longer at those that
-    /// another program held. All that are wanted; else why a card could not be looked at; else none.
-    fn search<T>(
+    /// Looks at every card with `look`: at all together for a moment first, then, if none was wanted, longer at those that
+    /// another program held. All that are wanted, in the order of the readers, and how many cards there are; else
+    /// why a card could not be looked at.
+    fn search<T: Send>(
         &self,
-        mut look: impl FnMut(&Shown, Duration) -> Result<Seen<T>, DeviceError>,
-    ) -> Result<Vec<T>, DeviceError> {
+        look: impl Fn(&Shown, Duration) -> Result<Seen<T>, DeviceError> + Sync,
+    ) -> Result<(Vec<T>, usize), DeviceError> {
         let deadline = Instant::now() + self.way.limits.held;
         let (mut wanted, mut busy, mut failure) = (Vec::new(), Vec::new(), None);
-        for shown in readers()?.into_iter().filter(|shown| shown.present) {
-            match look(&shown, GLANCE.min(self.way.limits.held)) {
+        let shown: Vec<Shown> = readers()?.into_iter().filter(|shown| shown.present).collect();
+        let cards = shown.len();
+        let glance = |shown: &Shown| look(shown, GLANCE.min(self.way.limits.held));
+        for (shown, seen) in shown.iter().zip(at_once(&shown, glance)) {
+            match seen {
                 Ok(Seen::Wanted(found)) => wanted.push(found),
                 Ok(Seen::Other) | Err(DeviceError::NoPiv { .. }) => {}
                 Err(DeviceError::Busy { .. }) => busy.push(shown),
@@ -148,7 +154,7 @@ impl PcscReaders {
             }
         }
         if !wanted.is_empty() {
-            return Ok(wanted);
+            return Ok((wanted, cards));
         }
         for shown in busy {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -157,7 +163,7 @@ impl PcscReaders {
                 shown.name(),
                 left.as_secs_f64().ceil()
             ));
-            match look(&shown, deadline.saturating_duration_since(Instant::now())) {
+            match look(shown, deadline.saturating_duration_since(Instant::now())) {
                 Ok(Seen::Wanted(found)) => wanted.push(found),
                 Ok(Seen::Other) | Err(DeviceError::NoPiv { .. }) => {}
                 Err(error) => failure = failure.or(Some(error)),
@@ -165,7 +171,7 @@ impl PcscReaders {
         }
         match failure {
             Some(error) if wanted.is_empty() => Err(error),
-            _ => Ok(wanted),
+            _ => Ok((wanted, cards)),
         }
     }
 
@@ -184,9 +190,7 @@ impl PcscReaders {
 
     /// The first of these keys that is plugged in, connected, if any is; and how many cards there are.
     fn first(&self, wanted: &[Serial]) -> Result<(Option<Session<PcscCard>>, usize), DeviceError> {
-        let mut cards = 0;
-        let mut found = self.search(|shown, patience| {
-            cards += 1;
+        let (mut found, cards) = self.search(|shown, patience| {
             if self.ours(shown).is_some_and(|held| !wanted.contains(&held.serial)) {
                 return Ok(Seen::Other);
             }
@@ -250,6 +254,7 @@ impl Readers for PcscReaders {
             let serial = self.identify(shown, patience)?;
             Ok(Seen::Wanted(Attached { serial, reader: shown.name() }))
         })
+        .map(|(attached, _)| attached)
     }
 
     fn connect(&mut self, serial: Serial) -> Result<Box<dyn Key>, DeviceError> {
@@ -272,6 +277,18 @@ impl Readers for PcscReaders {
     fn authenticator(&mut self, serial: Serial) -> Result<Box<dyn Authenticator>, Fido2Error> {
         self.fido2_side(serial)
     }
+}
+
+/// What `look` gives of each, looked at side by side: a card takes its time to answer.
+fn at_once<T: Send>(all: &[Shown], look: impl Fn(&Shown) -> T + Sync) -> Vec<T> {
+    let look = &look;
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = all.iter().map(|shown| scope.spawn(move || look(shown))).collect();
+        // A thread that panicked is this thread's panic.
+        let seen =
+            |thread: ScopedJoinHandle<'_, T>| thread.join().unwrap_or_else(|panic| resume_unwind(panic));
+        threads.into_iter().map(seen).collect()
+    })
 }
 
 fn session(shown: &Shown, way: &Arc<Way>, patience: Duration) -> Result<Session<PcscCard>, DeviceError> {
