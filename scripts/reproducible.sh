@@ -2,7 +2,7 @@
 # Builds the release twice, in other folders with other cargo homes, and compares the binaries byte by byte.
 # Usage: scripts/reproducible.sh [FOLDER]      Takes some minutes and about 2 GB below FOLDER (default: a temporary one).
 #
-# Two things would make builds differ: paths, which --remap-path-prefix takes out, and the time at which a crate was
+# Two things would make builds differ: paths, which the two prefix maps take out, and the time at which a crate was
 # unpacked, which rust-embed (through age) stores unless its feature deterministic-timestamps is on, as Cargo.toml has it.
 # What is built is the commit HEAD. Crates that this machine has already are not fetched again, but unpacked anew.
 set -euo pipefail
@@ -20,6 +20,7 @@ build() { # build NAME: prints the hash of its binary
     (
         cd "$place/source"
         export CARGO_HOME=$place/cargo CARGO_INCREMENTAL=0
+        export CFLAGS="-ffile-prefix-map=$place=/breakglass" # hidapi and ring bring C
         export RUSTFLAGS="--remap-path-prefix=$place/source=/breakglass --remap-path-prefix=$place/cargo=/cargo"
         cargo build --quiet --release --locked --target "$target" --bin breakglass
     )

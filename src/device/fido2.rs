@@ -178,7 +178,7 @@ pub enum Fido2Error {
     #[error("the key was not touched in time")]
     NotTouched,
     /// A wrong PIN; a try is spent.
-    #[error("that FIDO2 PIN is wrong; {left} tries left")]
+    #[error("that FIDO2 PIN is wrong; {left} {} left", super::try_word(*left))]
     WrongPin {
         /// Tries left now.
         left: u8,
