@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use ::pcsc::{Card, Context, Disposition, Protocols, Scope, ShareMode};
 use breakglass::attestation::{Firmware, Serial};
+use breakglass::device::fido2::Fido2Error;
+use breakglass::device::fido2::supervisor::{self, Helper};
 use breakglass::device::piv::Traffic;
 use breakglass::device::piv::pcsc::{Limits, PcscReaders};
 use breakglass::device::{Administer, DeviceError, Key, Readers, provisioning};
@@ -266,4 +268,55 @@ fn a_reader_without_a_card_is_no_key() {
         assert!(surveyed.iter().all(|reader| reader.serial.is_none()));
         assert_eq!(surveyed[0].reader, reader(0).to_str().unwrap());
     }
+}
+
+/// A sysfs with so many FIDO2 devices that hang on no USB device, and whose nodes are not there.
+fn sysfs(devices: u32) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for number in 0..devices {
+        let device = folder.path().join(format!("class/hidraw/hidraw{}/device", 9_000_000 + number));
+        std::fs::create_dir_all(&device).unwrap();
+        std::fs::write(device.join("report_descriptor"), [0x06, 0xD0, 0xF1, 0x09, 0x01]).unwrap();
+    }
+    folder
+}
+
+fn fido2_side(devices: u32, readers: PcscReaders, serial: u32) -> (Fido2Error, PcscReaders) {
+    let folder = sysfs(devices);
+    let helper = Helper::new("/nowhere", ["never started"], supervisor::Limits::default());
+    let mut readers = readers.with_fido2(folder.path().to_owned(), helper);
+    (readers.authenticator(Serial(serial)).err().expect("its node is not there"), readers)
+}
+
+#[test]
+fn the_fido2_side_of_a_key_is_looked_for_beside_its_open_connection() {
+    let name = "the_fido2_side_of_a_key_is_looked_for_beside_its_open_connection";
+    if !Pcsc::inside(name, || Pcsc::start(&KEYS[..1])) {
+        return;
+    }
+    let (error, mut readers) = fido2_side(0, readers(), FIRST);
+    assert!(matches!(error, Fido2Error::NoDevice), "{error}");
+    let mut key = readers.connect(Serial(FIRST)).unwrap();
+    key.verify_pin(&factory()).unwrap();
+    let sent = key.traffic();
+    // One key, one device: it is that one.
+    let (error, readers) = fido2_side(1, readers, FIRST);
+    assert!(matches!(&error, Fido2Error::AccessDenied { path } if path == "/dev/hidraw9000000"), "{error}");
+    let (error, readers) = fido2_side(2, readers, FIRST);
+    assert!(matches!(error, Fido2Error::Ambiguous { serial: Serial(FIRST), count: 2 }), "{error}");
+    // The connection was not disturbed.
+    assert_eq!(key.traffic(), sent);
+    assert!(key.pin_tries().is_ok());
+    drop(key);
+    let (error, _) = fido2_side(1, readers, SECOND);
+    assert!(matches!(error, Fido2Error::Absent(Serial(SECOND))), "{error}");
+}
+
+#[test]
+fn one_fido2_device_is_not_given_to_one_of_two_keys() {
+    if !Pcsc::inside("one_fido2_device_is_not_given_to_one_of_two_keys", || Pcsc::start(&KEYS)) {
+        return;
+    }
+    let (error, _) = fido2_side(1, readers(), FIRST);
+    assert!(matches!(error, Fido2Error::Ambiguous { serial: Serial(FIRST), count: 1 }), "{error}");
 }

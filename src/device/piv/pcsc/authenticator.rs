@@ -1,19 +1,17 @@
 //! The FIDO2 side of the key in a reader.
 
-use std::path::Path;
-
 use super::PcscReaders;
 use super::card::usb;
 use crate::attestation::Serial;
-use crate::device::fido2::port::{self, PivSide, SYSFS, UsbDevice};
-use crate::device::fido2::supervisor::Helper;
+use crate::device::fido2::port::{self, PivSide, UsbDevice};
 use crate::device::fido2::{Authenticator, Fido2Error, HelperAuthenticator};
 use crate::device::{DeviceError, Readers};
 
 impl PcscReaders {
     /// Finds the device that belongs to that key, and whether this user may open it. Asks the device nothing.
     pub(super) fn fido2_side(&mut self, serial: Serial) -> Result<Box<dyn Authenticator>, Fido2Error> {
-        let devices = port::devices(Path::new(SYSFS));
+        let (sysfs, helper) = self.fido2.clone();
+        let devices = port::devices(&sysfs);
         if devices.is_empty() {
             return Err(Fido2Error::NoDevice);
         }
@@ -28,7 +26,7 @@ impl PcscReaders {
         if !port::may_open(&device.path) {
             return Err(Fido2Error::AccessDenied { path: device.path.display().to_string() });
         }
-        Ok(Box::new(HelperAuthenticator::new(serial, device.path.clone(), Helper::this_program())))
+        Ok(Box::new(HelperAuthenticator::new(serial, device.path.clone(), helper)))
     }
 
     /// Through the connection to that key, if there is one; else through a new one, which ends again.

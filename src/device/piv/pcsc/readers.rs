@@ -2,6 +2,7 @@
 
 use std::ffi::CString;
 use std::panic::resume_unwind;
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Weak};
@@ -14,7 +15,8 @@ use rand_core::UnwrapErr;
 use super::worker::Order;
 use super::{Limits, PcscCard, Way, open_error};
 use crate::attestation::Serial;
-use crate::device::fido2::port::UsbDevice;
+use crate::device::fido2::port::{self, UsbDevice};
+use crate::device::fido2::supervisor::Helper;
 use crate::device::fido2::{Authenticator, Fido2Error};
 use crate::device::piv::Session;
 use crate::device::piv::session::identify;
@@ -32,6 +34,8 @@ pub struct PcscReaders {
     administration: OpenAdministration,
     pub(super) held: Vec<Held>,
     tell: fn(&str),
+    /// Where FIDO2 devices are looked for, and what speaks to them.
+    pub(super) fido2: (PathBuf, Helper),
 }
 
 /// A connection that was handed out, as long as it lives.
@@ -107,7 +111,13 @@ enum Seen<T> {
 impl PcscReaders {
     /// Asks nothing yet. `administration` opens the provisioning side of a key.
     pub fn new(limits: Limits, administration: OpenAdministration) -> Self {
-        PcscReaders { way: Arc::new(Way::new(limits)), administration, held: Vec::new(), tell: |_| {} }
+        let fido2 = (port::SYSFS.into(), Helper::this_program());
+        PcscReaders { way: Arc::new(Way::new(limits)), administration, held: Vec::new(), tell: |_| {}, fido2 }
+    }
+
+    /// Looks for FIDO2 devices below that sysfs, and speaks to them through that helper.
+    pub fn with_fido2(self, sysfs: PathBuf, helper: Helper) -> Self {
+        PcscReaders { fido2: (sysfs, helper), ..self }
     }
 
     /// Says with `tell` when a person has to wait for another program to let go of a reader.
