@@ -84,7 +84,7 @@ fn run(desk: &mut Desk, verb: Verb) -> Result<Outcome, Trouble> {
         Verb::Inventory(options) => inventory::inventory(desk, &options),
         Verb::Status => status::status(desk),
         Verb::Records(RecordsVerb::List(options)) => records::list(desk, &options),
-        Verb::Records(RecordsVerb::Verify) => records::verify(desk),
+        Verb::Records(RecordsVerb::Verify(options)) => records::verify(desk, &options),
         Verb::Records(RecordsVerb::Export(options)) => records::export(desk, &options),
         Verb::KitVerb(KitVerb::Merge { other }) => merge::merge(desk, &other),
         Verb::KitVerb(KitVerb::AcceptGap(options)) => accept_gap::accept_gap(desk, &options),

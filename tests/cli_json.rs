@@ -104,11 +104,12 @@ fn every_looking_verb_prints_what_the_document_says() {
     let pin = format!("23112 pin {PIN}");
     let there = tempfile::tempdir().unwrap();
     let to = there.path().display().to_string();
+    let bundle = there.path().join("records.jws").display().to_string();
     let vectors = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/attestation");
     let vector = |name: &str| format!("{vectors}/{name}");
     let (leaf, device, root) = (vector("signing.pem"), vector("device.pem"), vector("root.pem"));
     let copy = other.path().display().to_string();
-    let looks: [(&str, &[&str], i32); 13] = [
+    let looks: [(&str, &[&str], i32); 15] = [
         ("`key list`", &["key", "list"], 0),
         ("`key inspect`", &["key", "inspect", "23112"], 0),
         ("`coverage`", &["coverage"], 1),
@@ -117,7 +118,9 @@ fn every_looking_verb_prints_what_the_document_says() {
         ("`records list`", &["records", "list"], 0),
         ("`records verify`", &["records", "verify"], 0),
         ("`records export`", &["records", "export", &to], 0),
+        ("`records verify`", &["records", "verify", &bundle], 1),
         ("`records export`", &["records", "export", &to, "--with", "23112"], 0),
+        ("`records verify`", &["records", "verify", &bundle], 0),
         ("`records export`", &["records", "export", &to], 0),
         ("`records export --openssl`", &["records", "export", &to, "--openssl", "3"], 0),
         ("`kit merge`", &["kit", "merge", &copy], 0),

@@ -313,9 +313,16 @@ pub(super) enum RecordsVerb {
     /// What happened, one line a record
     List(RecordsList),
     /// Check every signature, link and sealed file
-    Verify,
+    Verify(RecordsVerify),
     /// Write the bundle for the auditor, one record a line, and a JWKS beside it
     Export(Export),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct RecordsVerify {
+    /// This bundle alone instead of the kit, as records export wrote it
+    #[arg(value_name = "BUNDLE")]
+    pub bundle: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]

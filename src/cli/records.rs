@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Outcome;
-use super::args::RecordsList;
+use super::args::{RecordsList, RecordsVerify};
 use super::desk::{Desk, date};
 use super::findings::{self, counted};
 use super::hint::Trouble;
@@ -128,7 +128,10 @@ fn what(event: &Event) -> String {
     }
 }
 
-pub(super) fn verify(desk: &mut Desk) -> Result<Outcome, Trouble> {
+pub(super) fn verify(desk: &mut Desk, options: &RecordsVerify) -> Result<Outcome, Trouble> {
+    if let Some(path) = &options.bundle {
+        return verify_bundle(desk, path);
+    }
     let kit = Kit::read(desk.folder(), Depth::Every)?;
     let roots = desk.roots(&kit)?;
     let mut findings = check::everything(&kit, &roots)?;
@@ -160,6 +163,30 @@ pub(super) fn verify(desk: &mut Desk) -> Result<Outcome, Trouble> {
             counted(chains, "chain"),
             counted(enrolments, "enrolment"),
             counted(generations, "sealed generation")
+        ),
+    })?;
+    Ok(outcome)
+}
+
+/// A bundle without its kit.
+fn verify_bundle(desk: &mut Desk, path: &std::path::Path) -> Result<Outcome, Trouble> {
+    let bytes = std::fs::read(path).map_err(|cause| Trouble::Input { path: path.to_owned(), cause })?;
+    let checked = check::bundle(&bytes);
+    let outcome = findings::outcome(&checked.findings);
+    if desk.json {
+        desk.json_result(&serde_json::json!({
+            "verdict": findings::verdict(&checked.findings), "records": checked.records,
+            "chains": checked.chains, "generations": checked.generations, "findings": checked.findings,
+        }))?;
+        return Ok(outcome);
+    }
+    findings::print(desk, &checked.findings)?;
+    desk.line(&match outcome {
+        Outcome::Wrong => "something is wrong with the bundle".to_owned(),
+        _ => format!(
+            "intact: {} in {}, each signed and linked, each assertion verified",
+            counted(checked.records, "record"),
+            counted(checked.chains, "chain")
         ),
     })?;
     Ok(outcome)

@@ -14,6 +14,14 @@ use crate::record::event::Event;
 use crate::record::hash::Hash;
 use crate::record::token::Record;
 
+mod bundle;
+mod counters;
+mod envelopes;
+
+pub use bundle::{Checked, bundle};
+pub use counters::counters;
+pub use envelopes::reused;
+
 const MERGE: &str = "breakglass kit merge DIR   with another copy of the kit";
 
 /// Everything that can be checked without a key, the gravest first. Reads each sealed file once.
@@ -26,6 +34,8 @@ pub fn everything(kit: &Kit, roots: &Roots) -> Result<Vec<Finding>, KitError> {
     findings.extend(sealed(kit)?);
     findings.extend(strays(kit)?);
     findings.extend(intents(kit));
+    findings.extend(counters(kit));
+    findings.extend(reused(kit));
     findings.sort_by_key(|finding| finding.weight);
     Ok(findings)
 }
@@ -242,6 +252,7 @@ pub fn sealed(kit: &Kit) -> Result<Vec<Finding>, KitError> {
             for file in generation.facts.files.keys() {
                 findings.extend(sealed_file(kit, name, generation, file)?);
             }
+            findings.extend(envelopes::sidecars(kit, name, generation)?);
         }
     }
     Ok(findings)

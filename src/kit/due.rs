@@ -24,6 +24,7 @@ pub fn due(kit: &Kit) -> Vec<Finding> {
         findings.extend(rotation(kit, name));
     }
     findings.extend(check::intents(kit));
+    findings.extend(check::reused(kit));
     let coverage = coverage(kit);
     findings.extend(dying(&coverage));
     findings.extend(places(kit, &coverage));

@@ -9,7 +9,7 @@ use crate::kit::Kit;
 use crate::kit::credentials::{self, Generation};
 use crate::kit::name::CredentialName;
 use crate::record::counter;
-use crate::record::event::{Envelope, EnvelopeId, Event, Fido2Enrolled};
+use crate::record::event::{CredentialSealed, Envelope, EnvelopeId, Event, Fido2Enrolled};
 use crate::record::hash::{Hash, KeyId};
 
 /// Factor of every credential: the key's PIV slot.
@@ -149,14 +149,24 @@ impl Generation {
 
     /// Whether keys that have FIDO2 are asked for it.
     pub fn asks_fido2(&self) -> bool {
-        self.facts.factors.iter().any(|factor| factor == FIDO2)
+        is_fido2(&self.facts)
     }
 
     /// The short name of the envelope that this key's file is sealed to, if it is.
     pub fn envelope_of(&self, key: &KeyId) -> Option<EnvelopeId> {
-        let at = self.facts.recipients.iter().position(|recipient| recipient == key)?;
-        self.facts.envelopes.get(at).copied().flatten()
+        envelope_in(&self.facts, key)
     }
+}
+
+/// Whether opening that sealing asks keys that have FIDO2 for it.
+pub fn is_fido2(facts: &CredentialSealed) -> bool {
+    facts.factors.iter().any(|factor| factor == FIDO2)
+}
+
+/// The short name of the envelope that a sealing gives for this key.
+pub fn envelope_in(facts: &CredentialSealed, key: &KeyId) -> Option<EnvelopeId> {
+    let at = facts.recipients.iter().position(|recipient| recipient == key)?;
+    facts.envelopes.get(at).copied().flatten()
 }
 
 #[cfg(test)]

@@ -12,6 +12,8 @@ use crate::record::event::{Exported, KeyAdmitted, KeyRetired, KitFounded, KitKin
 use crate::record::hash::KeyId;
 use crate::record::sample::{Writer, intent};
 
+mod fido2;
+
 /// Keys of one kit: the first founds it, all are enrolled.
 struct Keys(Vec<Writer>);
 

@@ -2,7 +2,7 @@ use super::*;
 use crate::kit::folder::{Folder, make_folder};
 use crate::kit::policy::template;
 use crate::record::chain::Depth;
-use crate::record::event::{CredentialSealed, KitFounded, KitKind};
+use crate::record::event::{KitFounded, KitKind};
 use crate::record::sample::{Authenticator, Writer, envelope, intent};
 
 /// A kit of one key with FIDO2, which founded it.
