@@ -2,7 +2,7 @@
 
 use crate::attestation::Serial;
 use crate::device::Tries;
-use crate::secret::Pin;
+use crate::secret::{Fido2Pin, Pin};
 
 /// Nobody answered: no terminal, end of input, or the person gave up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -32,6 +32,9 @@ pub enum Ask {
 pub trait Operator {
     /// Asks for a PIN or PUK of that key. `tries` is shown first.
     fn pin(&mut self, ask: Ask, serial: Serial, tries: Option<Tries>) -> Result<Pin, Unanswered>;
+    /// Asks for the present FIDO2 PIN of that key, of which `left` tries are left, which is shown first. Each that is
+    /// typed is for one use: a wrong one is asked for again, never sent again.
+    fn fido2_pin(&mut self, serial: Serial, left: u8) -> Result<Fido2Pin, Unanswered>;
     /// Says that a touch is needed now, and what for; called directly before the command that waits for it.
     fn touch(&mut self, serial: Serial, purpose: &str);
     /// Shows `text` and asks for exactly `word`; `false` if something else was typed.

@@ -16,7 +16,7 @@ use breakglass::provision::{Cause, Circumstances, Outside, ProvisionError, carry
 use breakglass::record::event::{Event, KeyEnrolled, Override};
 use breakglass::record::hash::Hash;
 use breakglass::record::token::Record;
-use breakglass::secret::Pin;
+use breakglass::secret::{Fido2Pin, Pin};
 use pcsc::{Pcsc, text, tools};
 use rand_core::UnwrapErr;
 
@@ -232,6 +232,9 @@ impl Operator for Person {
     fn pin(&mut self, ask: Ask, _serial: Serial, _tries: Option<Tries>) -> Result<Pin, Unanswered> {
         let typed = if matches!(ask, Ask::Pin | Ask::NewPin) { PIN } else { PUK };
         Pin::parse(typed.as_bytes()).map_err(|_| Unanswered::NobodyToAsk)
+    }
+    fn fido2_pin(&mut self, _serial: Serial, _left: u8) -> Result<Fido2Pin, Unanswered> {
+        Err(Unanswered::NobodyToAsk)
     }
     fn touch(&mut self, _serial: Serial, _purpose: &str) {}
     fn confirm(&mut self, _text: &str, _word: &str) -> Result<bool, Unanswered> {

@@ -29,7 +29,7 @@ pub(super) struct Global {
     /// One JSON object on stdout instead of text
     #[arg(long, global = true)]
     pub json: bool,
-    /// Take PINs and PUKs from this descriptor, a line each: SERIAL pin|puk|new-pin|new-puk VALUE
+    /// Take PINs and PUKs from this descriptor, a line each: SERIAL pin|puk|new-pin|new-puk|fido2-pin VALUE
     #[arg(long, global = true, value_name = "N")]
     pub pin_fd: Option<i32>,
     /// Answer the exact-word question with these words (for scripts)

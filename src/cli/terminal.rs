@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use crate::attestation::Serial;
 use crate::device::{Tries, try_word};
 use crate::operator::{Ask, Operator, Unanswered};
-use crate::secret::Pin;
+use crate::secret::{Fido2Pin, Pin, PinFormatError};
 
 mod pins;
 mod screen;
@@ -107,10 +107,14 @@ impl Terminal {
         self.tty.as_mut().ok_or(Unanswered::NobodyToAsk)?.hidden(question)
     }
 
-    fn typed_pin(&mut self, question: &str) -> Result<Pin, Unanswered> {
+    fn typed<P>(
+        &mut self,
+        question: &str,
+        parse: fn(&[u8]) -> Result<P, PinFormatError>,
+    ) -> Result<P, Unanswered> {
         loop {
             let typed = self.hidden(question)?;
-            match Pin::parse(&typed) {
+            match parse(&typed) {
                 Ok(pin) => return Ok(pin),
                 // Not spent: what cannot be a PIN is never sent.
                 Err(wrong) => self.say(&format!("{wrong}. no try was spent")),
@@ -133,18 +137,26 @@ impl Operator for Terminal {
             None => String::new(),
         };
         match ask {
-            Ask::Pin => self.typed_pin(&format!("PIN for {serial}{left}: ")),
-            Ask::Puk => self.typed_pin(&format!("PUK for {serial}{left}: ")),
+            Ask::Pin => self.typed(&format!("PIN for {serial}{left}: "), Pin::parse),
+            Ask::Puk => self.typed(&format!("PUK for {serial}{left}: "), Pin::parse),
             Ask::NewPin | Ask::NewPuk => loop {
                 let what = if ask == Ask::NewPin { "PIN" } else { "PUK" };
-                let first = self.typed_pin(&format!("new {what} for {serial}: "))?;
-                let second = self.typed_pin(&format!("new {what} for {serial} again: "))?;
+                let first = self.typed(&format!("new {what} for {serial}: "), Pin::parse)?;
+                let second = self.typed(&format!("new {what} for {serial} again: "), Pin::parse)?;
                 if first.same_as(&second) {
                     return Ok(first);
                 }
                 self.say(&format!("the two differ; nothing was sent to {serial}"));
             },
         }
+    }
+
+    fn fido2_pin(&mut self, serial: Serial, left: u8) -> Result<Fido2Pin, Unanswered> {
+        if let Some(pins) = &mut self.pins {
+            return pins.take_fido2(serial).ok_or(Unanswered::NobodyToAsk);
+        }
+        let question = format!("FIDO2 PIN for {serial} ({left} {} left): ", try_word(left));
+        self.typed(&question, Fido2Pin::parse)
     }
 
     fn touch(&mut self, serial: Serial, purpose: &str) {

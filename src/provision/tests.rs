@@ -17,7 +17,7 @@ use crate::device::practice::{
 };
 use crate::operator::Operator;
 use crate::record::event::Event;
-use crate::secret::Pin;
+use crate::secret::{Fido2Pin, Pin};
 
 const SERIAL: Serial = Serial(30_877);
 /// 2026-11-01T00:00:00Z.
@@ -160,13 +160,24 @@ struct Person {
     pin: &'static str,
     puk: &'static str,
     asked: Vec<(Ask, Option<u8>)>,
+    /// FIDO2 PINs, typed one after the other, and how many tries were left each time.
+    fido2_pins: Vec<&'static str>,
+    fido2_asked: Vec<u8>,
     touches: usize,
     told: Vec<String>,
 }
 
 impl Person {
     fn new() -> Self {
-        Person { pin: PIN, puk: PUK, asked: vec![], touches: 0, told: vec![] }
+        Person {
+            pin: PIN,
+            puk: PUK,
+            asked: vec![],
+            fido2_pins: vec![],
+            fido2_asked: vec![],
+            touches: 0,
+            told: vec![],
+        }
     }
 
     fn asks(&self) -> Vec<Ask> {
@@ -179,6 +190,11 @@ impl Operator for Person {
         self.asked.push((ask, tries.map(|tries| tries.left)));
         let typed = if matches!(ask, Ask::Pin | Ask::NewPin) { self.pin } else { self.puk };
         Ok(Pin::parse(typed.as_bytes()).unwrap())
+    }
+    fn fido2_pin(&mut self, _serial: Serial, left: u8) -> Result<Fido2Pin, Unanswered> {
+        self.fido2_asked.push(left);
+        let typed = self.fido2_pins.get(self.fido2_asked.len() - 1).ok_or(Unanswered::NobodyToAsk)?;
+        Ok(Fido2Pin::parse(typed.as_bytes()).unwrap())
     }
     fn touch(&mut self, _serial: Serial, _purpose: &str) {
         self.touches += 1;

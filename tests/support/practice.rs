@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use breakglass::attestation::Serial;
 use breakglass::device::Tries;
 use breakglass::operator::{Ask, Operator, Unanswered};
-use breakglass::secret::Pin;
+use breakglass::secret::{Fido2Pin, Pin};
 
 pub(crate) const SERIALS: [u32; 3] = [23112, 23115, 30877];
 pub(crate) const PIN: &str = "48151623";
@@ -144,6 +144,8 @@ fn make() -> PracticeKit {
 #[derive(Default)]
 pub(crate) struct Hand {
     pub(crate) pins: BTreeMap<u32, Vec<String>>,
+    /// FIDO2 PINs of their own, typed when the flow asks for one.
+    pub(crate) fido2_pins: BTreeMap<u32, Vec<String>>,
     pub(crate) asked: Vec<u32>,
     pub(crate) touches: Vec<u32>,
     pub(crate) said: Vec<String>,
@@ -163,6 +165,12 @@ impl Operator for Hand {
         let known = self.pins.get_mut(&serial.0).filter(|pins| !pins.is_empty());
         let pin = known.ok_or(Unanswered::NobodyToAsk)?.remove(0);
         Ok(Pin::parse(pin.as_bytes()).expect("a PIN"))
+    }
+    fn fido2_pin(&mut self, serial: Serial, _: u8) -> Result<Fido2Pin, Unanswered> {
+        self.asked.push(serial.0);
+        let known = self.fido2_pins.get_mut(&serial.0).filter(|pins| !pins.is_empty());
+        let pin = known.ok_or(Unanswered::NobodyToAsk)?.remove(0);
+        Ok(Fido2Pin::parse(pin.as_bytes()).expect("a FIDO2 PIN"))
     }
     fn touch(&mut self, serial: Serial, _: &str) {
         self.touches.push(serial.0);

@@ -1,7 +1,8 @@
 //! PINs and PUKs from a descriptor (`--pin-fd N`), for scripts and tests: never from arguments or the environment.
 //!
-//! One a line: `SERIAL pin PIN`, `SERIAL puk PUK`, `SERIAL new-pin PIN`, `SERIAL new-puk PUK`; or, where only one key is
-//! meant, a line with nothing but the PIN. Each line is used once, so a wrong PIN is never sent twice.
+//! One a line: `SERIAL pin PIN`, `SERIAL puk PUK`, `SERIAL new-pin PIN`, `SERIAL new-puk PUK`, `SERIAL fido2-pin PIN`
+//! (the present FIDO2 PIN, where it is not the PIV PIN); or, where only one key is meant, a line with nothing but the
+//! PIN. Each line is used once, so a wrong PIN is never sent twice.
 
 use std::io::{self, Read};
 
@@ -10,7 +11,7 @@ use zeroize::Zeroizing;
 use super::descriptor;
 use crate::attestation::Serial;
 use crate::operator::Ask;
-use crate::secret::{Pin, PinFormatError};
+use crate::secret::{Fido2Pin, Pin, PinFormatError};
 
 /// Longest text on the descriptor, in bytes.
 const LONGEST: usize = 16 * 1024;
@@ -19,6 +20,7 @@ const LONGEST: usize = 16 * 1024;
 #[derive(Debug)]
 pub(crate) struct PinSource {
     lines: Vec<(Option<Serial>, Ask, Pin)>,
+    fido2: Vec<(Serial, Fido2Pin)>,
 }
 
 /// Why the lines are refused; none of them was used.
@@ -34,7 +36,7 @@ pub(crate) enum PinSourceError {
         cause: io::Error,
     },
     /// A line that is neither form.
-    #[error("line {0} of the PINs is not SERIAL pin|puk|new-pin|new-puk VALUE, nor a single PIN")]
+    #[error("line {0} of the PINs is not SERIAL pin|puk|new-pin|new-puk|fido2-pin VALUE, nor a single PIN")]
     Line(usize),
     /// A value that cannot be a PIN.
     #[error("line {line} of the PINs: {cause}")]
@@ -67,7 +69,7 @@ impl PinSource {
     }
 
     fn parse(bytes: &[u8]) -> Result<Self, PinSourceError> {
-        let mut lines = Vec::new();
+        let (mut lines, mut fido2) = (Vec::new(), Vec::new());
         for (index, line) in bytes.split(|b| *b == b'\n').enumerate() {
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             if line.is_empty() {
@@ -75,28 +77,33 @@ impl PinSource {
             }
             let number = index + 1;
             let words: Vec<&[u8]> = line.split(|b| *b == b' ').filter(|w| !w.is_empty()).collect();
-            let pin =
-                |value| Pin::parse(value).map_err(|cause| PinSourceError::Format { line: number, cause });
-            lines.push(match words[..] {
-                [value] => (None, Ask::Pin, pin(value)?),
+            let format = |cause| PinSourceError::Format { line: number, cause };
+            let pin = |value| Pin::parse(value).map_err(format);
+            match words[..] {
+                [value] => lines.push((None, Ask::Pin, pin(value)?)),
                 [serial, ask, value] => {
                     let serial = std::str::from_utf8(serial).ok().and_then(|s| s.parse().ok());
+                    let serial = serial.ok_or(PinSourceError::Line(number))?;
                     let ask = match ask {
                         b"pin" => Ask::Pin,
                         b"puk" => Ask::Puk,
                         b"new-pin" => Ask::NewPin,
                         b"new-puk" => Ask::NewPuk,
+                        b"fido2-pin" => {
+                            fido2.push((serial, Fido2Pin::parse(value).map_err(format)?));
+                            continue;
+                        }
                         _ => return Err(PinSourceError::Line(number)),
                     };
-                    (Some(serial.ok_or(PinSourceError::Line(number))?), ask, pin(value)?)
+                    lines.push((Some(serial), ask, pin(value)?));
                 }
                 _ => return Err(PinSourceError::Line(number)),
-            });
+            }
         }
-        if lines.len() > 1 && lines.iter().any(|(serial, ..)| serial.is_none()) {
+        if lines.len() + fido2.len() > 1 && lines.iter().any(|(serial, ..)| serial.is_none()) {
             return Err(PinSourceError::WhoseIsIt);
         }
-        Ok(PinSource { lines })
+        Ok(PinSource { lines, fido2 })
     }
 
     /// The next line for that key, used up.
@@ -106,6 +113,12 @@ impl PinSource {
         };
         let at = self.lines.iter().position(fits)?;
         Some(self.lines.remove(at).2)
+    }
+
+    /// The next FIDO2 PIN for that key, used up.
+    pub(crate) fn take_fido2(&mut self, serial: Serial) -> Option<Fido2Pin> {
+        let at = self.fido2.iter().position(|(whose, _)| *whose == serial)?;
+        Some(self.fido2.remove(at).1)
     }
 }
 
@@ -122,6 +135,21 @@ mod tests {
         assert_eq!(&pins.take(Ask::Pin, Serial(1)).unwrap().expose_block()[..6], b"333333");
         assert!(pins.take(Ask::Pin, Serial(1)).is_none());
         assert!(pins.take(Ask::NewPuk, Serial(1)).is_some());
+    }
+
+    #[test]
+    fn a_fido2_pin_is_used_for_fido2_only_and_once() {
+        let mut pins = PinSource::parse(b"1 fido2-pin 4815\n1 pin 111111\n1 fido2-pin 162342\n").unwrap();
+        assert!(pins.take_fido2(Serial(2)).is_none());
+        for typed in [&b"4815"[..], b"162342"] {
+            assert_eq!(pins.take_fido2(Serial(1)).unwrap().expose_typed(), typed);
+        }
+        assert!(pins.take_fido2(Serial(1)).is_none());
+        assert!(pins.take(Ask::Pin, Serial(1)).is_some());
+        let short = PinSource::parse(b"1 pin 111111\n1 fido2-pin 481\n");
+        assert!(matches!(short, Err(PinSourceError::Format { line: 2, .. })), "{short:?}");
+        let whose = PinSource::parse(b"123456\n1 fido2-pin 4815\n");
+        assert!(matches!(whose, Err(PinSourceError::WhoseIsIt)), "{whose:?}");
     }
 
     #[test]

@@ -18,6 +18,9 @@ impl Operator for Typist {
         let at = self.0.iter().position(|(asked, _)| *asked == ask).ok_or(Unanswered::NobodyToAsk)?;
         Ok(Pin::parse(self.0.remove(at).1.as_bytes()).unwrap())
     }
+    fn fido2_pin(&mut self, _serial: Serial, _left: u8) -> Result<Fido2Pin, Unanswered> {
+        Err(Unanswered::NobodyToAsk)
+    }
     fn touch(&mut self, _serial: Serial, _purpose: &str) {}
     fn confirm(&mut self, _text: &str, _word: &str) -> Result<bool, Unanswered> {
         Err(Unanswered::NobodyToAsk)
