@@ -4,6 +4,7 @@
 use p256::ecdsa::VerifyingKey;
 
 use crate::attestation::Serial;
+use crate::device::fido2::Fido2Error;
 use crate::device::{DeviceError, Key, Readers, Tries, try_word};
 use crate::kit::head::{self, Head};
 use crate::kit::{Kit, KitError};
@@ -12,6 +13,10 @@ use crate::record::event::{Event, Override};
 use crate::record::hash::{Hash, KeyId};
 use crate::record::token::{Draft, Link, Record, RecordError};
 use crate::secret::Pin;
+
+mod fido2;
+
+pub use fido2::Asserted;
 
 /// The machine and the person at it: everything that a flow takes from outside.
 pub struct Station<'a> {
@@ -48,6 +53,15 @@ pub enum SigningError {
         #[source]
         cause: DeviceError,
     },
+    /// The key's FIDO2 side or the way to it.
+    #[error("key {serial}: {cause}")]
+    Fido2 {
+        /// Which key.
+        serial: Serial,
+        /// What happened.
+        #[source]
+        cause: Fido2Error,
+    },
     /// The kit's folder or journal.
     #[error(transparent)]
     Kit(#[from] KitError),
@@ -74,6 +88,12 @@ pub enum SigningError {
     /// One try left, and no word for it.
     #[error("key {serial} has 1 PIN try left")]
     LastTry {
+        /// Which key.
+        serial: Serial,
+    },
+    /// One FIDO2 PIN try left, and no word for it.
+    #[error("key {serial} has 1 try of its FIDO2 PIN left")]
+    LastFido2Try {
         /// Which key.
         serial: Serial,
     },
@@ -133,6 +153,7 @@ pub struct Signer {
     /// Sequence number and hash of the record before the next one.
     last: Option<(u64, Hash)>,
     pin: Option<Pin>,
+    fido2: Option<fido2::Side>,
     /// Whether the PIN was sent in this connection and was right.
     signed: bool,
     caution: Caution,
@@ -208,6 +229,7 @@ impl Signer {
             presence_key: enrolled.facts.presence.map(|point| VerifyingKey::from(point.0)),
             last: None,
             pin: None,
+            fido2: None,
             signed: false,
             caution: caution.clone(),
         };

@@ -3,7 +3,8 @@
 //! 1. [`plan`]: judge by the adopted policy, check the sealed files, say which keys suffice. Nothing is asked yet.
 //! 2. The person confirms the plan with an exact word.
 //! 3. [`carry_out`], for each key while it is plugged in: 9E proof, head against journal, PIN, sign `open.intent`, append
-//!    and fsync, head on the key, then unwrap this key's file.
+//!    and fsync, head on the key; where FIDO2 is asked for one assertion over the intent, recorded likewise; then unwrap
+//!    this key's file.
 //! 4. After the last key: put together in memory; that key signs `open.released`, fsynced. If it cannot, the
 //!    credential is handed out anyway: the intents stand.
 //! 5. Handing out and the debts are the caller's.
@@ -25,7 +26,7 @@ mod find;
 mod judge;
 mod plan;
 
-pub use plan::{Plan, PlannedKey, plan};
+pub use plan::{Fido2Asked, Plan, PlannedKey, plan};
 
 /// What the person wants to open, and why.
 #[derive(Debug, Clone)]
@@ -142,6 +143,8 @@ pub struct Opened {
     pub outcome: Result<Hash, SigningError>,
     /// Keys whose head could not be written, and why.
     pub heads: Vec<(Serial, DeviceError)>,
+    /// Keys whose assertion could not be recorded, and why; their intents stand, and their counter shows it.
+    pub unrecorded: Vec<(Serial, SigningError)>,
 }
 
 /// What one key gave.
@@ -177,6 +180,7 @@ struct Opening<'p> {
     /// Keys that are plugged in and of no use, and why.
     strangers: BTreeMap<Serial, String>,
     heads: Vec<(Serial, DeviceError)>,
+    unrecorded: Vec<(Serial, SigningError)>,
 }
 
 impl<'p> Opening<'p> {
@@ -190,6 +194,7 @@ impl<'p> Opening<'p> {
             untold: Vec::new(),
             strangers: BTreeMap::new(),
             heads: Vec::new(),
+            unrecorded: Vec::new(),
         }
     }
 
@@ -230,6 +235,11 @@ impl<'p> Opening<'p> {
         let plan = self.plan;
         let serial = key.serial();
         let mut signer = Signer::ready_on(key, station, kit, &plan.wish.caution)?;
+        let planned = plan.keys.iter().find(|key| key.serial == serial);
+        let asked = planned.and_then(|key| key.fido2.as_ref());
+        if let Some(asked) = asked {
+            signer.ready_fido2(station, &asked.enrolled)?;
+        }
         let overrides = plan.overrides.iter().cloned().chain(signer.overrides.clone()).collect();
         let intent = Event::OpenIntent(OpenIntent {
             credential: plan.wish.credential.to_string(),
@@ -246,18 +256,49 @@ impl<'p> Opening<'p> {
         let record = signer.sign(station, kit, txn, intent, "to sign the record of this opening")?;
         self.intents.push(record.hash());
         station.operator.progress(&format!("signed and on disk: record {serial}/{}", record.link.seq));
-        let part = self.unwrap_touched(&mut signer, station)?;
+        let secret = match asked {
+            Some(asked) => {
+                let purpose = "for FIDO2: it counts this opening and gives its half";
+                let asserted = signer.assert_over(station, kit, &record, asked.salt, purpose)?;
+                match asserted.recorded {
+                    Ok(_) => {
+                        station.operator.progress(&format!("counted and on disk: the assertion of {serial}"))
+                    }
+                    Err(cause) => {
+                        station
+                            .operator
+                            .progress(&format!("the assertion of {serial} could not be recorded: {cause}"));
+                        self.unrecorded.push((serial, cause));
+                    }
+                }
+                Some(asserted.secret)
+            }
+            None => None,
+        };
+        let file = planned.and_then(|key| key.file.as_deref()).unwrap_or_default();
+        let file = match &secret {
+            Some(secret) => {
+                &sealed::open_envelope(file, secret).map_err(|cause| UnlockError::Unseal { serial, cause })?
+            }
+            None => file,
+        };
+        let part = self.unwrap_touched(&mut signer, station, file)?;
         self.keys.push(serial);
         Ok((signer, part))
     }
 
     /// The PIN stays good for 82 when a touch is missed.
-    fn unwrap_touched(&self, signer: &mut Signer, station: &mut Station) -> Result<Part, UnlockError> {
+    fn unwrap_touched(
+        &self,
+        signer: &mut Signer,
+        station: &mut Station,
+        file: &[u8],
+    ) -> Result<Part, UnlockError> {
         let serial = signer.serial;
         let mut missed = 0;
         loop {
             station.operator.touch(serial, "to unwrap what this key holds");
-            match self.unwrap(signer, serial) {
+            match self.unwrap(signer, serial, file) {
                 Err(UnlockError::Unseal { cause: UnsealError::Device(DeviceError::NotTouched), .. })
                     if missed + 1 < TOUCHES =>
                 {
@@ -269,18 +310,16 @@ impl<'p> Opening<'p> {
         }
     }
 
-    fn unwrap(&self, signer: &mut Signer, serial: Serial) -> Result<Part, UnlockError> {
+    /// `file` is the key's own, without its outer layer; where there is none the payload itself is for the key.
+    fn unwrap(&self, signer: &mut Signer, serial: Serial, file: &[u8]) -> Result<Part, UnlockError> {
         let plan = self.plan;
-        let me = signer.sealing;
-        let unseal = |cause| UnlockError::Unseal { serial, cause };
-        if plan.threshold == 1 {
-            return sealed::open_single(&plan.payload, &me, signer.key.as_mut())
-                .map(Part::Whole)
-                .map_err(unseal);
+        let (me, key) = (signer.sealing, signer.key.as_mut());
+        match (plan.threshold, plan.generation.by_files()) {
+            (1, false) => sealed::open_single(&plan.payload, &me, key).map(Part::Whole),
+            (1, true) => sealed::open_by_file(file, &plan.payload, &me, key).map(Part::Whole),
+            _ => sealed::unwrap_share(file, &me, key).map(Part::Share),
         }
-        let key = plan.keys.iter().find(|k| k.serial == serial);
-        let file = key.and_then(|k| k.file.as_deref()).unwrap_or_default();
-        sealed::unwrap_share(file, &me, signer.key.as_mut()).map(Part::Share).map_err(unseal)
+        .map_err(|cause| UnlockError::Unseal { serial, cause })
     }
 
     fn finish(
@@ -322,6 +361,7 @@ impl<'p> Opening<'p> {
             keys: std::mem::take(&mut self.keys),
             outcome,
             heads: std::mem::take(&mut self.heads),
+            unrecorded: std::mem::take(&mut self.unrecorded),
         })
     }
 

@@ -306,6 +306,11 @@ pub(super) struct Inventory {
     /// Wait for every key of the kit, one after the other (on a terminal: until all were seen)
     #[arg(long)]
     pub all: bool,
+    /// Ask each key's FIDO2 side for a fresh assertion (PIN and touch), recorded: what its counter says proves that nothing else used it since the last one
+    #[arg(long)]
+    pub witness: bool,
+    #[command(flatten)]
+    pub caution: LastTry,
 }
 
 #[derive(Subcommand, Debug)]

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+mod witness;
+
 use super::args::Inventory;
 use super::desk::Desk;
 use super::hint::Trouble;
@@ -16,6 +18,9 @@ use crate::kit::roster;
 use crate::operator::{Operator, Unanswered};
 
 pub(super) fn inventory(desk: &mut Desk, options: &Inventory) -> Result<Outcome, Trouble> {
+    if options.witness {
+        return witness::witness(desk, options);
+    }
     let kit = desk.look()?;
     desk.practice_banner(&kit);
     let mut readers = desk.readers(kit.kind());

@@ -245,6 +245,9 @@ fn debts(desk: &mut Desk, plan: &Plan, opened: &Opened) -> Result<(), Trouble> {
     if let Err(cause) = &opened.outcome {
         due.push(format!("tell the auditor that the outcome could not be signed: {cause}"));
     }
+    for (serial, cause) in &opened.unrecorded {
+        due.push(format!("tell the auditor that the assertion of key {serial} is not on record: {cause}"));
+    }
     for (serial, cause) in &opened.heads {
         due.push(format!("key {serial} does not carry its last record: {cause}. the journal has it"));
     }

@@ -4,6 +4,7 @@ use super::{Generation, Kit, Override, SealedFile, UnlockError, Wish, judge, sea
 use crate::attestation::Serial;
 use crate::kit::KitError;
 use crate::kit::sealed::About;
+use crate::record::event::Fido2Enrolled;
 use crate::record::hash::KeyId;
 
 /// What will be done, for whom, with which keys. Holds the sealed bytes that were checked against their record.
@@ -42,8 +43,19 @@ pub struct PlannedKey {
     pub puk: Option<String>,
     /// Whether it has opened this generation before.
     pub proven: bool,
-    /// Its own file, where one key is not enough.
+    /// Its own file, where one key is not enough or FIDO2 is asked for.
     pub file: Option<Vec<u8>>,
+    /// What its FIDO2 side is asked, where it is.
+    pub fido2: Option<Fido2Asked>,
+}
+
+/// What the FIDO2 side of a key is asked.
+#[derive(Debug)]
+pub struct Fido2Asked {
+    /// Its credential, and how its PIN was.
+    pub enrolled: Fido2Enrolled,
+    /// Salt of the envelope that its file is sealed to.
+    pub salt: [u8; 32],
 }
 
 impl PlannedKey {
@@ -64,9 +76,14 @@ impl Plan {
         usize::from(self.threshold)
     }
 
-    /// Touches at most: two for each key, and one for the outcome. A cached touch may spare one; nobody has shown it.
+    /// Touches at most: two for each key, and one for the outcome. Where FIDO2 is asked for, one more for that, and one to
+    /// sign the record of it if the first touch is not remembered so long. A cached touch may spare others; nobody has
+    /// shown it.
     pub fn touches(&self) -> usize {
-        2 * usize::from(self.threshold) + 1
+        let mut of_keys: Vec<usize> =
+            self.keys.iter().map(|key| if key.fido2.is_some() { 4 } else { 2 }).collect();
+        of_keys.sort_unstable_by(|a, b| b.cmp(a));
+        of_keys.iter().take(usize::from(self.threshold)).sum::<usize>() + 1
     }
 
     /// The exact words that confirm it.
@@ -114,9 +131,9 @@ pub fn plan(kit: &Kit, wish: Wish) -> Result<Plan, UnlockError> {
         let Some((member, place)) = judge::usable(kit, roster, id) else { continue };
         let serial = member.enrolled.serial;
         let chosen = wish.only.is_empty() || wish.only.contains(&serial);
-        let file = match generation.facts.threshold {
-            1 => None,
-            _ => match intact(&format!("{}.age", member.chain)) {
+        let file = match generation.by_files() {
+            false => None,
+            true => match intact(&format!("{}.age", member.chain)) {
                 Ok(bytes) => Some(bytes),
                 Err(_) if !chosen => continue,
                 Err(error) => {
@@ -124,6 +141,16 @@ pub fn plan(kit: &Kit, wish: Wish) -> Result<Plan, UnlockError> {
                     continue;
                 }
             },
+        };
+        let fido2 = match kit.envelope_for(&generation, id) {
+            Ok(envelope) => envelope
+                .zip(member.enrolled.fido2.as_deref())
+                .map(|(envelope, enrolled)| Fido2Asked { enrolled: enrolled.clone(), salt: envelope.salt.0 }),
+            Err(_) if !chosen => continue,
+            Err(unknown) => {
+                damaged.get_or_insert(UnlockError::Damage(unknown.to_string()));
+                continue;
+            }
         };
         let list = if chosen { &mut keys } else { &mut spare };
         list.push(PlannedKey {
@@ -134,6 +161,7 @@ pub fn plan(kit: &Kit, wish: Wish) -> Result<Plan, UnlockError> {
             puk: place.and_then(|p| p.puk.as_ref()).map(ToString::to_string),
             proven: kit.credentials.get(&wish.credential).is_some_and(|c| c.proven(generation.number, id)),
             file,
+            fido2,
         });
     }
     let threshold = generation.facts.threshold;

@@ -1,6 +1,7 @@
 //! Hints for the flows that use a key: signing, opening, provisioning, changing a PIN.
 
 use super::device::device;
+use super::fido2::fido2;
 use super::kit::kit;
 use super::{Advice, Code, Keys, NOT_OPENED, UNCHANGED, nobody, say, with};
 use crate::kit::sealed::UnsealError;
@@ -14,6 +15,7 @@ const GAP: &str = "bring the other stick and run  breakglass kit merge DIR      
 pub(super) fn signing(error: &SigningError, keys: &Keys) -> Advice {
     match error {
         SigningError::Device { serial, cause } => device(cause, Some(*serial), keys),
+        SigningError::Fido2 { cause, .. } => fido2(cause, keys),
         SigningError::Kit(error) => kit(error),
         SigningError::Record(_) => {
             say(Code::Refused, "nothing was signed.", "shorten the texts that you gave")
@@ -33,6 +35,11 @@ pub(super) fn signing(error: &SigningError, keys: &Keys) -> Advice {
                 "it opens nothing any more: retire it and provision it again, in peace",
             ),
         ),
+        SigningError::LastFido2Try { serial } => {
+            let mut advice = say(Code::Pin, "we will not use the last try without your word.", "");
+            advice.next.push(format!("if you are sure of the FIDO2 PIN of {serial}:  … --spend-last-try"));
+            with(keys, advice)
+        }
         SigningError::LastTry { serial } => {
             let mut advice = say(Code::Pin, "we will not use the last try without your word.", "");
             let holder = keys.puk_holder(*serial);

@@ -21,17 +21,56 @@ pub fn counters(kit: &Kit) -> Vec<Finding> {
     of_chains(kit.journal.chains(), &|hash| sealed.get(hash).copied())
 }
 
+/// What the newest assertion of a key's chain shows of the time since the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Since {
+    /// Its counter has moved by what is on record and by nothing else: FIDO2 was not used by anything else.
+    Unused,
+    /// By what is on record, if each opening that stopped half way moved it once.
+    Accounted,
+    /// Its counter moves by no fixed step, so that this cannot be told.
+    CannotTell,
+    /// Something is wrong; a finding of [`counters`] says what.
+    Wrong,
+}
+
+/// What the newest assertion of that chain shows; `None` if there is none, or the key has no FIDO2 side.
+pub fn since_last(kit: &Kit, chain: &str) -> Option<Since> {
+    let generations = kit.credentials.values().flat_map(|credential| &credential.generations);
+    let sealed: HashMap<Hash, &CredentialSealed> =
+        generations.map(|generation| (generation.record, &generation.facts)).collect();
+    let chain = kit.journal.chains().find(|known| known.name() == chain)?;
+    let Event::KeyEnrolled(enrolment) = &chain.records().next()?.event else { return None };
+    let profile = enrolment.fido2.as_ref()?.profile;
+    let newest = chain.records().filter(|record| matches!(record.event, Event::OpenAsserted(_))).last()?;
+    let asks = |record: &Record| expects(record, &|hash| sealed.get(hash).copied());
+    let mut seen = observe(chain.records(), &asks).into_iter();
+    let of_newest = seen.rfind(|observation| observation.seq == newest.link.seq);
+    Some(match (of_newest.map(|observation| observation.what), profile) {
+        (None, CounterProfile::Exact { .. }) => Since::Unused,
+        (Some(Counted::Explained { .. }), _) => Since::Accounted,
+        (None, CounterProfile::Monotonic) => Since::CannotTell,
+        (Some(Counted::Jump { claim: Claim::Possible, .. }), _) => Since::CannotTell,
+        (Some(_), _) => Since::Wrong,
+    })
+}
+
 /// Of these chains, by what `sealed` knows of the sealings that their openings name.
 pub(super) fn of_chains<'a>(
     chains: impl Iterator<Item = &'a Chain>,
     sealed: &dyn Fn(&Hash) -> Option<&'a CredentialSealed>,
 ) -> Vec<Finding> {
-    let expected = |record: &Record| match &record.event {
+    let asks = |record: &Record| expects(record, sealed);
+    chains.flat_map(|chain| of_chain(chain, &asks)).collect()
+}
+
+/// Whether an assertion should follow that record.
+fn expects<'a>(record: &Record, sealed: &dyn Fn(&Hash) -> Option<&'a CredentialSealed>) -> Expected {
+    match &record.event {
         Event::OpenIntent(facts) => expected(sealed(&facts.sealed), &record.kid),
         Event::KeyWitness(_) => Expected::Yes,
         _ => Expected::No,
-    };
-    chains.flat_map(|chain| of_chain(chain, &expected)).collect()
+    }
 }
 
 /// Whether opening that sealing asks this key for FIDO2.
