@@ -8,7 +8,7 @@ use crate::cli::desk::Desk;
 use crate::cli::hint::Trouble;
 use crate::cli::table::table;
 use crate::cli::{Outcome, findings};
-use crate::device::{DeviceError, Readers};
+use crate::device::DeviceError;
 use crate::kit::check::{self, Since};
 use crate::kit::finding::Finding;
 use crate::kit::roster::Standing;
