@@ -41,6 +41,7 @@ if [ "$purpose" = test ]; then
     have openssl || need openssl
     have jose || need jose
     have age || need age
+    have fido2-assert || need fido2-tools
     have strace || need strace
     have expect || need expect
     have ip || need iproute2

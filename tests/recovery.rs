@@ -18,6 +18,8 @@ use rand_core::UnwrapErr;
 use tempfile::TempDir;
 use zeroize::Zeroizing;
 
+#[path = "recovery/fido2.rs"]
+mod fido2;
 #[path = "recovery/on_keys.rs"]
 mod on_keys;
 #[path = "recovery/page.rs"]
