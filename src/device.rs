@@ -33,11 +33,18 @@ pub trait Readers {
     fn attached(&mut self) -> Result<Vec<Attached>, DeviceError>;
     /// Connects to the key with that serial, alone on its reader until the connection is dropped.
     fn connect(&mut self, serial: Serial) -> Result<Box<dyn Key>, DeviceError>;
-    /// Connects to the first of `wanted`, in that order, that is plugged in; `None` if none is. Looks at each reader once.
+    /// Connects to the first of `wanted`, in that order, that is plugged in and answers; `None` if none is plugged in, the
+    /// first error if none answers. Looks at each reader once.
     fn connect_first(&mut self, wanted: &[Serial]) -> Result<Option<Box<dyn Key>>, DeviceError> {
         let attached = self.attached()?;
-        let here = |serial: &&Serial| attached.iter().any(|key| key.serial == **serial);
-        wanted.iter().find(here).map(|serial| self.connect(*serial)).transpose()
+        let mut failure = None;
+        for serial in wanted.iter().filter(|serial| attached.iter().any(|key| key.serial == **serial)) {
+            match self.connect(*serial) {
+                Ok(key) => return Ok(Some(key)),
+                Err(error) => failure = failure.or(Some(error)),
+            }
+        }
+        failure.map_or(Ok(None), Err)
     }
     /// The provisioning side of the same key. Both connections may exist at once; PIN and management state is the
     /// card's and shared.
