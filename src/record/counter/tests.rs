@@ -1,4 +1,5 @@
 use p256::ecdsa::SigningKey;
+use proptest::prelude::*;
 
 use super::*;
 use crate::record::event::{AuthenticatorData, KeyWitness, OpenAsserted, Random};
@@ -232,5 +233,94 @@ fn extremes_of_the_counter_do_not_overflow() {
             Some(Counted::Jump { more: u32::MAX - 2, claim: Claim::Possible })
         );
         assert_eq!(moved(profile, 1, u32::MAX, u32::MAX, false).is_some(), profile == ONE);
+    }
+}
+
+/// What may happen to a key.
+#[derive(Debug, Clone, Copy)]
+enum Deed {
+    Open,
+    /// An opening that stopped before the key was asked.
+    Stopped,
+    /// An opening that stopped after it.
+    Lost,
+    Witness,
+    /// Something that the journal knows nothing of.
+    Outside,
+}
+
+fn deeds() -> impl Strategy<Value = Vec<Deed>> {
+    let deed = prop_oneof![
+        Just(Deed::Open),
+        Just(Deed::Stopped),
+        Just(Deed::Lost),
+        Just(Deed::Witness),
+        Just(Deed::Outside)
+    ];
+    prop::collection::vec(deed, 0..12)
+}
+
+/// Carries them out, each use moving the counter by the next of `steps`. Gives the uses that no record tells of but the
+/// counter does: those before the last assertion.
+fn carry_out(writer: &mut Writer, authenticator: &mut Authenticator, deeds: &[Deed], steps: &[u32]) -> u32 {
+    let mut steps = steps.iter().cycle();
+    let (mut outside, mut told) = (0, 0);
+    for deed in deeds {
+        authenticator.step = *steps.next().unwrap();
+        match deed {
+            Deed::Open => open(writer, authenticator),
+            Deed::Stopped => drop(writer.write(intent())),
+            Deed::Lost => {
+                let over = writer.write(intent());
+                authenticator.assert(over.bytes());
+            }
+            Deed::Witness => {
+                let over = writer.write(Event::KeyWitness(KeyWitness { nonce: Random([3; 32]) }));
+                let asserted = authenticator.asserted(&over, None);
+                writer.write(asserted);
+            }
+            Deed::Outside => {
+                authenticator.assert(b"elsewhere");
+                outside += 1;
+            }
+        }
+        if matches!(deed, Deed::Open | Deed::Witness) {
+            told = outside;
+        }
+    }
+    told
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_certain_is_never_more_than_what_happened(deeds in deeds(), step in 1u32..4) {
+        let (mut writer, mut authenticator) = key(CounterProfile::Exact { step });
+        let outside = carry_out(&mut writer, &mut authenticator, &deeds, &[step]);
+        let mut certain = 0;
+        for (_, what) in seen(&writer) {
+            match what {
+                Counted::Jump { more, claim: Claim::Certain } => certain += more,
+                Counted::Explained { .. } | Counted::Missing => {}
+                other => prop_assert!(false, "{other:?}"),
+            }
+        }
+        prop_assert!(certain <= outside, "{certain} of {outside}");
+        let stopped = deeds.iter().any(|deed| matches!(deed, Deed::Stopped | Deed::Lost));
+        prop_assert!(stopped || certain == outside, "{certain} of {outside}");
+    }
+
+    #[test]
+    fn a_key_without_fixed_step_is_accused_of_nothing(
+        deeds in deeds(),
+        steps in prop::collection::vec(1u32..300, 1..6),
+    ) {
+        let (mut writer, mut authenticator) = key(CounterProfile::Monotonic);
+        carry_out(&mut writer, &mut authenticator, &deeds, &steps);
+        for (_, what) in seen(&writer) {
+            let harmless = matches!(what, Counted::Jump { claim: Claim::Possible, .. } | Counted::Missing);
+            prop_assert!(harmless, "{what:?}");
+        }
     }
 }
