@@ -10,6 +10,7 @@ mod admit;
 mod args;
 mod attestation;
 mod bag;
+mod calibrate;
 mod coverage;
 mod desk;
 mod doctor;
@@ -75,6 +76,7 @@ fn run(desk: &mut Desk, verb: Verb) -> Result<Outcome, Trouble> {
         Verb::Key(KeyVerb::Retire(options)) => admit::retire(desk, &options),
         Verb::Key(KeyVerb::List) => key::list(desk),
         Verb::Key(KeyVerb::Inspect(options)) => key::inspect(desk, &options),
+        Verb::Key(KeyVerb::Calibrate(options)) => calibrate::calibrate(desk, &options),
         Verb::Policy(PolicyVerb::Check) => policy::check(desk),
         Verb::Policy(PolicyVerb::Adopt(options)) => policy::adopt(desk, &options),
         Verb::Seal(options) => seal::seal(desk, options),

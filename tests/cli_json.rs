@@ -8,6 +8,10 @@ mod practice;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use breakglass::attestation::Serial;
+use breakglass::device::Readers;
+use breakglass::device::practice::{PracticeReaders, Surroundings};
+use breakglass::secret::Fido2Pin;
 use practice::{PIN, PUK, PracticeKit, run};
 
 fn document() -> String {
@@ -65,6 +69,12 @@ fn every_verb_prints_what_the_document_says() {
     for (with, pin) in [("23112", &one), ("23115", &two)] {
         hold(kit, changes, &["key", "admit", "30877", "--with", with, "--confirm", "admit 30877"], &[pin], 0);
     }
+    hold(kit, "`practice`", &["practice", "new", "--serial", "7"], &[], 0);
+    let mut readers = PracticeReaders::new(&practice::keys_of(kit), Surroundings::of_this_machine());
+    let fido2_pin = Fido2Pin::parse(PIN.as_bytes()).unwrap();
+    readers.authenticator(Serial(7)).unwrap().set_pin(&fido2_pin).unwrap();
+    let typed = format!("7 fido2-pin {PIN}");
+    hold(kit, "`key calibrate`", &["key", "calibrate", "7"], &[&typed], 0);
     hold(kit, "`policy check`", &["policy", "check"], &[], 0);
     let toml = std::fs::read_to_string(kit.join("kit.toml")).unwrap();
     std::fs::write(kit.join("kit.toml"), toml + "# edited\n").unwrap();

@@ -105,3 +105,34 @@ fn a_real_kit_has_no_key_to_use_elsewhere() {
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output).contains("this is a real kit"), "{}", text(&output));
 }
+
+#[test]
+fn a_counter_is_calibrated_on_a_key_of_no_kit() {
+    let kit = kit();
+    let mut readers = readers(&kit);
+    for (serial, fido2, code, says) in [
+        ("1", "exact", 0, "profile   exact: by 1 each time"),
+        ("2", "random", 0, "profile   monotonic: upwards, by no fixed step"),
+        ("3", "uncounted", 6, "it has no signature counter"),
+        ("4", "none", 3, "no FIDO2 side"),
+    ] {
+        done(&run(kit.path(), &["practice", "new", "--serial", serial, "--fido2", fido2], &[]));
+        if fido2 != "none" {
+            readers.authenticator(serial.parse().unwrap()).unwrap().set_pin(&pin()).unwrap();
+        }
+        let typed = format!("{serial} fido2-pin 48151623");
+        let output = run(kit.path(), &["key", "calibrate", serial, "--times", "12"], &[&typed]);
+        let told = String::from_utf8_lossy(&output.stdout).into_owned() + &text(&output);
+        assert_eq!(output.status.code(), Some(code), "{told}");
+        assert!(code != 0 || told.contains(says), "{told}");
+    }
+    let output =
+        run(kit.path(), &["--json", "key", "calibrate", "1", "--times", "3"], &["1 fido2-pin 48151623"]);
+    done(&output);
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let mut members: Vec<&str> = json.as_object().unwrap().keys().map(String::as_str).collect();
+    members.sort_unstable();
+    assert_eq!(members, ["aaguid", "counters", "firmware", "profile", "serial"]);
+    assert_eq!(json["profile"], serde_json::json!({"kind": "exact", "step": 1}));
+    assert_eq!(json["counters"].as_array().unwrap().len(), 3);
+}

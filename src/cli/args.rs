@@ -105,6 +105,17 @@ pub(super) enum KeyVerb {
     Inspect(Inspect),
     /// Change the PIN or PUK, or unblock the PIN with the PUK
     Pin(PinChange),
+    /// See how the FIDO2 counter of a key that is in no kit moves (FIDO2 PIN, a touch each time)
+    Calibrate(Calibrate),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Calibrate {
+    /// Which key, where several are plugged in
+    pub serial: Option<Serial>,
+    /// How many assertions
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(2..=100))]
+    pub times: u8,
 }
 
 #[derive(Args, Debug)]

@@ -57,7 +57,7 @@ pub(super) fn look(
     if !devices.is_empty() {
         report.findings.push(Finding::note(
             "FIDO2",
-            "how the signature counters of these devices move is not known from here: provisioning measures each key's, and the enrolment record keeps it".into(),
+            "how the signature counters of these devices move is not known from here: provisioning measures each key's, and the enrolment record keeps it; of a key in no kit: breakglass key calibrate".into(),
         ));
     }
 }

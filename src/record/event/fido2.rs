@@ -262,6 +262,28 @@ pub enum CounterProfile {
     Monotonic,
 }
 
+impl CounterProfile {
+    /// What these counters of assertions, made one after the other, show: a fixed step only if every step was the same.
+    ///
+    /// # Errors
+    /// The first two neighbours that do not rise.
+    pub fn measured(counters: &[u32]) -> Result<Self, (u32, u32)> {
+        let mut steps = Vec::new();
+        for pair in counters.windows(2) {
+            match pair[1].checked_sub(pair[0]) {
+                None | Some(0) => return Err((pair[0], pair[1])),
+                Some(step) => steps.push(step),
+            }
+        }
+        Ok(match steps[..] {
+            [step, ref rest @ ..] if rest.iter().all(|other| *other == step) => {
+                CounterProfile::Exact { step }
+            }
+            _ => CounterProfile::Monotonic,
+        })
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrittenProfile {

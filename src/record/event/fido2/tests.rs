@@ -39,6 +39,18 @@ fn the_sample_reads_back_and_its_proof_verifies() {
 }
 
 #[test]
+fn a_step_is_exact_only_if_every_step_was_the_same() {
+    let measured = CounterProfile::measured;
+    assert_eq!(measured(&[7, 8, 9, 10]), Ok(CounterProfile::Exact { step: 1 }));
+    assert_eq!(measured(&[7, 10, 13]), Ok(CounterProfile::Exact { step: 3 }));
+    assert_eq!(measured(&[7, 8, 9, 11]), Ok(CounterProfile::Monotonic));
+    assert_eq!(measured(&[7]), Ok(CounterProfile::Monotonic), "nothing is known of a step");
+    for (still, at) in [(&[7, 8, 8][..], (8, 8)), (&[0, 0], (0, 0)), (&[9, 3], (9, 3))] {
+        assert_eq!(measured(still), Err(at));
+    }
+}
+
+#[test]
 fn each_defect_of_an_enrolment_is_refused() {
     let long = URL_SAFE_NO_PAD.encode(vec![1; 1024]);
     let recipient = sample::envelope(crate::attestation::Serial(1), 1).recipient.to_string();
