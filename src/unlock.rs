@@ -217,13 +217,19 @@ impl<'p> Opening<'p> {
             self.tried.push(key.serial());
             match self.use_key(kit, station, key) {
                 Ok(done) => return Ok(done),
-                Err(error) if is_final(&error) || !self.others_suffice() => return Err(error),
-                Err(error) => {
-                    self.untold.push(error.to_string());
-                    self.failure = Some(error);
-                }
+                Err(error) => self.leave_aside(error)?,
             }
         }
+    }
+
+    /// Goes on without the key that failed, if that makes sense and others can do.
+    fn leave_aside(&mut self, error: UnlockError) -> Result<(), UnlockError> {
+        if is_final(&error) || !self.others_suffice() {
+            return Err(error);
+        }
+        self.untold.push(error.to_string());
+        self.failure = Some(error);
+        Ok(())
     }
 
     fn use_key(

@@ -41,9 +41,10 @@ fn main() -> ExitCode {
 
 /// Opens or makes each key and starts a thread that keeps it connected to its reader.
 fn plug_in(arguments: &Arguments) -> Result<Vec<Slot>, String> {
-    let mut readers = PracticeReaders::new(&arguments.folder, Surroundings::of_this_machine());
     let mut slots = Vec::new();
     for wanted in &arguments.keys {
+        // Of its own for each reader: a copy of a key is another card, with an application selected of its own.
+        let mut readers = PracticeReaders::new(&arguments.folder, Surroundings::of_this_machine());
         let key = match readers.key(wanted.serial) {
             Ok(key) => key,
             Err(_) => arguments

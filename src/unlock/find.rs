@@ -17,12 +17,21 @@ impl Opening<'_> {
         loop {
             let candidates: Vec<Serial> = self.candidates().map(|key| key.serial).collect();
             let found = station.readers.connect_first(&candidates);
-            if let Ok(Some(key)) = found {
-                // While a person was waited for it was told already.
-                for failure in self.untold.drain(..).filter(|_| !waited) {
-                    station.operator.progress(&failure);
+            match found {
+                Ok(Some(key)) => {
+                    // While a person was waited for it was told already.
+                    for failure in self.untold.drain(..).filter(|_| !waited) {
+                        station.operator.progress(&failure);
+                    }
+                    return Ok(key);
                 }
-                return Ok(key);
+                // Neither of the two is used; another key may do.
+                Err(cause @ DeviceError::TwoWithSerial(serial)) => {
+                    self.tried.push(serial);
+                    self.leave_aside(SigningError::Device { serial, cause }.into())?;
+                    continue;
+                }
+                Ok(None) | Err(_) => {}
             }
             let (attached, trouble) = match found.and_then(|_| station.readers.attached()) {
                 Ok(attached) => (attached, None),

@@ -126,9 +126,11 @@ fn a_card_that_never_answers_is_given_up() {
     let words = opening("core-fw/admin");
     let good = commands_of(&life, &words);
     let at = |header: &str| good.iter().position(|found| found == header).expect(header) + 1;
-    for (n, command) in
-        [(1, "SELECT of PIV"), (at(PROOF), "proof of presence with 9E"), (at(VERIFY), "VERIFY")]
-    {
+    for (n, command) in [
+        (1, "SELECT of the management application"),
+        (at(PROOF), "proof of presence with 9E"),
+        (at(VERIFY), "VERIFY"),
+    ] {
         life.world.order(&format!("4000001 silent-at {n}"));
         let begun = Instant::now();
         let said = life.run(&words, &[pin_line(ONE)]).is(3, &[]);

@@ -4,7 +4,7 @@
 use crate::pcsc::Settings;
 use crate::real::*;
 
-const STEP: usize = 3;
+const STEP: usize = 2;
 
 #[test]
 fn a_key_taken_out_in_the_middle_leaves_a_kit_that_opens() {
