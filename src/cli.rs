@@ -21,6 +21,7 @@ mod inventory;
 mod key;
 mod merge;
 mod open;
+mod pin;
 mod policy;
 mod practice;
 mod provision;
@@ -71,7 +72,7 @@ fn run(desk: &mut Desk, verb: Verb) -> Result<Outcome, Trouble> {
     match verb {
         Verb::Init(options) => init::init(desk, &options),
         Verb::Key(KeyVerb::Provision(options)) => provision::provision(desk, options),
-        Verb::Key(KeyVerb::Pin(options)) => provision::pin(desk, &options),
+        Verb::Key(KeyVerb::Pin(options)) => pin::pin(desk, &options),
         Verb::Key(KeyVerb::Admit(options)) => admit::admit(desk, &options),
         Verb::Key(KeyVerb::Retire(options)) => admit::retire(desk, &options),
         Verb::Key(KeyVerb::List) => key::list(desk),

@@ -35,6 +35,11 @@ pub trait Operator {
     /// Asks for the present FIDO2 PIN of that key, of which `left` tries are left, which is shown first. Each that is
     /// typed is for one use: a wrong one is asked for again, never sent again.
     fn fido2_pin(&mut self, serial: Serial, left: u8) -> Result<Fido2Pin, Unanswered>;
+    /// Asks for a FIDO2 PIN to set, of at least `least` characters; asked twice. Nobody answers, unless an operator knows
+    /// how to ask.
+    fn new_fido2_pin(&mut self, _serial: Serial, _least: u8) -> Result<Fido2Pin, Unanswered> {
+        Err(Unanswered::NobodyToAsk)
+    }
     /// Says that a touch is needed now, and what for; called directly before the command that waits for it.
     fn touch(&mut self, serial: Serial, purpose: &str);
     /// Shows `text` and asks for exactly `word`; `false` if something else was typed.

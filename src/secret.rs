@@ -96,6 +96,11 @@ impl Fido2Pin {
         Fido2Pin(kept)
     }
 
+    /// Whether both are the same characters.
+    pub fn same_as(&self, other: &Fido2Pin) -> bool {
+        self.0 == other.0
+    }
+
     /// The bytes as typed, for the key.
     pub fn expose_typed(&self) -> &[u8] {
         &self.0

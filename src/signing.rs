@@ -344,10 +344,15 @@ impl Signer {
         let signature = self.signature(station, &input.digest(), purpose)?;
         let record = input.finish(&signature);
         kit.append(&self.chain, &record)?;
-        self.last = Some((record.link.seq, record.hash()));
-        let object = head::encode(kit.id().as_ref(), &record);
-        self.head = self.key.put_head_object(head::place(record.link.seq), &object);
+        self.go_on_after(kit, &record);
         Ok(record)
+    }
+
+    /// Takes a record of this key that is in the journal as its last one, and writes the head to the key.
+    pub fn go_on_after(&mut self, kit: &Kit, record: &Record) {
+        self.last = Some((record.link.seq, record.hash()));
+        let object = head::encode(kit.id().as_ref(), record);
+        self.head = self.key.put_head_object(head::place(record.link.seq), &object);
     }
 
     /// The next record of this key's chain, before it is signed.

@@ -244,7 +244,7 @@ impl<'p> Opening<'p> {
         let planned = plan.keys.iter().find(|key| key.serial == serial);
         let asked = planned.and_then(|key| key.fido2.as_ref());
         if let Some(asked) = asked {
-            signer.ready_fido2(station, &asked.enrolled)?;
+            signer.ready_fido2(station, kit, &asked.enrolled)?;
         }
         let overrides = plan.overrides.iter().cloned().chain(signer.overrides.clone()).collect();
         let intent = Event::OpenIntent(OpenIntent {

@@ -29,7 +29,7 @@ pub(super) struct Global {
     /// One JSON object on stdout instead of text
     #[arg(long, global = true)]
     pub json: bool,
-    /// Take PINs and PUKs from this descriptor, a line each: SERIAL pin|puk|new-pin|new-puk|fido2-pin VALUE
+    /// Take PINs and PUKs from this descriptor, a line each: SERIAL pin|puk|new-pin|new-puk|fido2-pin|new-fido2-pin VALUE
     #[arg(long, global = true, value_name = "N")]
     pub pin_fd: Option<i32>,
     /// Answer the exact-word question with these words (for scripts)
@@ -175,12 +175,14 @@ pub(super) struct PinChange {
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PinWhat {
-    /// A new PIN by the present PIN
+    /// A new PIN by the present PIN; the FIDO2 PIN with it, where that is the same
     Change,
     /// A new PIN by the PUK
     Unblock,
     /// A new PUK by the present PUK
     Puk,
+    /// A new FIDO2 PIN by the present FIDO2 PIN
+    Fido2,
 }
 
 #[derive(Args, Debug, Clone, Default)]

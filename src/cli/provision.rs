@@ -1,23 +1,17 @@
-//! `key provision` and `key pin`.
-
-use p256::ecdsa::VerifyingKey;
+//! `key provision`.
 
 use super::Outcome;
-use super::args::{PinChange, PinWhat, Provision};
+use super::args::Provision;
 use super::desk::{Desk, now, tool_hash};
 use super::hint::Trouble;
 use crate::attestation::Serial;
 use crate::device::{Attached, DeviceError, Readers};
-use crate::kit::Kit;
 use crate::kit::head;
 use crate::kit::roster::Standing;
-use crate::operator::Operator;
-use crate::provision::pin::{self, Change, Ledger};
 use crate::provision::{self, Circumstances, Outside, Plan, Verdict};
-use crate::record::event::{Event, KeyPinChanged, KitKind, Override};
+use crate::record::event::{Event, KitKind, Override};
 use crate::record::hash::KeyId;
-use crate::record::token::{Draft, Record};
-use crate::signing::{Caution, Signer, SigningError};
+use crate::record::token::Record;
 
 pub(super) fn provision(desk: &mut Desk, options: Provision) -> Result<Outcome, Trouble> {
     let (mut kit, _lock) = desk.work()?;
@@ -139,56 +133,4 @@ fn describe(plan: &Plan, kind: KitKind) -> String {
         lines.push(format!("accepted  {}: {}", accepted.rule, accepted.why));
     }
     lines.join("\n")
-}
-
-pub(super) fn pin(desk: &mut Desk, options: &PinChange) -> Result<Outcome, Trouble> {
-    let (mut kit, _lock) = desk.work()?;
-    desk.refuse_damaged(&kit)?;
-    let mut readers = desk.readers(kit.kind());
-    let serial = which(readers.as_mut(), options.serial)?;
-    let change = match options.what {
-        PinWhat::Change => Change::Pin,
-        PinWhat::Unblock => Change::Unblock,
-        PinWhat::Puk => Change::Puk,
-    };
-    kit.enrolled(serial).ok_or(SigningError::NotEnrolled(serial))?;
-    kit.folder.reserve().map_err(crate::kit::KitError::from)?;
-    let caution = Caution { spend_last_try: true, accept_gap: None };
-    let event = Event::KeyPinChanged(KeyPinChanged { what: change.word().into() });
-    let (mut signer, draft) = desk.at_station(readers.as_mut(), |station| {
-        let signer = Signer::proven(station, &mut kit, serial, &caution)?;
-        let draft = signer.draft(station, &kit, None, event);
-        Ok::<_, SigningError>((signer, draft))
-    })?;
-    let record = change_pin(desk, &mut kit, &mut signer, change, options.caution.spend_last_try, &draft)?;
-    let object = head::encode(kit.id().as_ref(), &record);
-    signer.head = signer.key.put_head_object(head::place(record.link.seq), &object);
-    desk.head_written(&mut signer);
-    if desk.json {
-        desk.json_result(&serde_json::json!({
-            "serial": serial, "changed": change.word(), "record": record.hash(),
-        }))?;
-    }
-    desk.terminal.say(&format!("done, and on record as {serial}/{}.", record.link.seq));
-    Ok(Outcome::Done)
-}
-
-fn change_pin(
-    desk: &mut Desk,
-    kit: &mut Kit,
-    signer: &mut Signer,
-    change: Change,
-    spend_last_try: bool,
-    draft: &Draft,
-) -> Result<Record, Trouble> {
-    let enrolled = kit.enrolled(signer.serial).ok_or(SigningError::NotEnrolled(signer.serial))?;
-    let signing = VerifyingKey::from(enrolled.facts.signing.0);
-    let presence = enrolled.facts.presence.map(|point| VerifyingKey::from(point.0));
-    let mut nonce = [0; 32];
-    desk.rng().fill_bytes(&mut nonce);
-    let mut link = |event: Event| Ok(Draft { event, ..draft.clone() });
-    let mut store = |record: &Record| kit.append(&record.chain_name(), record).map_err(Into::into);
-    let ledger = Ledger { signing, presence, nonce, link: &mut link, store: &mut store };
-    let operator: &mut dyn Operator = &mut desk.terminal;
-    Ok(pin::change(change, signer.key.as_mut(), operator, spend_last_try, ledger)?)
 }

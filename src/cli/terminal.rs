@@ -159,6 +159,21 @@ impl Operator for Terminal {
         self.typed(&question, Fido2Pin::parse)
     }
 
+    fn new_fido2_pin(&mut self, serial: Serial, least: u8) -> Result<Fido2Pin, Unanswered> {
+        if let Some(pins) = &mut self.pins {
+            return pins.take_new_fido2(serial).ok_or(Unanswered::NobodyToAsk);
+        }
+        loop {
+            let question = format!("new FIDO2 PIN for {serial} (at least {least} characters): ");
+            let first = self.typed(&question, Fido2Pin::parse)?;
+            let second = self.typed(&format!("new FIDO2 PIN for {serial} again: "), Fido2Pin::parse)?;
+            if first.same_as(&second) {
+                return Ok(first);
+            }
+            self.say(&format!("the two differ; nothing was sent to {serial}"));
+        }
+    }
+
     fn touch(&mut self, serial: Serial, purpose: &str) {
         self.last.clear();
         self.say(&format!("touch {serial} now {purpose}"));

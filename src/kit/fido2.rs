@@ -9,7 +9,9 @@ use crate::kit::Kit;
 use crate::kit::credentials::{self, Generation};
 use crate::kit::name::CredentialName;
 use crate::record::counter;
-use crate::record::event::{CredentialSealed, Envelope, EnvelopeId, Event, Fido2Enrolled};
+use crate::record::event::{
+    CredentialSealed, Envelope, EnvelopeId, Event, Fido2Enrolled, Fido2PinKind, KeyPinChanged,
+};
 use crate::record::hash::{Hash, KeyId};
 
 /// Factor of every credential: the key's PIV slot.
@@ -107,6 +109,23 @@ impl Kit {
             }
         }
         Some(Fido2Side { facts, envelopes })
+    }
+
+    /// Whether the key's FIDO2 PIN is its PIV PIN now, as far as the journal says: enrolled so or set so later, and the
+    /// PIV PIN not changed since. `false` for a key without FIDO2. A record that was signed and is lost makes it wrong.
+    pub fn fido2_pin_shared(&self, id: &KeyId) -> bool {
+        let Some(key) = self.key(id) else { return false };
+        let Some(facts) = &key.facts.fido2 else { return false };
+        let changes =
+            self.journal.records().filter(|(chain, record)| *chain == key.chain && record.kid == *id);
+        changes.fold(facts.pin == Fido2PinKind::Shared, |shared, (_, record)| match &record.event {
+            Event::KeyPinChanged(change) => match change.what.as_str() {
+                KeyPinChanged::FIDO2_SHARED => true,
+                "pin" | "unblock" | KeyPinChanged::FIDO2_OWN => false,
+                _ => shared,
+            },
+            _ => shared,
+        })
     }
 
     /// What is sealed to that envelope of that key.

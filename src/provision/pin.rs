@@ -1,15 +1,19 @@
 //! Changing PIN and PUK of an enrolled key, and unblocking the PIN. Each change leaves a record, signed by the key.
+//! The FIDO2 PIN is changed after the PIV PIN where both are the same, and by itself ([`fido2`]).
 
 use p256::ecdsa::VerifyingKey;
 
 use super::access::{factory_pin, factory_puk};
 use super::{Cause, name};
 use crate::attestation::Serial;
+use crate::device::fido2::Fido2Error;
 use crate::device::{DeviceError, Key, Tries};
 use crate::operator::{Ask, Operator, Unanswered};
 use crate::record::event::{Event, KeyPinChanged};
 use crate::record::token::{Draft, Record, RecordError};
-use crate::secret::Pin;
+use crate::secret::{Fido2Pin, Pin};
+
+pub mod fido2;
 
 /// What to change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,8 +48,8 @@ pub struct Ledger<'a> {
     pub signing: VerifyingKey,
     /// The enrolled 9E key; without one, no proof is asked for before the PIN.
     pub presence: Option<VerifyingKey>,
-    /// Fresh random bytes for that proof.
-    pub nonce: [u8; 32],
+    /// Fresh random bytes for each proof.
+    pub nonce: &'a mut dyn FnMut() -> [u8; 32],
     /// Puts an event at the end of the key's chain.
     pub link: &'a mut dyn FnMut(Event) -> Result<Draft, Cause>,
     /// Makes the record durable, and puts the chain head on the key.
@@ -72,6 +76,47 @@ pub enum PinError {
     /// The operator's PIN and the custodian's PUK. Nothing was changed.
     #[error("PIN and PUK are the same; whoever knows the one would know the other")]
     PinIsPuk,
+    /// The new value is too short for the key's FIDO2 side. Nothing was changed.
+    #[error("the FIDO2 side of key {serial} takes no PIN of fewer than {least} characters")]
+    ShortForFido2 {
+        /// Which key.
+        serial: Serial,
+        /// Least characters.
+        least: u8,
+    },
+    /// The new FIDO2 PIN is the present one. Nothing was changed.
+    #[error("the new FIDO2 PIN is the present one")]
+    Fido2Unchanged,
+    /// One try of the FIDO2 PIN is left, and nobody said that it may be spent. Nothing was sent.
+    #[error("one try of the FIDO2 PIN of key {0} is left; it is not spent without being told so")]
+    LastFido2Try(Serial),
+    /// The FIDO2 side, or the way to it. Nothing was changed, as far as it answered.
+    #[error("the FIDO2 side of key {serial}: {cause}")]
+    Fido2 {
+        /// Which key.
+        serial: Serial,
+        /// What happened.
+        #[source]
+        cause: Fido2Error,
+    },
+    /// The PIV PIN is changed and on record, the FIDO2 PIN is not.
+    #[error("the PIN of key {serial} is changed and on record, but not its FIDO2 PIN: {cause}")]
+    Fido2Behind {
+        /// Which key.
+        serial: Serial,
+        /// What happened.
+        #[source]
+        cause: Fido2Error,
+    },
+    /// The FIDO2 PIN is changed, its record is not there.
+    #[error("the FIDO2 PIN of key {serial} is changed, but the change is not on record")]
+    Fido2Unrecorded {
+        /// Which key.
+        serial: Serial,
+        /// Why.
+        #[source]
+        cause: Unrecorded,
+    },
     /// Nobody answered.
     #[error(transparent)]
     Unanswered(#[from] Unanswered),
@@ -108,6 +153,17 @@ pub enum Unrecorded {
     Store(#[source] Cause),
 }
 
+/// What was changed, and the PINs that were typed for it.
+#[derive(Debug)]
+pub struct Changed {
+    /// The record of it.
+    pub record: Record,
+    /// The PIN before, where that was typed.
+    pub before: Option<Pin>,
+    /// The PIN in force.
+    pub now: Pin,
+}
+
 /// Changes it:
 ///
 /// 1. 9E proves that this is the enrolled key, before anything is typed.
@@ -116,6 +172,9 @@ pub enum Unrecorded {
 /// 4. The key changes it. The present value is sent once.
 /// 5. 9C signs `key.pin-changed` with the PIN that is in force now, and the record is stored.
 ///
+/// `least` is how many characters the FIDO2 side wants, where its PIN is to be changed to the same value afterwards
+/// ([`fido2::follow`]).
+///
 /// # Errors
 /// [`PinError`]. Only [`PinError::Unrecorded`] means that the value is changed.
 pub fn change(
@@ -123,25 +182,29 @@ pub fn change(
     key: &mut dyn Key,
     operator: &mut dyn Operator,
     spend_last_try: bool,
+    least: Option<u8>,
     ledger: Ledger<'_>,
-) -> Result<Record, PinError> {
+) -> Result<Changed, PinError> {
     let serial = key.serial();
     if let Some(presence) = &ledger.presence {
-        key.prove_presence(presence, &ledger.nonce)?;
+        key.prove_presence(presence, &(ledger.nonce)())?;
     }
     let tries = enough_tries(key, what.present(), spend_last_try)?;
-    let pin = match what {
+    let (before, now) = match what {
         Change::Pin => {
             let present = operator.pin(Ask::Pin, serial, tries)?;
             let new = new_value(operator, Ask::NewPin, serial, &present)?;
+            if let Some(least) = least {
+                fido2::long_enough(serial, &Fido2Pin::same_as_piv(&new), least)?;
+            }
             key.change_pin(&present, &new)?;
-            new
+            (Some(present), new)
         }
         Change::Unblock => {
             let puk = operator.pin(Ask::Puk, serial, tries)?;
             let new = new_pin_by_puk(operator, serial, &puk)?;
             key.unblock_pin(&puk, &new)?;
-            new
+            (None, new)
         }
         Change::Puk => {
             let pin_tries = enough_tries(key, Ask::Pin, spend_last_try)?;
@@ -153,14 +216,16 @@ pub fn change(
                 return Err(PinError::PinIsPuk);
             }
             key.change_puk(&present, &new)?;
-            pin
+            (None, pin)
         }
     };
-    record(what, key, operator, &pin, ledger).map_err(|cause| PinError::Unrecorded {
-        serial,
-        ask: if what == Change::Puk { Ask::Puk } else { Ask::Pin },
-        cause,
-    })
+    match record(what.word(), key, operator, &now, ledger) {
+        Ok(record) => Ok(Changed { record, before, now }),
+        Err(cause) => {
+            let ask = if what == Change::Puk { Ask::Puk } else { Ask::Pin };
+            Err(PinError::Unrecorded { serial, ask, cause })
+        }
+    }
 }
 
 /// The tries to show, if they are enough to go on.
@@ -197,13 +262,13 @@ fn new_pin_by_puk(operator: &mut dyn Operator, serial: Serial, puk: &Pin) -> Res
 }
 
 fn record(
-    what: Change,
+    what: &str,
     key: &mut dyn Key,
     operator: &mut dyn Operator,
     pin: &Pin,
     ledger: Ledger<'_>,
 ) -> Result<Record, Unrecorded> {
-    let event = Event::KeyPinChanged(KeyPinChanged { what: what.word().to_owned() });
+    let event = Event::KeyPinChanged(KeyPinChanged { what: what.to_owned() });
     let input = (ledger.link)(event).map_err(Unrecorded::Link)?.signing_input()?;
     operator.touch(key.serial(), "to sign the record of the change");
     let signature = key.sign_record(&ledger.signing, pin, &input.digest())?;

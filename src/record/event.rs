@@ -37,7 +37,7 @@ pub enum Event {
     KeyRetired(KeyRetired),
     /// A signature for the adoption of a policy.
     PolicyAdopted(PolicyAdopted),
-    /// The PIN or PUK of the signing key was changed.
+    /// The PIN, PUK or FIDO2 PIN of the signing key was changed.
     KeyPinChanged(KeyPinChanged),
     /// A credential was sealed.
     CredentialSealed(CredentialSealed),
@@ -243,8 +243,17 @@ pub struct PolicyAdopted {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeyPinChanged {
-    /// What was done: `pin` changed with the old PIN, `unblock` with the PUK, `puk` changed.
+    /// What was done: `pin` changed with the old PIN, `unblock` with the PUK, `puk` changed, `fido2` (the FIDO2 PIN is now
+    /// the PIV PIN), `fido2-own` (the FIDO2 PIN is another one).
     pub what: String,
+}
+
+impl KeyPinChanged {
+    /// `what`: the FIDO2 PIN is the PIV PIN from there on.
+    pub const FIDO2_SHARED: &str = "fido2";
+
+    /// `what`: the FIDO2 PIN is another one than the PIV PIN.
+    pub const FIDO2_OWN: &str = "fido2-own";
 }
 
 /// Facts of `credential.sealed`.

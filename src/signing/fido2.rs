@@ -9,8 +9,7 @@ use crate::kit::Kit;
 use crate::kit::sealed::envelope_of;
 use crate::operator::Unanswered;
 use crate::record::event::{
-    AuthenticatorData, DerSignature, Envelope, Event, Fido2Enrolled, Fido2PinKind, KeyWitness, OpenAsserted,
-    Random,
+    AuthenticatorData, DerSignature, Envelope, Event, Fido2Enrolled, KeyWitness, OpenAsserted, Random,
 };
 use crate::record::hash::Hash;
 use crate::record::token::Record;
@@ -44,6 +43,7 @@ impl Signer {
     pub fn ready_fido2(
         &mut self,
         station: &mut Station,
+        kit: &Kit,
         enrolled: &Fido2Enrolled,
     ) -> Result<(), SigningError> {
         let serial = self.serial;
@@ -62,7 +62,7 @@ impl Signer {
             authenticator,
             credential: Credential { id: enrolled.credential.bytes().to_vec(), public: enrolled.public.0 },
             left,
-            shared: enrolled.pin == Fido2PinKind::Shared,
+            shared: kit.fido2_pin_shared(&self.id),
             pin: None,
         });
         Ok(())

@@ -1,10 +1,12 @@
 //! Hints for what the FIDO2 side of a key, or the way to it, does.
 
 use super::{Advice, Code, Keys, NOT_OPENED, UNCHANGED, say, with};
+use crate::attestation::Serial;
 use crate::device::fido2::Fido2Error;
 
 pub(super) fn fido2(error: &Fido2Error, keys: &Keys) -> Advice {
     const MORE: &str = "(breakglass doctor looks for more)";
+    const BLOCKED: &str = "only a reset of its FIDO2 side helps (ykman fido reset), and that destroys this key's half of what is sealed to it with FIDO2: open with another key; in peace retire this one, reset it, provision and admit it again, and seal anew";
     const EVIDENCE: &str = "keep this key as evidence, and use another one";
     match error {
         Fido2Error::NoDevice => with(
@@ -75,14 +77,9 @@ pub(super) fn fido2(error: &Fido2Error, keys: &Keys) -> Advice {
                 "run it again and touch the key when it blinks",
             ),
         ),
-        Fido2Error::WrongPin { left: 0 } | Fido2Error::PinBlocked => with(
-            keys,
-            say(
-                Code::Pin,
-                NOT_OPENED,
-                "only a reset of its FIDO2 side helps this key, and that loses what is sealed to it: use another one",
-            ),
-        ),
+        Fido2Error::WrongPin { left: 0 } | Fido2Error::PinBlocked => {
+            with(keys, say(Code::Pin, NOT_OPENED, BLOCKED))
+        }
         Fido2Error::WrongPin { .. } => with(
             keys,
             say(
@@ -122,6 +119,34 @@ pub(super) fn fido2(error: &Fido2Error, keys: &Keys) -> Advice {
     }
 }
 
+/// The PIV PIN is changed, and the FIDO2 PIN is not what it is: how far it came, and what finishes it.
+pub(super) fn fido2_behind(serial: Serial, cause: &Fido2Error) -> Advice {
+    let state = match cause {
+        Fido2Error::Removed { .. }
+        | Fido2Error::TimedOut { .. }
+        | Fido2Error::Malformed { .. }
+        | Fido2Error::Service(_) => {
+            "the PIV PIN is the new one; the FIDO2 PIN is the old one or the new one, the key did not say which."
+        }
+        _ => "the PIV PIN is the new one; the FIDO2 PIN is what it was.",
+    };
+    let own = fido2(cause, &Keys::NONE);
+    let finish = format!("breakglass key pin {serial} --what fido2");
+    let next = match cause {
+        Fido2Error::WrongPin { left: 0 } | Fido2Error::PinBlocked | Fido2Error::NoCredential => own.next,
+        Fido2Error::WrongPin { .. } => vec![
+            "one try was spent: its FIDO2 PIN was not the old PIV PIN, so it was changed elsewhere"
+                .to_owned(),
+            format!("with the FIDO2 PIN that it has:  {finish}"),
+        ],
+        Fido2Error::PinAuthBlocked | Fido2Error::Removed { .. } | Fido2Error::TimedOut { .. } => {
+            vec![format!("take the key out, put it in, and finish it:  {finish}")]
+        }
+        _ => vec![format!("finish it, with the FIDO2 PIN that it has:  {finish}")],
+    };
+    Advice { code: own.code, state, next }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -149,6 +174,29 @@ mod tests {
             assert_eq!(advice.code, code, "{error}");
             assert!(!advice.next.is_empty(), "{error}");
         }
+    }
+
+    #[test]
+    fn what_finishes_a_change_is_named_wherever_it_can_be_finished() {
+        let step = "CHANGE PIN";
+        for (cause, known, finishes) in [
+            (Fido2Error::WrongPin { left: 7 }, true, true),
+            (Fido2Error::WrongPin { left: 0 }, true, false),
+            (Fido2Error::PinBlocked, true, false),
+            (Fido2Error::PinAuthBlocked, true, true),
+            (Fido2Error::PinNotAccepted, true, true),
+            (Fido2Error::Removed { step }, false, true),
+            (Fido2Error::TimedOut { step, seconds: 60 }, false, true),
+        ] {
+            let advice = fido2_behind(Serial(30_877), &cause);
+            assert!(advice.state.starts_with("the PIV PIN is the new one"), "{cause}");
+            assert_eq!(advice.state.ends_with("the FIDO2 PIN is what it was."), known, "{cause}");
+            let next = advice.next.join("\n");
+            assert_eq!(next.contains("breakglass key pin 30877 --what fido2"), finishes, "{next}");
+            assert_eq!(next.contains("only a reset"), !finishes, "{next}");
+        }
+        let blocked = fido2(&Fido2Error::PinAuthBlocked, &Keys::NONE).next.join("\n");
+        assert!(blocked.contains("take the key out, put it in"), "{blocked}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Hints for the flows that use a key: signing, opening, provisioning, changing a PIN.
 
 use super::device::device;
-use super::fido2::fido2;
+use super::fido2::{fido2, fido2_behind};
 use super::kit::kit;
 use super::{Advice, Code, Keys, NOT_OPENED, UNCHANGED, nobody, say, with};
 use crate::kit::sealed::UnsealError;
@@ -175,6 +175,24 @@ pub(super) fn pin_change(error: &PinError) -> Advice {
         }
         PinError::Unanswered(unanswered) => nobody(*unanswered),
         PinError::Device(error) => device(error, None, &Keys::NONE),
+        PinError::ShortForFido2 { .. } => say(Code::Refused, "nothing was changed.", "choose a longer one"),
+        PinError::Fido2Unchanged => say(Code::Refused, "nothing was changed.", "choose another one"),
+        PinError::LastFido2Try(serial) => say(
+            Code::Pin,
+            "nothing was sent to its FIDO2 side.",
+            &format!(
+                "if you are sure of the FIDO2 PIN:  breakglass key pin {serial} --what fido2 --spend-last-try"
+            ),
+        ),
+        PinError::Fido2 { cause, .. } => fido2(cause, &Keys::NONE),
+        PinError::Fido2Behind { serial, cause } => fido2_behind(*serial, cause),
+        PinError::Fido2Unrecorded { serial, .. } => say(
+            Code::Disk,
+            "the new value is in force.",
+            &format!(
+                "put it on record, with the new value as the present and as the new one:  breakglass key pin {serial} --what fido2"
+            ),
+        ),
         PinError::Unrecorded { .. } => say(
             Code::Disk,
             "the new value is in force.",

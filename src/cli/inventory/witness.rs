@@ -71,7 +71,7 @@ fn ask(
     let Some(enrolled) = key.facts.fido2.clone() else { return Ok(None) };
     let caution = Caution { spend_last_try: options.caution.spend_last_try, accept_gap: None };
     let mut signer = Signer::ready(station, kit, key.facts.serial, &caution)?;
-    signer.ready_fido2(station, &enrolled)?;
+    signer.ready_fido2(station, kit, &enrolled)?;
     signer.witness(station, kit)?.recorded?;
     Ok(check::since_last(kit, &key.chain))
 }

@@ -1,8 +1,8 @@
 //! PINs and PUKs from a descriptor (`--pin-fd N`), for scripts and tests: never from arguments or the environment.
 //!
 //! One a line: `SERIAL pin PIN`, `SERIAL puk PUK`, `SERIAL new-pin PIN`, `SERIAL new-puk PUK`, `SERIAL fido2-pin PIN`
-//! (the present FIDO2 PIN, where it is not the PIV PIN); or, where only one key is meant, a line with nothing but the
-//! PIN. Each line is used once, so a wrong PIN is never sent twice.
+//! (the present FIDO2 PIN, where it is not the PIV PIN), `SERIAL new-fido2-pin PIN`; or, where only one key is meant, a
+//! line with nothing but the PIN. Each line is used once, so a wrong PIN is never sent twice.
 
 use std::io::{self, Read};
 
@@ -21,6 +21,7 @@ const LONGEST: usize = 16 * 1024;
 pub(crate) struct PinSource {
     lines: Vec<(Option<Serial>, Ask, Pin)>,
     fido2: Vec<(Serial, Fido2Pin)>,
+    new_fido2: Vec<(Serial, Fido2Pin)>,
 }
 
 /// Why the lines are refused; none of them was used.
@@ -36,7 +37,9 @@ pub(crate) enum PinSourceError {
         cause: io::Error,
     },
     /// A line that is neither form.
-    #[error("line {0} of the PINs is not SERIAL pin|puk|new-pin|new-puk|fido2-pin VALUE, nor a single PIN")]
+    #[error(
+        "line {0} of the PINs is not SERIAL pin|puk|new-pin|new-puk|fido2-pin|new-fido2-pin VALUE, nor a single PIN"
+    )]
     Line(usize),
     /// A value that cannot be a PIN.
     #[error("line {line} of the PINs: {cause}")]
@@ -69,7 +72,7 @@ impl PinSource {
     }
 
     fn parse(bytes: &[u8]) -> Result<Self, PinSourceError> {
-        let (mut lines, mut fido2) = (Vec::new(), Vec::new());
+        let (mut lines, mut fido2, mut new_fido2) = (Vec::new(), Vec::new(), Vec::new());
         for (index, line) in bytes.split(|b| *b == b'\n').enumerate() {
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             if line.is_empty() {
@@ -93,6 +96,10 @@ impl PinSource {
                             fido2.push((serial, Fido2Pin::parse(value).map_err(format)?));
                             continue;
                         }
+                        b"new-fido2-pin" => {
+                            new_fido2.push((serial, Fido2Pin::parse(value).map_err(format)?));
+                            continue;
+                        }
                         _ => return Err(PinSourceError::Line(number)),
                     };
                     lines.push((Some(serial), ask, pin(value)?));
@@ -100,10 +107,12 @@ impl PinSource {
                 _ => return Err(PinSourceError::Line(number)),
             }
         }
-        if lines.len() + fido2.len() > 1 && lines.iter().any(|(serial, ..)| serial.is_none()) {
+        if lines.len() + fido2.len() + new_fido2.len() > 1
+            && lines.iter().any(|(serial, ..)| serial.is_none())
+        {
             return Err(PinSourceError::WhoseIsIt);
         }
-        Ok(PinSource { lines, fido2 })
+        Ok(PinSource { lines, fido2, new_fido2 })
     }
 
     /// The next line for that key, used up.
@@ -119,6 +128,12 @@ impl PinSource {
     pub(crate) fn take_fido2(&mut self, serial: Serial) -> Option<Fido2Pin> {
         let at = self.fido2.iter().position(|(whose, _)| *whose == serial)?;
         Some(self.fido2.remove(at).1)
+    }
+
+    /// The next FIDO2 PIN to set on that key, used up.
+    pub(crate) fn take_new_fido2(&mut self, serial: Serial) -> Option<Fido2Pin> {
+        let at = self.new_fido2.iter().position(|(whose, _)| *whose == serial)?;
+        Some(self.new_fido2.remove(at).1)
     }
 }
 
@@ -139,13 +154,18 @@ mod tests {
 
     #[test]
     fn a_fido2_pin_is_used_for_fido2_only_and_once() {
-        let mut pins = PinSource::parse(b"1 fido2-pin 4815\n1 pin 111111\n1 fido2-pin 162342\n").unwrap();
+        let mut pins =
+            PinSource::parse(b"1 fido2-pin 4815\n1 new-fido2-pin 2342\n1 pin 111111\n1 fido2-pin 162342\n")
+                .unwrap();
         assert!(pins.take_fido2(Serial(2)).is_none());
         for typed in [&b"4815"[..], b"162342"] {
             assert_eq!(pins.take_fido2(Serial(1)).unwrap().expose_typed(), typed);
         }
         assert!(pins.take_fido2(Serial(1)).is_none());
         assert!(pins.take(Ask::Pin, Serial(1)).is_some());
+        assert!(pins.take_new_fido2(Serial(2)).is_none());
+        assert_eq!(pins.take_new_fido2(Serial(1)).unwrap().expose_typed(), b"2342");
+        assert!(pins.take_new_fido2(Serial(1)).is_none());
         let short = PinSource::parse(b"1 pin 111111\n1 fido2-pin 481\n");
         assert!(matches!(short, Err(PinSourceError::Format { line: 2, .. })), "{short:?}");
         let whose = PinSource::parse(b"123456\n1 fido2-pin 4815\n");

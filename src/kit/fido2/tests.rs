@@ -261,3 +261,41 @@ fn a_sealing_with_fido2_fits_in_its_record() {
     let bytes = draft.signing_input().unwrap().bytes().len();
     assert!(bytes + 87 <= crate::record::token::WRITTEN_CAP, "{bytes}");
 }
+
+#[test]
+fn the_fido2_pin_is_the_piv_pin_as_the_last_change_of_either_says() {
+    let mut sample = Sample::new();
+    let shared = |sample: &Sample| sample.kit().1.fido2_pin_shared(&sample.id());
+    assert!(shared(&sample), "enrolled so");
+    for (what, expected) in [
+        ("puk", true),
+        ("pin", false),
+        ("fido2", true),
+        ("unblock", false),
+        ("pin", false),
+        ("puk", false),
+        ("fido2", true),
+        ("fido2-own", false),
+        ("pin", false),
+    ] {
+        sample.writer.write(Event::KeyPinChanged(KeyPinChanged { what: what.into() }));
+        assert_eq!(shared(&sample), expected, "after {what}");
+    }
+    assert!(!sample.kit().1.fido2_pin_shared(&KeyId(Hash::of(b"other"))));
+}
+
+#[test]
+fn a_fido2_pin_of_its_own_is_the_piv_pin_only_once_set_so() {
+    let mut writer = Writer::new(1);
+    let mut authenticator = writer.authenticator();
+    let Event::KeyEnrolled(mut facts) = writer.fido2_enrolment(&mut authenticator) else { unreachable!() };
+    facts.fido2.as_mut().unwrap().pin = Fido2PinKind::Own;
+    writer.write(Event::KeyEnrolled(facts));
+    let policy = Hash::of(template("test", KitKind::Practice).as_bytes());
+    let founded = KitFounded { name: "test".into(), kind: KitKind::Practice, policy, attestation_root: None };
+    writer.kit = Some(writer.write(Event::KitFounded(founded)).hash());
+    let mut sample = Sample { writer, authenticator };
+    assert!(!sample.kit().1.fido2_pin_shared(&sample.id()));
+    sample.writer.write(Event::KeyPinChanged(KeyPinChanged { what: "fido2".into() }));
+    assert!(sample.kit().1.fido2_pin_shared(&sample.id()));
+}

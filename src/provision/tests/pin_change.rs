@@ -8,18 +8,35 @@ use crate::device::practice::PracticeCard;
 use crate::provision::pin::{Change, Ledger, PinError, Unrecorded, change};
 use crate::record::token::{Draft, Link};
 
+mod fido2;
+
 /// Answers each question from a list.
-struct Typist(Vec<(Ask, &'static str)>);
+struct Typist {
+    typed: Vec<(Ask, &'static str)>,
+    /// The present FIDO2 PIN and the new one.
+    fido2: Option<(&'static str, &'static str)>,
+}
+
+impl Typist {
+    fn of(typed: &[(Ask, &'static str)]) -> Self {
+        Typist { typed: typed.to_vec(), fido2: None }
+    }
+}
 
 impl Operator for Typist {
     fn pin(&mut self, ask: Ask, _serial: Serial, tries: Option<Tries>) -> Result<Pin, Unanswered> {
         let shown = matches!(ask, Ask::Pin | Ask::Puk);
         assert_eq!(tries.is_some(), shown, "tries are shown with {ask:?} and only there");
-        let at = self.0.iter().position(|(asked, _)| *asked == ask).ok_or(Unanswered::NobodyToAsk)?;
-        Ok(Pin::parse(self.0.remove(at).1.as_bytes()).unwrap())
+        let at = self.typed.iter().position(|(asked, _)| *asked == ask).ok_or(Unanswered::NobodyToAsk)?;
+        Ok(Pin::parse(self.typed.remove(at).1.as_bytes()).unwrap())
     }
     fn fido2_pin(&mut self, _serial: Serial, _left: u8) -> Result<Fido2Pin, Unanswered> {
-        Err(Unanswered::NobodyToAsk)
+        let (present, _) = self.fido2.ok_or(Unanswered::NobodyToAsk)?;
+        Ok(Fido2Pin::parse(present.as_bytes()).unwrap())
+    }
+    fn new_fido2_pin(&mut self, _serial: Serial, _least: u8) -> Result<Fido2Pin, Unanswered> {
+        let (_, new) = self.fido2.take().ok_or(Unanswered::NobodyToAsk)?;
+        Ok(Fido2Pin::parse(new.as_bytes()).unwrap())
     }
     fn touch(&mut self, _serial: Serial, _purpose: &str) {}
     fn confirm(&mut self, _text: &str, _word: &str) -> Result<bool, Unanswered> {
@@ -40,7 +57,10 @@ struct Desk {
 
 impl Desk {
     fn new() -> Self {
-        let world = World::new(Profile::Firmware574);
+        Desk::of(World::new(Profile::Firmware574))
+    }
+
+    fn of(world: World) -> Self {
         let enrolled = world.provision(&mut Person::new()).unwrap();
         Desk { world, enrolled, spend_last_try: false, store_fails: false }
     }
@@ -50,10 +70,20 @@ impl Desk {
     }
 
     fn change(&self, what: Change, typed: &[(Ask, &'static str)]) -> Result<Record, PinError> {
+        let typist = &mut Typist::of(typed);
+        self.with_ledger(|ledger| {
+            let changed = change(what, &mut self.session(), typist, self.spend_last_try, None, ledger)?;
+            Ok(changed.record)
+        })
+    }
+
+    /// Runs a change whose record follows the last one of the journal.
+    fn with_ledger<T>(&self, change: impl FnOnce(Ledger<'_>) -> Result<T, PinError>) -> Result<T, PinError> {
         let enrolment = &self.enrolled.record;
         let link = &mut |event| {
-            let prev = Some(enrolment.hash());
-            let link = Link { seq: 1, prev, ..enrolment.link.clone() };
+            let journal = self.world.journal.borrow();
+            let prev = journal.last().map(Record::hash);
+            let link = Link { seq: journal.len() as u64, prev, ..enrolment.link.clone() };
             Ok(Draft { x5c: vec![], link, event, ..Draft::clone(enrolment) })
         };
         let store = &mut |record: &Record| {
@@ -66,11 +96,11 @@ impl Desk {
         let ledger = Ledger {
             signing: VerifyingKey::from(self.enrolled.signing),
             presence: self.enrolled.presence.map(VerifyingKey::from),
-            nonce: [4; 32],
+            nonce: &mut || [4; 32],
             link,
             store,
         };
-        change(what, &mut self.session(), &mut Typist(typed.to_vec()), self.spend_last_try, ledger)
+        change(ledger)
     }
 
     fn verifies(&self, pin: &str) -> bool {
