@@ -49,6 +49,9 @@ pub(super) fn pin(desk: &mut Desk, options: &PinChange) -> Result<Outcome, Troub
 /// What was changed as the record names it, the record, and that of the FIDO2 PIN where it was changed with the PIV PIN.
 type Done = (String, Hash, Option<Hash>);
 
+/// A FIDO2 side whose PIN is changed with the PIV PIN.
+type Companion = (Box<dyn Authenticator>, Ready);
+
 /// One key whose PINs are changed.
 struct Errand<'a> {
     desk: &'a mut Desk,
@@ -88,7 +91,7 @@ impl Errand<'_> {
     }
 
     /// The FIDO2 side whose PIN is to be changed with the PIV PIN; `None` if it cannot be, and a person goes on.
-    fn companion(&mut self) -> Result<Option<(Box<dyn Authenticator>, Ready)>, Trouble> {
+    fn companion(&mut self) -> Result<Option<Companion>, Trouble> {
         let serial = self.signer.serial;
         let found = self.authenticator().and_then(|mut side| {
             let ready = fido2::ready(side.as_mut(), self.spend_last_try)?;
