@@ -34,6 +34,30 @@ pub(crate) fn virtual_yubikey() -> PathBuf {
         .clone()
 }
 
+/// The program as it ships: the release build.
+pub(crate) fn release() -> PathBuf {
+    let target = target_folder().parent().expect("a target folder").to_owned();
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
+    cargo.args(["build", "--quiet", "--release", "--locked", "--offline", "--target-dir"]).arg(&target);
+    let output = cargo.output().expect("cargo starts");
+    assert!(output.status.success(), "the release does not build:\n{}", text(&output));
+    target.join("release/breakglass")
+}
+
+/// The virtual security key of the guest, a workspace of its own (`tests/vm/authenticator`).
+pub(crate) fn authenticator() -> PathBuf {
+    let target = target_folder().parent().expect("a target folder").join("vm");
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vm/authenticator/Cargo.toml");
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--quiet", "--release", "--locked", "--offline", "--manifest-path"]).arg(manifest);
+    let output = cargo.arg("--target-dir").arg(&target).output().expect("cargo starts");
+    let hint =
+        "All it needs:  scripts/install.sh test    Of Debian:  apt-get install gcc libc6-dev libclang-dev";
+    assert!(output.status.success(), "the virtual security key does not build. {hint}\n{}", text(&output));
+    target.join("release/authenticator")
+}
+
 /// The driver of `readers.c`, compiled if it is older than its source.
 pub(crate) fn readers_driver() -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();

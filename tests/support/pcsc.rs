@@ -15,7 +15,7 @@
 
 #![allow(dead_code, reason = "each test uses its part")]
 
-mod built;
+pub(crate) mod built;
 pub(crate) mod tools;
 
 use std::collections::BTreeMap;

@@ -49,6 +49,11 @@ pub(crate) fn age_plugin_yubikey() -> PathBuf {
     })
 }
 
+/// Folder of the guest's kernel, Debian's: `vmlinuz`, the modules, and `modules`, their names in the order of loading.
+pub(crate) fn guest_kernel() -> PathBuf {
+    in_tools("kernel", |_| "scripts/install.sh test".to_owned())
+}
+
 fn in_tools(path: &str, install: impl FnOnce(&str) -> String) -> PathBuf {
     let folder = folder();
     let install = install(&folder.display().to_string());

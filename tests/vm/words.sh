@@ -1,0 +1,98 @@
+# What a scene can say in the guest, beside what Linux brings.
+
+# until_true COMMAND...    waits, for 20 s at the most, until the command succeeds
+until_true() {
+    for _ in $(seq 400); do
+        "$@" && return
+        sleep 0.05
+    done
+    echo "never so: $*" >&2
+    return 1
+}
+
+# key NAME [OPTION...]     a security key, plugged in; its options are those of `authenticator serve`
+key() {
+    key_name=$1
+    shift
+    authenticator serve --state "/run/$key_name.state" --orders "/run/$key_name" --out "$@" >"/run/$key_name.log" 2>&1 &
+    until_true [ -S "/run/$key_name" ]
+    plug "$key_name"
+}
+
+# plug NAME, unplug NAME   puts a key into a port, until udev and pcscd have dealt with it; takes it out, until it is
+plug() {
+    powered=$(cards_powered)
+    tell "$1" plug
+    node "$1" >/dev/null
+    [ ! -e "/run/$1.serial" ] || [ ! -e /run/pcscd.log ] || until_true more_cards_powered_than "$powered"
+}
+unplug() {
+    left_port=$(tell "$1" port)
+    tell "$1" unplug
+    until_true no_device_in_port "$left_port"
+    udevadm settle
+}
+no_device_in_port() { ! ls -d /sys/devices/platform/vhci_hcd.0/usb*/*-"$1" >/dev/null 2>&1; }
+cards_powered() { grep -sc 'Card ATR:' /run/pcscd.log || true; }
+more_cards_powered_than() { [ "$(cards_powered)" -gt "$1" ]; }
+
+# tell NAME ORDER...       an order to a key; `authenticator/src/orders.rs` lists them
+tell() {
+    name=$1
+    shift
+    authenticator tell "/run/$name" "$@"
+}
+
+# as USER COMMAND          a command of the shell, as that user
+as() { su "$1" -s /bin/sh -c "$2"; }
+
+# node NAME                the hidraw device of a key's FIDO interface, once udev has dealt with it
+node() {
+    node_port=$(tell "$1" port)
+    until_true node_of_port "$node_port"
+}
+node_of_port() {
+    udevadm settle
+    for hidraw in /sys/devices/platform/vhci_hcd.0/usb*/*-"$1"/*:*/*/hidraw/hidraw*; do
+        if [ "$(head -c 3 "$hidraw/device/report_descriptor" 2>/dev/null | xxd -p)" = 06d0f1 ]; then
+            echo "/dev/${hidraw##*/}"
+            return
+        fi
+    done
+    return 1
+}
+
+# yubikey NAME SERIAL FIRMWARE [OPTION...]
+#                          a YubiKey with PIV and FIDO2 on one USB device; its options are those of `authenticator serve`
+yubikey() {
+    yubikey_name=$1 yubikey_port=$((40000 + $2 % 10000))
+    echo "$2" >"/run/$1.serial"
+    mkfifo "/run/$1.orders"
+    virtual_yubikey --folder /run/cards --root /etc/root.pem /etc/root-key.pem --key "$yubikey_port:$2:$3" \
+        <"/run/$1.orders" >"/run/$1.answers" 2>"/run/$1.card.log" &
+    sleep 100000 >"/run/$1.orders" & # without an open end the orders would be at their end
+    shift 3
+    key "$yubikey_name" --product 0406 --card "$yubikey_port" "$@"
+}
+
+# card NAME ORDER...       an order to the PIV side of a key; `examples/virtual_yubikey/orders.rs` lists them
+card() {
+    card_name=$1
+    shift
+    answers=$(wc -l <"/run/$card_name.answers")
+    echo "$(cat "/run/$card_name.serial") $*" >"/run/$card_name.orders"
+    until_true more_lines_than "$answers" "/run/$card_name.answers"
+    answer=$(tail -n 1 "/run/$card_name.answers")
+    echo "${answer#ok }"
+    [ "${answer#ok}" != "$answer" ]
+}
+more_lines_than() { [ "$(wc -l <"$2")" -gt "$1" ]; }
+
+# readers                  starts pcscd
+readers() {
+    mkdir -p /run/pcscd /run/cards
+    without_polkit=
+    ! pcscd --help 2>&1 | grep -q -e --disable-polkit || without_polkit=--disable-polkit
+    pcscd --foreground --info $without_polkit >/run/pcscd.log 2>&1 &
+    until_true [ -S /run/pcscd/pcscd.comm ]
+}
