@@ -4,7 +4,8 @@
 #
 # demo  what compiling needs, from Debian.
 # test  also the programs that the tests compare with: from Debian, and in $BREAKGLASS_TOOLS
-#       (default ~/.cache/breakglass-tools) a Python venv, a node folder, and rage with age-plugin-yubikey.
+#       (default ~/.cache/breakglass-tools) a Python venv, a node folder, Debian's kernel for a guest, and rage with
+#       age-plugin-yubikey.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PATH=$PATH:/usr/sbin:/sbin
@@ -35,6 +36,7 @@ python_works() { "$1" -c 'import ensurepip, os, sysconfig, venv; os.stat(sysconf
 if [ "$purpose" = test ]; then
     have git || need git
     have pcscd || need pcscd
+    [ -d /usr/lib/pcsc/drivers/ifd-ccid.bundle ] || need libccid
     [ -e /usr/lib/pcsc/drivers/serial/libifdvpcd.so ] || need vsmartcard-vpcd
     have pkcs11-tool || need opensc
     have yubico-piv-tool || need yubico-piv-tool
@@ -48,6 +50,12 @@ if [ "$purpose" = test ]; then
     have swig || need swig # pyscard, which ykman needs, is compiled
     have node || need nodejs
     have npm || need npm
+    have qemu-system-x86_64 || need qemu-system-x86 # the guest of tests/vm.rs, and what goes into it
+    have cpio || need cpio
+    have udevadm || need udev
+    have fido2-token || need fido2-tools
+    dpkg-query --status busybox-static >/dev/null 2>&1 || need busybox-static
+    compgen -G '/usr/lib/llvm-*/lib/libclang.so*' >/dev/null || need libclang-dev # the virtual security key is compiled
     if ! python_works "$python"; then
         python=/usr/bin/python3
         python_works "$python" || need python3-venv python3-dev
@@ -102,6 +110,11 @@ if ! cmp -s scripts/node/package-lock.json "$tools/node/made-from.json"; then
     cp scripts/node/package.json scripts/node/package-lock.json "$tools/node/"
     (cd "$tools/node" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
     cp scripts/node/package-lock.json "$tools/node/made-from.json"
+fi
+
+if [ ! -e "$tools/kernel/modules" ]; then
+    say "unpacking into $tools/kernel: Debian's kernel for the guest of tests/vm.rs"
+    tests/vm/kernel.sh "$tools/kernel"
 fi
 
 for program in rage@0.12.1 age-plugin-yubikey@0.5.1; do

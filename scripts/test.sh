@@ -15,14 +15,22 @@ cd "$(dirname "$0")/.."
 export PATH="$PATH:/usr/sbin:/sbin"
 export BREAKGLASS_TOOLS="${BREAKGLASS_TOOLS:-$HOME/.cache/breakglass-tools}"
 export CARGO_TERM_COLOR="${CARGO_TERM_COLOR:-auto}"
+key=tests/vm/authenticator/Cargo.toml # the virtual security key of tests/vm.rs, a workspace of its own
 parts=(install fmt clippy clippy-bare doc test deny demo tree)
 
 part_install() {
     scripts/install.sh test
     cargo fetch --quiet --locked # the crates of every platform, whose licences are checked
+    cargo fetch --quiet --locked --manifest-path "$key"
 }
-part_fmt() { cargo fmt --all --check; }
-part_clippy() { cargo clippy --quiet --locked --all-targets -- -D warnings; }
+part_fmt() {
+    cargo fmt --all --check
+    cargo fmt --check --manifest-path "$key"
+}
+part_clippy() {
+    cargo clippy --quiet --locked --all-targets -- -D warnings
+    cargo clippy --quiet --locked --manifest-path "$key" --target-dir "${CARGO_TARGET_DIR:-target}/vm" -- -D warnings
+}
 part_clippy-bare() { cargo clippy --quiet --locked --no-default-features --lib --bins -- -D warnings; }
 part_doc() { RUSTDOCFLAGS='-D warnings' cargo doc --quiet --locked --no-deps; }
 
