@@ -186,20 +186,24 @@ fn subcommand(message: &[u8]) -> Option<u8> {
     value.as_integer()?.try_into().ok()
 }
 
-/// Takes orders until the order to end.
-pub(crate) fn listen(socket: &Path, port: &Port) -> Result<(), String> {
+/// Takes orders until the order to end. One that waits holds up no other.
+pub(crate) fn listen(socket: &Path, port: &Arc<Port>) -> Result<(), String> {
     let listener = UnixListener::bind(socket).map_err(|error| format!("{}: {error}", socket.display()))?;
     for connection in listener.incoming() {
         let mut connection = connection.map_err(|error| error.to_string())?;
         let mut order = String::new();
         BufReader::new(&connection).read_line(&mut order).map_err(|error| error.to_string())?;
         let end = order.trim() == "end";
-        let answer = match if end { port.obey("unplug") } else { port.obey(order.trim()) } {
-            Ok(answer) => format!("ok {answer}"),
-            Err(error) => format!("error {error}"),
-        };
-        let _ = writeln!(connection, "{}", answer.trim_end()); // whoever asked may be gone
+        let port = Arc::clone(port);
+        let obeyed = std::thread::spawn(move || {
+            let answer = match port.obey(if end { "unplug" } else { order.trim() }) {
+                Ok(answer) => format!("ok {answer}"),
+                Err(error) => format!("error {error}"),
+            };
+            let _ = writeln!(connection, "{}", answer.trim_end()); // whoever asked may be gone
+        });
         if end {
+            let _ = obeyed.join(); // it has said what went wrong
             return std::fs::remove_file(socket).map_err(|error| error.to_string());
         }
     }
