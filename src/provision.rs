@@ -9,7 +9,7 @@
 //!
 //! What holds a resume together lies on the key itself: the [`marker`] says whose the half-provisioned key is, the
 //! flags of its metadata tell which factory values are gone, and the new [`management`] key is kept behind the PIN
-//! before it is put in force. The last two steps make the key known: the enrolment record becomes durable first, then
+//! before it is put in force. Of the FIDO2 side an interrupted run leaves only its PIN. The last two steps make the key known: the enrolment record becomes durable first, then
 //! the chain head replaces the marker.
 
 pub mod certificate;
@@ -20,6 +20,7 @@ pub mod pin;
 mod access;
 mod carry_out;
 mod enrolment;
+mod fido2;
 mod keys;
 mod plan;
 mod survey;
@@ -32,6 +33,7 @@ use rand_core::CryptoRng;
 
 use crate::attestation::{AttestationError, BindError, Firmware, Roots, Serial, Slot};
 use crate::device::DeviceError;
+use crate::device::fido2::Fido2Error;
 use crate::device::firmware::Advisory;
 use crate::operator::{Ask, Unanswered};
 use crate::record::event::Override;
@@ -39,8 +41,12 @@ use crate::record::hash::{Hash, KeyId};
 use crate::record::token::{Record, RecordError};
 
 pub use carry_out::{Enrolled, carry_out};
+pub use fido2::{Fido2Found, Fido2Side};
 pub use plan::{Plan, Step, Verdict, plan};
 pub use survey::{Found, survey};
+
+/// The rule to override to enrol a key without its FIDO2 side: openings of it that another program makes will not show.
+pub const NO_FIDO2: &str = "no-fido2";
 
 /// What the kit says to the flow: everything that is decided outside the key.
 pub struct Circumstances<'a> {
@@ -64,7 +70,7 @@ pub struct Circumstances<'a> {
     pub now: i64,
     /// The serial number, typed out by a person who agrees to lose what is on that key.
     pub overwrite: Option<Serial>,
-    /// What a person overrode, by identifier of the advisory, with the reason that goes on record.
+    /// What a person overrode, by identifier of the advisory or [`NO_FIDO2`], with the reason that goes on record.
     pub overrides: &'a [Override],
     /// The enrolment record of that key in the kit's journal, if it is there and the key not retired.
     pub enrolment: &'a dyn Fn(KeyId) -> Option<Record>,
@@ -227,6 +233,39 @@ pub enum ProvisionError {
         serial: Serial,
         /// What.
         what: &'static str,
+    },
+    /// The FIDO2 side, or the way to it; refused unless [`NO_FIDO2`] is overridden.
+    #[error("the FIDO2 side of key {serial}: {cause}")]
+    Fido2 {
+        /// Which key.
+        serial: Serial,
+        /// What it was.
+        #[source]
+        cause: Fido2Error,
+    },
+    /// Its FIDO2 side does not say what model it is.
+    #[error("the FIDO2 side of key {0} names no model: its AAGUID is zero")]
+    NoModel(Serial),
+    /// One try of the FIDO2 PIN is left, and a typing mistake would spend it.
+    #[error("one try of the FIDO2 PIN of key {0} is left; it is not spent here")]
+    LastFido2Try(Serial),
+    /// The PIV PIN, of at most 8 characters, cannot be the FIDO2 PIN too.
+    #[error("the FIDO2 side of key {serial} wants a PIN of at least {least} characters, and none is set")]
+    ShortForFido2 {
+        /// Which key.
+        serial: Serial,
+        /// Least characters.
+        least: u8,
+    },
+    /// The counter does not rise, so it would witness nothing.
+    #[error("the FIDO2 counter of key {serial} went from {from} to {to} with one use")]
+    Counter {
+        /// Which key.
+        serial: Serial,
+        /// Before.
+        from: u32,
+        /// After.
+        to: u32,
     },
     /// Nobody answered.
     #[error(transparent)]

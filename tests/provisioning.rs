@@ -194,11 +194,12 @@ fn provision_here(serial: Serial, folder: &Path) -> Result<(), ProvisionError> {
     let mut readers = PcscReaders::new(Limits::default(), provisioning::open);
     let mut key = readers.connect(serial)?;
     let mut admin = readers.administer(serial)?;
-    let plan = plan(&survey(&mut *key, &mut *admin)?, &circumstances)?;
+    let mut fido2 = readers.authenticator(serial);
+    let plan = plan(&survey(&mut *key, &mut *admin, &mut fido2)?, &circumstances)?;
     let store = &mut |record: &Record| Ok::<(), Cause>(std::fs::write(&journal, record.bytes())?);
     let head = |record: &Record| record.hash().to_string().into_bytes();
     let mut outside = Outside { random: &mut UnwrapErr(getrandom::SysRng), store, head: &head };
-    carry_out(&plan, &mut *key, &mut *admin, &mut Person, &circumstances, &mut outside)?;
+    carry_out(&plan, &mut *key, &mut *admin, &mut fido2, &mut Person, &circumstances, &mut outside)?;
     Ok(())
 }
 

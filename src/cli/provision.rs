@@ -5,6 +5,7 @@ use super::args::Provision;
 use super::desk::{Desk, now, tool_hash};
 use super::hint::Trouble;
 use crate::attestation::Serial;
+use crate::device::fido2::Fido2Error;
 use crate::device::{Attached, DeviceError, Readers};
 use crate::kit::head;
 use crate::kit::roster::Standing;
@@ -18,9 +19,11 @@ pub(super) fn provision(desk: &mut Desk, options: Provision) -> Result<Outcome, 
     desk.refuse_damaged(&kit)?;
     let roots = desk.roots(&kit)?;
     let mut readers = desk.readers(kit.kind());
-    let serial = which(readers.as_mut(), options.serial.or(options.overwrite))?;
+    let named = options.serial.or(options.overwrite);
+    let serial = which(readers.as_mut(), named).map_err(|trouble| without_piv(readers.as_mut(), trouble))?;
     let mut key = readers.connect(serial)?;
     let mut admin = readers.administer(serial)?;
+    let mut fido2 = readers.authenticator(serial);
     let overrides: Vec<Override> =
         options.overrides.into_iter().map(|(rule, why)| Override { rule, why }).collect();
     let known: Vec<Record> = kit.journal.records().map(|(_, record)| record.clone()).collect();
@@ -49,7 +52,7 @@ pub(super) fn provision(desk: &mut Desk, options: Provision) -> Result<Outcome, 
             known.iter().find(enrols).filter(|_| !retired.contains(&id)).cloned()
         },
     };
-    let found = provision::survey(key.as_mut(), admin.as_mut())?;
+    let found = provision::survey(key.as_mut(), admin.as_mut(), &mut fido2)?;
     let plan = provision::plan(&found, &circumstances)?;
     desk.confirm(&describe(&plan, kit.kind()), &serial.to_string())?;
     kit.folder.reserve().map_err(crate::kit::KitError::from)?;
@@ -58,7 +61,8 @@ pub(super) fn provision(desk: &mut Desk, options: Provision) -> Result<Outcome, 
         let mut store = |record: &Record| kit.append(&record.chain_name(), record).map_err(Into::into);
         let head = |record: &Record| head::encode(kit_id.as_ref(), record);
         let mut outside = Outside { random, store: &mut store, head: &head };
-        provision::carry_out(&plan, key.as_mut(), admin.as_mut(), operator, &circumstances, &mut outside)
+        let (key, admin) = (key.as_mut(), admin.as_mut());
+        provision::carry_out(&plan, key, admin, &mut fido2, operator, &circumstances, &mut outside)
     })?;
     if desk.json {
         desk.json_result(&serde_json::json!({
@@ -110,6 +114,23 @@ pub(super) fn which(readers: &mut dyn Readers, named: Option<Serial>) -> Result<
         (None, [Attached { serial, .. }]) => Ok(*serial),
         (None, []) => Err(DeviceError::NoKey.into()),
         (None, keys) => Err(Trouble::WhichKey { serials: keys.iter().map(|key| key.serial).collect() }),
+    }
+}
+
+/// What is plugged in has FIDO2 and no PIV: then that is what is wrong.
+fn without_piv(readers: &mut dyn Readers, trouble: Trouble) -> Trouble {
+    let named = match &trouble {
+        Trouble::Device(DeviceError::NoKey) => Serial(0),
+        Trouble::Device(DeviceError::Absent(serial)) => *serial,
+        _ => return trouble,
+    };
+    let keys = readers.attached().map_or(0, |attached| attached.len());
+    match readers.authenticator(named) {
+        Err(Fido2Error::Absent(_)) if keys == 0 => Trouble::refused(
+            "what is plugged in has FIDO2 and no PIV: a Security Key, which cannot be enrolled, or PIV is switched off",
+            "use a YubiKey 5, or switch PIV on:  ykman config usb --enable PIV",
+        ),
+        _ => trouble,
     }
 }
 

@@ -138,7 +138,7 @@ pub struct Fido2Traffic {
 }
 
 /// What went wrong with the FIDO2 side of a key.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fido2Error {
     /// No FIDO2 device is plugged in, or this build knows none.
     #[error("no FIDO2 side of a key is plugged in")]

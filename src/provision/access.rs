@@ -2,7 +2,7 @@
 
 use super::carry_out::Run;
 use super::survey::is_factory;
-use super::{Found, ProvisionError, Step, management};
+use super::{Found, ProvisionError, Step, fido2, management};
 use crate::device::{DeviceError, Tries, firmware};
 use crate::operator::Ask;
 use crate::secret::{ManagementKey, Pin};
@@ -56,6 +56,9 @@ impl Run<'_, '_> {
         let pin = pin.expect("every plan asks for a PIN");
         if puk.as_ref().is_some_and(|puk| puk.same_as(&pin)) {
             return Err(ProvisionError::PinIsPuk);
+        }
+        if let (Ok(fido2), true) = (&found.fido2, self.plan.steps.contains(&Step::Credential)) {
+            fido2::fits(self.plan.serial, &fido2.facts, &pin)?;
         }
         Ok(Secrets { pin, puk })
     }

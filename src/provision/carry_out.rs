@@ -2,6 +2,7 @@
 
 use p256::PublicKey;
 
+use super::fido2::Fido2Side;
 use super::marker::Marker;
 use super::{Circumstances, Outside, Plan, ProvisionError, Step, survey};
 use crate::attestation::{KeyFacts, Serial};
@@ -36,10 +37,12 @@ pub struct Enrolled {
 /// 4. PIN and PUK are set, the new management key is kept behind the PIN and then put in force.
 /// 5. Keys are generated in empty slots; every slot's attestation is verified and bound to this key.
 /// 6. The certificate in 82, signed by the key.
-/// 7. The enrolment record, signed by 9C, is stored; then the chain head replaces the marker.
-/// 8. Everything is read back and compared, and 9E proves itself.
+/// 7. The FIDO2 PIN, unless one is set, which is asked for; a credential; assertions, by which its counter and its first
+///    envelopes are known.
+/// 8. The enrolment record, signed by 9C, is stored; then the chain head replaces the marker.
+/// 9. Everything is read back and compared, and 9E proves itself.
 ///
-/// `key` and `admin` are connections to the same key; the PIN is sent through `key` alone.
+/// `key` and `admin` are connections to the same key, `fido2` is its FIDO2 side; the PIV PIN is sent through `key` alone.
 ///
 /// # Errors
 /// Any of [`ProvisionError`]. Afterwards the same calls, with a new survey and plan, go on where this stopped.
@@ -47,16 +50,18 @@ pub fn carry_out(
     plan: &Plan,
     key: &mut dyn Key,
     admin: &mut dyn Administer,
+    fido2: &mut Fido2Side,
     operator: &mut dyn Operator,
     circumstances: &Circumstances<'_>,
     outside: &mut Outside<'_>,
 ) -> Result<Enrolled, ProvisionError> {
-    let found = survey(key, admin)?;
+    let found = survey(key, admin, fido2)?;
     let outdated = ProvisionError::PlanOutdated { planned: plan.serial, serial: found.serial };
     if found.serial != plan.serial || super::plan(&found, circumstances)? != *plan {
         return Err(outdated);
     }
-    let mut run = Run { plan, key, admin, operator, circumstances, outside, marker: plan.marker.clone() };
+    let mut run =
+        Run { plan, key, admin, fido2, operator, circumstances, outside, marker: plan.marker.clone() };
     let secrets = run.ask(&found)?;
     let present = run.unlock(&found, &secrets)?;
     run.mark(&found)?;
@@ -64,7 +69,7 @@ pub fn carry_out(
     run.set_management_key(present)?;
     let made = run.make_keys()?;
     run.certify(&made, secrets.pin())?;
-    let record = run.enrol(&made, secrets.pin())?;
+    let record = run.enrol(&made, secrets.pin(), &found.fido2)?;
     run.write_head(&record)?;
     run.compare(&made, &record)?;
     Ok(made.enrolled(plan.serial, record))
@@ -75,6 +80,7 @@ pub(super) struct Run<'a, 'o> {
     pub(super) plan: &'a Plan,
     pub(super) key: &'a mut dyn Key,
     pub(super) admin: &'a mut dyn Administer,
+    pub(super) fido2: &'a mut Fido2Side,
     pub(super) operator: &'a mut dyn Operator,
     pub(super) circumstances: &'a Circumstances<'a>,
     pub(super) outside: &'a mut Outside<'o>,

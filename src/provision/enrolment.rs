@@ -10,10 +10,11 @@ use super::carry_out::Run;
 use super::certificate::{self, Unsigned};
 use super::keys::Made;
 use super::survey::is_factory;
-use super::{ProvisionError, Step, management};
+use super::{Fido2Found, ProvisionError, Step, management};
 use crate::attestation::{Root, Slot};
+use crate::device::fido2::Fido2Error;
 use crate::device::firmware;
-use crate::record::event::{Event, KeyEnrolled, Point};
+use crate::record::event::{Event, Fido2Enrolled, KeyEnrolled, Point};
 use crate::record::hash::KeyId;
 use crate::record::token::{Draft, Link, Record};
 use crate::secret::Pin;
@@ -42,13 +43,19 @@ impl Run<'_, '_> {
     }
 
     /// The enrolment record: the one in the journal if there is one, else a new one, signed and stored.
-    pub(super) fn enrol(&mut self, made: &Made, pin: &Pin) -> Result<Record, ProvisionError> {
+    pub(super) fn enrol(
+        &mut self,
+        made: &Made,
+        pin: &Pin,
+        fido2: &Result<Fido2Found, Fido2Error>,
+    ) -> Result<Record, ProvisionError> {
         let signing = VerifyingKey::from(made.of(Slot::Signing).public);
         if let Some(record) = (self.circumstances.enrolment)(KeyId::of(&signing)) {
             return Ok(record);
         }
+        let fido2 = self.enrol_fido2(fido2, made, pin)?;
         self.tell(Step::Enrol);
-        let input = self.draft(made).signing_input()?;
+        let input = self.draft(made, fido2).signing_input()?;
         self.operator.touch(self.plan.serial, "to sign its enrolment record");
         let signature = self.key.sign_record(&signing, pin, &input.digest())?;
         let record = input.finish(&signature);
@@ -56,7 +63,7 @@ impl Run<'_, '_> {
         Ok(record)
     }
 
-    fn draft(&mut self, made: &Made) -> Draft {
+    fn draft(&mut self, made: &Made, fido2: Option<Fido2Enrolled>) -> Draft {
         let (plan, circumstances) = (self.plan, self.circumstances);
         let signing = made.of(Slot::Signing);
         let attestations: BTreeMap<String, String> = made
@@ -97,7 +104,7 @@ impl Run<'_, '_> {
                 root: root.to_owned(),
                 attestations,
                 overrides: plan.overrides.clone(),
-                fido2: None,
+                fido2: fido2.map(Box::new),
             }),
         }
     }

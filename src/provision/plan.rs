@@ -4,6 +4,7 @@ use std::fmt;
 
 use p256::ecdsa::VerifyingKey;
 
+use super::fido2::{self, ASSERTIONS, Intended};
 use super::marker::Marker;
 use super::survey::{Found, is_factory};
 use super::{Circumstances, ProvisionError, certificate};
@@ -49,6 +50,14 @@ pub enum Step {
     Attest,
     /// The certificate in 82; a touch.
     Certificate,
+    /// The FIDO2 PIN, where none is set.
+    Fido2Pin,
+    /// The FIDO2 PIN that is set is asked for.
+    OwnFido2Pin,
+    /// The FIDO2 credential; a touch.
+    Credential,
+    /// Assertions, a touch each.
+    Calibrate,
     /// The record; a touch.
     Enrol,
     /// Head in place of the marker.
@@ -60,7 +69,11 @@ pub enum Step {
 impl Step {
     /// Touches that it needs.
     pub fn touches(self) -> usize {
-        usize::from(matches!(self, Step::Certificate | Step::Enrol))
+        match self {
+            Step::Certificate | Step::Credential | Step::Enrol => 1,
+            Step::Calibrate => ASSERTIONS,
+            _ => 0,
+        }
     }
 }
 
@@ -87,6 +100,15 @@ impl fmt::Display for Step {
             Step::Keep(slot) => return write!(f, "keep the key in {slot} that the interrupted run made"),
             Step::Attest => "check the attestation of each key",
             Step::Certificate => "sign a certificate for stock age with 82 (a touch)",
+            Step::Fido2Pin => "set the FIDO2 PIN, the same as the PIV PIN",
+            Step::OwnFido2Pin => "ask for the FIDO2 PIN, which is set already",
+            Step::Credential => "make a FIDO2 credential, whose every use counts (a touch)",
+            Step::Calibrate => {
+                return write!(
+                    f,
+                    "use it {ASSERTIONS} times, to see how its counter moves and for its first envelopes ({ASSERTIONS} touches)"
+                );
+            }
             Step::Enrol => "sign the enrolment record with 9C (a touch) and store it in the journal",
             Step::Head => "write the chain head in place of the mark",
             Step::Compare => "read everything back and compare",
@@ -109,7 +131,7 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// What will be asked for, in order.
     pub asks: Vec<Ask>,
-    /// What concerns this firmware and is not refused, one sentence each.
+    /// What concerns this key and is not refused, one sentence each.
     pub warnings: Vec<String>,
     /// What was overridden, for the record: only what this key needs.
     pub overrides: Vec<Override>,
@@ -128,13 +150,13 @@ impl Plan {
 ///
 /// # Errors
 /// Every refusal of [`ProvisionError`] that can be seen beforehand: firmware and advisories, Bio, occupied, another
-/// kit's, enrolled already, a blocked PIN or PUK, the last try, an unknown management key.
+/// kit's, enrolled already, a blocked PIN or PUK, the last try, an unknown management key, a FIDO2 side that is of no use.
 pub fn plan(found: &Found, circumstances: &Circumstances<'_>) -> Result<Plan, ProvisionError> {
     let serial = found.serial;
     if found.info.as_ref().is_some_and(|info| info.is_bio()) {
         return Err(ProvisionError::Bio(serial));
     }
-    let (overrides, warnings) = judge_advisories(found, circumstances)?;
+    let (mut overrides, mut warnings) = judge_advisories(found, circumstances)?;
     let verdict = judge_state(found, circumstances)?;
     judge_tries(found, &verdict)?;
     if !found.management.1 && !found.management_protected {
@@ -149,7 +171,21 @@ pub fn plan(found: &Found, circumstances: &Circumstances<'_>) -> Result<Plan, Pr
             replaces_management: !found.management.1,
         },
     };
-    let steps = steps(found, &verdict, &marker, &slots);
+    let intended = match is_on_record(found, &marker, circumstances) {
+        true => None,
+        false => Some(fido2::judge(serial, &found.fido2, circumstances.overrides)?),
+    };
+    let mut fido2 = Vec::new();
+    match intended {
+        Some(Intended::Enrol(steps)) => fido2.extend(steps),
+        Some(Intended::Absent) => warnings.push(PIV_ALONE.to_owned()),
+        Some(Intended::Left(known)) => {
+            overrides.push(known);
+            warnings.push(PIV_ALONE.to_owned());
+        }
+        None => {}
+    }
+    let steps = steps(found, &verdict, &marker, &slots, &fido2);
     Ok(Plan {
         serial,
         firmware: found.firmware,
@@ -162,6 +198,16 @@ pub fn plan(found: &Found, circumstances: &Circumstances<'_>) -> Result<Plan, Pr
         marker,
         slots,
     })
+}
+
+/// What a key without FIDO2 means, for a person.
+const PIV_ALONE: &str = "no FIDO2 side: openings with other software will not show";
+
+/// Whether an interrupted run of ours has stored the enrolment record: what it says of FIDO2 stands.
+fn is_on_record(found: &Found, marker: &Marker, circumstances: &Circumstances<'_>) -> bool {
+    let signing = found.slots.get(&Slot::Signing).filter(|_| !marker.replaces.contains(&Slot::Signing));
+    let public = signing.and_then(|metadata| metadata.public);
+    public.is_some_and(|public| (circumstances.enrolment)(KeyId::of(&VerifyingKey::from(public))).is_some())
 }
 
 fn judge_advisories(
@@ -245,7 +291,7 @@ fn asks(found: &Found, verdict: &Verdict) -> Vec<Ask> {
     [Some(if new_pin { Ask::NewPin } else { Ask::Pin }), puk].into_iter().flatten().collect()
 }
 
-fn steps(found: &Found, verdict: &Verdict, marker: &Marker, slots: &[Slot]) -> Vec<Step> {
+fn steps(found: &Found, verdict: &Verdict, marker: &Marker, slots: &[Slot], fido2: &[Step]) -> Vec<Step> {
     let mut steps = Vec::new();
     if *verdict != Verdict::Interrupted {
         steps.push(Step::Mark);
@@ -268,6 +314,7 @@ fn steps(found: &Found, verdict: &Verdict, marker: &Marker, slots: &[Slot]) -> V
     if !certified.is_some_and(|(public, content)| certificate::fits(content, &public)) {
         steps.push(Step::Certificate);
     }
+    steps.extend(fido2);
     steps.extend([Step::Enrol, Step::Head, Step::Compare]);
     steps
 }

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::fido2::{self, Fido2Found, Fido2Side};
 use super::marker::Marker;
 use super::{ProvisionError, certificate, management};
 use crate::attestation::{Firmware, Serial, Slot};
+use crate::device::fido2::Fido2Error;
 use crate::device::info::DeviceInfo;
 use crate::device::{Administer, Key, SlotMetadata, Tries, firmware};
 use crate::secret::ManagementAlgorithm;
@@ -40,14 +42,20 @@ pub struct Found {
     pub certificate: Option<Vec<u8>>,
     /// Other slots that have a certificate: `9A`, `9C`, `9D`, `9E`.
     pub other_certificates: BTreeSet<&'static str>,
+    /// Its FIDO2 side, or why it cannot be used.
+    pub fido2: Result<Fido2Found, Fido2Error>,
 }
 
 /// Asks the key for everything that [`super::plan`] judges. Sends no PIN and changes nothing on the key; ends a
 /// verified PIN.
 ///
 /// # Errors
-/// [`ProvisionError::FirmwareTooOld`]; [`ProvisionError::Device`].
-pub fn survey(key: &mut dyn Key, admin: &mut dyn Administer) -> Result<Found, ProvisionError> {
+/// [`ProvisionError::FirmwareTooOld`]; [`ProvisionError::Device`]; [`ProvisionError::Fido2`] if it is taken out.
+pub fn survey(
+    key: &mut dyn Key,
+    admin: &mut dyn Administer,
+    fido2: &mut Fido2Side,
+) -> Result<Found, ProvisionError> {
     let (serial, version) = (key.serial(), key.firmware());
     if !firmware::behaviour(version).metadata {
         return Err(ProvisionError::FirmwareTooOld { serial, firmware: version });
@@ -76,6 +84,7 @@ pub fn survey(key: &mut dyn Key, admin: &mut dyn Administer) -> Result<Found, Pr
             other_certificates.insert(slot);
         }
     }
+    let fido2 = fido2::survey(serial, fido2)?;
     Ok(Found {
         serial,
         firmware: version,
@@ -89,6 +98,7 @@ pub fn survey(key: &mut dyn Key, admin: &mut dyn Administer) -> Result<Found, Pr
         heads,
         certificate,
         other_certificates,
+        fido2,
     })
 }
 

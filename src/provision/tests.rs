@@ -1,5 +1,6 @@
 //! Provisioning on the simulated key: the same session, bytes and state machine as in practice kits.
 
+mod fido2;
 mod hostile;
 mod interrupted;
 mod pin_change;
@@ -13,7 +14,7 @@ use super::*;
 use crate::device::Tries;
 use crate::device::piv::{Card, Session};
 use crate::device::practice::{
-    Authority, KeyReference, PracticeKey, Profile, SeededRandom, SimulatedKey, Surroundings,
+    Authority, Counting, KeyReference, PracticeKey, Profile, SeededRandom, SimulatedKey, Surroundings,
 };
 use crate::operator::Operator;
 use crate::record::event::Event;
@@ -38,11 +39,21 @@ struct World {
 }
 
 impl World {
-    /// A blank key, and a person who knows that firmware before 5.7 needs a word.
+    /// A blank key, and a person who knows that firmware before 5.7 needs a word. That of 5.4.3 has no FIDO2.
     fn new(profile: Profile) -> Self {
         let (around, _) = Surroundings::seeded(11);
         let authority = Authority::practice().unwrap();
-        World::of(SimulatedKey::new(SERIAL, profile, authority, &around).unwrap(), around)
+        let counting = (profile == Profile::Firmware574).then_some(Counting::Exact);
+        let key = SimulatedKey::new(SERIAL, profile, authority, &around).unwrap().with_fido2(counting);
+        World::of(key, around)
+    }
+
+    /// Its FIDO2 side, as practice readers give it.
+    fn side(&self) -> Fido2Side {
+        match self.model(|model| model.fido2().is_some()) {
+            true => Ok(Box::new(self.key.authenticator())),
+            false => Err(Fido2Error::NoDevice),
+        }
     }
 
     fn of(model: SimulatedKey, around: Surroundings) -> Self {
@@ -98,7 +109,11 @@ impl World {
     }
 
     fn plan(&self) -> Result<Plan, ProvisionError> {
-        self.with(|| self.key.card(), |key, admin, circumstances| plan(&survey(key, admin)?, circumstances))
+        let mut side = self.side();
+        self.with(
+            || self.key.card(),
+            |key, admin, circumstances| plan(&survey(key, admin, &mut side)?, circumstances),
+        )
     }
 
     /// Survey, plan and all steps, as one command of the CLI.
@@ -120,9 +135,10 @@ impl World {
         };
         let mut random = SeededRandom::new(self.key.counters().commands);
         self.with(card, |key, admin, circumstances| {
-            let plan = plan(&survey(key, admin)?, circumstances)?;
+            let mut side = self.side();
+            let plan = plan(&survey(key, admin, &mut side)?, circumstances)?;
             let mut outside = Outside { random: &mut random, store, head: &head };
-            carry_out(&plan, key, admin, person, circumstances, &mut outside)
+            carry_out(&plan, key, admin, &mut side, person, circumstances, &mut outside)
         })
     }
 
@@ -160,7 +176,7 @@ struct Person {
     pin: &'static str,
     puk: &'static str,
     asked: Vec<(Ask, Option<u8>)>,
-    /// FIDO2 PINs, typed one after the other, and how many tries were left each time.
+    /// FIDO2 PINs, typed one after the other, then always the PIV PIN; and how many tries were left each time.
     fido2_pins: Vec<&'static str>,
     fido2_asked: Vec<u8>,
     touches: usize,
@@ -193,7 +209,7 @@ impl Operator for Person {
     }
     fn fido2_pin(&mut self, _serial: Serial, left: u8) -> Result<Fido2Pin, Unanswered> {
         self.fido2_asked.push(left);
-        let typed = self.fido2_pins.get(self.fido2_asked.len() - 1).ok_or(Unanswered::NobodyToAsk)?;
+        let typed = self.fido2_pins.get(self.fido2_asked.len() - 1).unwrap_or(&self.pin);
         Ok(Fido2Pin::parse(typed.as_bytes()).unwrap())
     }
     fn touch(&mut self, _serial: Serial, _purpose: &str) {

@@ -4,9 +4,10 @@ use super::device::device;
 use super::fido2::{fido2, fido2_behind};
 use super::kit::kit;
 use super::{Advice, Code, Keys, NOT_OPENED, UNCHANGED, nobody, say, with};
+use crate::attestation::Serial;
 use crate::kit::sealed::UnsealError;
-use crate::provision::ProvisionError;
 use crate::provision::pin::PinError;
+use crate::provision::{NO_FIDO2, ProvisionError};
 use crate::signing::SigningError;
 use crate::unlock::{PlannedKey, UnlockError};
 
@@ -155,12 +156,43 @@ pub(super) fn provision(error: &ProvisionError) -> Advice {
             "the key is half provisioned.",
             "make room for the record, then run it again to resume",
         ),
+        ProvisionError::Fido2 { serial, cause } => with_piv_alone(*serial, fido2(cause, &Keys::NONE)),
+        ProvisionError::NoModel(serial) => {
+            with_piv_alone(*serial, say(Code::Refused, UNCHANGED, "use another key"))
+        }
+        ProvisionError::LastFido2Try(serial) => with_piv_alone(
+            *serial,
+            say(
+                Code::Pin,
+                "",
+                "a right PIN gives all tries back: enter it once elsewhere, and run it again:  fido2-token -L -r /dev/hidrawN",
+            ),
+        ),
+        ProvisionError::ShortForFido2 { serial, .. } => with_piv_alone(
+            *serial,
+            say(
+                Code::Pin,
+                UNCHANGED,
+                "choose a longer PIN; if that is more than 8 characters, set a FIDO2 PIN of its own first:  ykman fido access change-pin",
+            ),
+        ),
+        ProvisionError::Counter { serial, .. } => {
+            with_piv_alone(*serial, say(Code::Refused, "the key is half provisioned.", "use another key"))
+        }
         ProvisionError::ReadsBackOtherwise { .. } => say(
             Code::Key,
             "the key is half provisioned.",
             "run it again; if it happens twice, use another key",
         ),
     }
+}
+
+/// The way to enrol a key without its FIDO2 side.
+fn with_piv_alone(serial: Serial, mut advice: Advice) -> Advice {
+    advice.next.push(format!(
+        "or enrol it without FIDO2, so that openings with other software will not show, with a reason on record:  breakglass key provision --serial {serial} --override {NO_FIDO2}=\"why\""
+    ));
+    advice
 }
 
 pub(super) fn pin_change(error: &PinError) -> Advice {

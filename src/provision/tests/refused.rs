@@ -307,14 +307,15 @@ fn a_plan_is_not_carried_out_on_a_key_that_changed_since() {
     let outdated = world.with(
         || world.key.card(),
         |key, admin, circumstances| {
-            let plan = plan(&survey(key, admin)?, circumstances)?;
+            let mut side = world.side();
+            let plan = plan(&survey(key, admin, &mut side)?, circumstances)?;
             manage(&world, |session| _ = session.generate(Slot::Signing).unwrap());
             let mut overwrite = Circumstances { seen: BTreeMap::new(), ..*circumstances };
             overwrite.overwrite = Some(SERIAL);
             let mut random = SeededRandom::new(1);
             let store = &mut |_: &Record| -> Result<(), Cause> { panic!("nothing is stored") };
             let mut outside = Outside { random: &mut random, store, head: &head };
-            carry_out(&plan, key, admin, &mut Person::new(), &overwrite, &mut outside)
+            carry_out(&plan, key, admin, &mut side, &mut Person::new(), &overwrite, &mut outside)
         },
     );
     assert!(matches!(outdated, Err(ProvisionError::PlanOutdated { .. })), "{outdated:?}");
