@@ -235,6 +235,7 @@ impl Desk {
         let serial = enrolled.facts.serial;
         let lost = || Trouble::Damaged(format!("the enrolment record of key {serial} is not in the journal"));
         crate::kit::enrolment::check(&record.ok_or_else(lost)?, &self.roots(kit)?)
+            .and_then(|()| crate::kit::enrolment::check_alone(kit, enrolled))
             .map_err(|cause| Trouble::Enrolment { serial, cause })
     }
 

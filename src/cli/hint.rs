@@ -228,7 +228,7 @@ fn advice(trouble: &Trouble) -> Advice {
         Trouble::Enrolment { .. } => say(
             Code::Integrity,
             "nothing was signed, nothing was sealed to it.",
-            "do not use it: its enrolment is not borne out by its attestations",
+            "do not use it: its enrolment is not borne out by its attestations and its FIDO2 side",
         ),
         Trouble::PinChange(error) => pin_change(error),
         Trouble::Merge(MergeError::Kit(error) | MergeError::Other(error)) => kit(error),

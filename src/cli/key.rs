@@ -18,6 +18,8 @@ use crate::kit::finding::Finding;
 use crate::kit::{Kit, KitError, roster};
 use crate::record::event::KitKind;
 
+mod fido2;
+
 #[derive(Serialize)]
 struct Listed {
     serial: Serial,
@@ -25,6 +27,7 @@ struct Listed {
     /// `admitted`, `enrolled`, `retired`, `frozen`.
     standing: &'static str,
     root: String,
+    fido2: Option<fido2::Fido2>,
     place: Option<String>,
     bag: Option<String>,
     puk: Option<String>,
@@ -67,6 +70,7 @@ fn listed(kit: &Kit, key: crate::kit::Enrolled) -> Listed {
             roster::Standing::Frozen => "frozen",
         },
         root: key.facts.root.clone(),
+        fido2: fido2::of(kit, &key.id),
         place: place.and_then(|place| some(&place.place)),
         bag: place.and_then(|place| some(&place.bag)),
         puk: place.and_then(|place| place.puk.as_ref()).map(ToString::to_string),
@@ -94,6 +98,7 @@ fn in_words(key: &Listed) -> Vec<String> {
         key.firmware.to_string(),
         key.standing.to_owned(),
         format!("{} root", key.root),
+        fido2::in_words(key.fido2.as_ref()),
         place,
         puk,
         opens,
@@ -107,6 +112,7 @@ struct Inspected<'a> {
     seen: &'a Seen,
     model: Option<String>,
     fips: Option<bool>,
+    fido2: Option<fido2::Fido2>,
     slots: &'a [InSlot],
     management_key: Option<Management>,
     advisories: &'a [Advisory],
@@ -154,18 +160,27 @@ pub(super) fn inspect(desk: &mut Desk, options: &Inspect) -> Result<Outcome, Tro
     let (info, management) = about(readers.as_mut(), serial, knows.metadata)?;
     let advisories = advisories(seen.firmware, info.as_ref().is_some_and(DeviceInfo::is_fips));
     judge(&mut seen, management.as_ref(), &advisories);
+    let enrolled = match seen.standing {
+        Standing::Unknown | Standing::OtherKit => None,
+        _ => kit.as_ref().and_then(|kit| Some((kit, kit.enrolled(serial)?.id))),
+    };
+    let fido2 = enrolled.and_then(|(kit, id)| fido2::of(kit, &id));
+    let fido2_words = enrolled.map(|_| fido2::in_words(fido2.as_ref()));
     if desk.json {
         desk.json_result(&Inspected {
             seen: &seen,
             model: info.as_ref().map(DeviceInfo::model),
             fips: info.as_ref().map(DeviceInfo::is_fips),
+            fido2,
             slots: &slots,
             management_key: management,
             advisories: &advisories,
         })?;
         return Ok(findings::outcome(&seen.findings));
     }
-    desk.text(&table(&describe(&seen, info.as_ref(), &slots, management.as_ref())))?;
+    let mut lines = describe(&seen, info.as_ref(), &slots, management.as_ref());
+    lines.extend(fido2_words.map(|words| vec!["factors".to_owned(), words]));
+    desk.text(&table(&lines))?;
     findings::print(desk, &seen.findings)?;
     Ok(findings::outcome(&seen.findings))
 }

@@ -223,7 +223,8 @@ pub fn enrolments(kit: &Kit, roots: &Roots) -> Vec<Finding> {
     for key in kit.enrolled_keys() {
         let serial = key.facts.serial;
         let Some(record) = records.get(&key.enrolment) else { continue };
-        if let Err(error) = enrolment::check(record, roots) {
+        let checked = enrolment::check(record, roots).and_then(|()| enrolment::check_alone(kit, &key));
+        if let Err(error) = checked {
             let mut text = format!("key {serial}: {error}");
             let mut cause = std::error::Error::source(&error);
             while let Some(error) = cause {

@@ -1,9 +1,13 @@
-//! An enrolment record held against its attestations: what a key says of itself counts only as far as they bear it out.
+//! An enrolment record held against its attestations and its FIDO2 assertion: what a key says of itself counts only as
+//! far as they bear it out.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::attestation::{AttestationError, BindError, Expected, Root, Roots, Slot, bind, verify};
+use crate::assertion::AssertionError;
+use crate::attestation::{AttestationError, BindError, Expected, Root, Roots, Serial, Slot, bind, verify};
+use crate::kit::{Enrolled, Kit};
+use crate::record::counter;
 use crate::record::event::Event;
 use crate::record::token::Record;
 
@@ -39,9 +43,19 @@ pub enum EnrolmentError {
         /// By the certificates.
         found: &'static str,
     },
+    /// The assertion over the enrolment is not by the credential that the record names, or not over this enrolment.
+    #[error("the assertion of its FIDO2 side does not stand")]
+    Proof(#[source] AssertionError),
+    /// No model has this.
+    #[error("its FIDO2 side names no model: its AAGUID is zero")]
+    NoModel,
+    /// Two keys cannot have the same credential.
+    #[error("its FIDO2 credential is that of key {0}")]
+    SharedCredential(Serial),
 }
 
-/// Verifies the attestation of each slot and binds it to serial, firmware, slot, public key and policy of the record.
+/// Verifies the attestation of each slot and binds it to serial, firmware, slot, public key and policy of the record; then
+/// the assertion of the FIDO2 side over it, where there is one. The FIDO2 side itself has no attestation.
 pub fn check(record: &Record, roots: &Roots) -> Result<(), EnrolmentError> {
     let missing = EnrolmentError::Missing;
     let Event::KeyEnrolled(facts) = &record.event else { return Err(missing(Slot::Signing)) };
@@ -76,5 +90,30 @@ pub fn check(record: &Record, roots: &Roots) -> Result<(), EnrolmentError> {
             return Err(EnrolmentError::Root { said: facts.root.clone(), found });
         }
     }
+    if let Some(fido2) = &facts.fido2 {
+        if fido2.aaguid.0 == [0; 16] {
+            return Err(EnrolmentError::NoModel);
+        }
+        counter::first(fido2, &facts.signing).map_err(EnrolmentError::Proof)?;
+    }
     Ok(())
+}
+
+/// Whether its FIDO2 credential is no other key's. One that another key only claims, without an assertion that bears it
+/// out, is not that key's.
+///
+/// # Errors
+/// [`EnrolmentError::SharedCredential`] names the other key.
+pub fn check_alone(kit: &Kit, key: &Enrolled) -> Result<(), EnrolmentError> {
+    let Some(fido2) = &key.facts.fido2 else { return Ok(()) };
+    let same = |other: &Enrolled| {
+        other.id != key.id
+            && other.facts.fido2.as_ref().is_some_and(|its| {
+                its.public == fido2.public && counter::first(its, &other.facts.signing).is_ok()
+            })
+    };
+    match kit.enrolled_keys().into_iter().find(same) {
+        Some(other) => Err(EnrolmentError::SharedCredential(other.facts.serial)),
+        None => Ok(()),
+    }
 }
