@@ -208,7 +208,11 @@ impl Run<'_, '_> {
             counters.push(answer.counter);
             proof = Some(answer);
         }
-        let profile = self.profile(&counters)?;
+        let profile = CounterProfile::measured(&counters).map_err(|(from, to)| ProvisionError::Counter {
+            serial: self.plan.serial,
+            from,
+            to,
+        })?;
         let Answer { authenticator_data, signature, .. } = proof.expect("there is more than one assertion");
         let proof = Assertion {
             data: AuthenticatorData::new(authenticator_data)
@@ -217,26 +221,6 @@ impl Run<'_, '_> {
                 .map_err(|length| self.malformed("GET ASSERTION", length))?,
         };
         Ok((profile, proof, envelopes))
-    }
-
-    /// How the counter moves: a fixed step only if every step was the same.
-    fn profile(&self, counters: &[u32]) -> Result<CounterProfile, ProvisionError> {
-        let mut steps = Vec::new();
-        for pair in counters.windows(2) {
-            match pair[1].checked_sub(pair[0]) {
-                None | Some(0) => {
-                    let (from, to) = (pair[0], pair[1]);
-                    return Err(ProvisionError::Counter { serial: self.plan.serial, from, to });
-                }
-                Some(step) => steps.push(step),
-            }
-        }
-        Ok(match steps[..] {
-            [step, ref rest @ ..] if rest.iter().all(|other| *other == step) => {
-                CounterProfile::Exact { step }
-            }
-            _ => CounterProfile::Monotonic,
-        })
     }
 
     /// A request with the PIN and a touch. A wrong PIN is asked for again, never sent again, while more than one try is

@@ -41,7 +41,6 @@ fn without_fido2(why: &str) -> Vec<Override> {
     vec![Override { rule: NO_FIDO2.to_owned(), why: why.to_owned() }]
 }
 
-/// Enrols with a fault at the n-th command of those that this request is, counted from the first it was seen.
 fn cause(error: ProvisionError) -> Fido2Error {
     match error {
         ProvisionError::Fido2 { serial: SERIAL, cause } => cause,
@@ -174,7 +173,7 @@ fn a_key_that_counts_nothing_is_refused_and_resumed_with_piv_alone() {
     assert_eq!((person.fido2_asked.len(), person.asks()), (0, vec![Ask::Pin]));
 }
 
-/// Every assertion after the first answers like this; what comes of it.
+/// The last request that heeds it answers like this; what comes of it.
 fn deceived(deceit: Deceit) -> ProvisionError {
     let world = World::new(Profile::Firmware574);
     let faults = FaultPlan::new();
@@ -255,7 +254,6 @@ fn three_wrong_fido2_pins_in_a_row_stop_and_the_run_is_resumed_when_it_was_taken
 fn the_last_try_of_the_fido2_pin_is_not_spent() {
     let world = with_own_pin("4815-1623");
     let (mut left, mut asked) = (8, 0);
-    // The last that may be wrong is told, and the one after it not asked for.
     while left > 1 {
         let mut person = Person::new();
         person.fido2_pins = vec!["mistaken"; 3];
