@@ -203,3 +203,56 @@ fn a_record_cannot_draw_lines_of_its_own_in_the_list() {
     let listed = run(kit.path(), &["records", "list"], &[]);
     assert_eq!(String::from_utf8_lossy(&listed.stdout).lines().count(), 3, "{}", text(&listed));
 }
+
+#[test]
+fn a_fido2_side_that_the_key_did_not_assert_to_is_no_side_of_it() {
+    use breakglass::attestation::Roots;
+    use breakglass::kit::enrolment::{EnrolmentError, check};
+    use breakglass::record::event::{Aaguid, KeyEnrolled};
+    use p256::ecdsa::signature::hazmat::PrehashSigner;
+
+    let kit = PracticeKit::new();
+    let enrolment = |serial: &str| {
+        let bytes = std::fs::read(journal_of(kit.path(), serial)).unwrap();
+        token::Record::parse(bytes.split(|b| *b == b'\n').next().unwrap()).unwrap()
+    };
+    let facts = |record: &token::Record| match &record.event {
+        Event::KeyEnrolled(facts) => facts.clone(),
+        other => panic!("{}", other.name()),
+    };
+    let (ours, others) = (enrolment("23112"), facts(&enrolment("23115")));
+    let roots = Roots::practice(&breakglass::device::practice::root_certificate().unwrap()).unwrap();
+    // Whoever has 9C can sign an enrolment that says anything of FIDO2; here any key does, as it is not what is checked.
+    let checked = |change: &dyn Fn(&mut KeyEnrolled)| {
+        let mut changed = facts(&ours);
+        change(&mut changed);
+        let draft = token::Draft {
+            kid: ours.kid,
+            x5c: ours.x5c.clone(),
+            iss: ours.iss.clone(),
+            serial: ours.serial,
+            txn: None,
+            jti: ours.jti.clone(),
+            iat: ours.iat,
+            link: ours.link.clone(),
+            event: Event::KeyEnrolled(changed),
+        };
+        let input = draft.signing_input().unwrap();
+        let signature: p256::ecdsa::Signature = Writer::new(9).key.sign_prehash(&input.digest()).unwrap();
+        check(&input.finish(&signature), &roots)
+    };
+    let side = |facts: &mut KeyEnrolled| *facts.fido2.take().unwrap();
+    checked(&|_| {}).unwrap();
+    checked(&|facts| facts.fido2 = None).unwrap();
+    let another_keys = checked(&|facts| facts.fido2.clone_from(&others.fido2));
+    assert!(matches!(another_keys, Err(EnrolmentError::Proof(_))), "{another_keys:?}");
+    let another_credential = checked(&|facts| {
+        let public = others.fido2.as_ref().unwrap().public;
+        facts.fido2 = Some(Box::new(event::Fido2Enrolled { public, ..side(facts) }));
+    });
+    assert!(matches!(another_credential, Err(EnrolmentError::Proof(_))), "{another_credential:?}");
+    let no_model = checked(&|facts| {
+        facts.fido2 = Some(Box::new(event::Fido2Enrolled { aaguid: Aaguid([0; 16]), ..side(facts) }));
+    });
+    assert!(matches!(no_model, Err(EnrolmentError::NoModel)), "{no_model:?}");
+}

@@ -11,7 +11,8 @@ use practice::{PIN, PUK, PracticeKit, done};
 const KEY: &str = "30877";
 
 fn provision(kit: &PracticeKit, more: &[&str]) -> Output {
-    let typed = [format!("{KEY} pin {PIN}"), format!("{KEY} puk {PUK}")];
+    let typed =
+        [("pin", PIN), ("puk", PUK), ("fido2-pin", PIN)].map(|(what, value)| format!("{KEY} {what} {value}"));
     let arguments = [&["key", "provision", "--serial", KEY, "--confirm", KEY], more].concat();
     kit.run(&arguments, &typed.each_ref().map(String::as_str))
 }

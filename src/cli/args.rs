@@ -126,7 +126,7 @@ pub(super) struct Provision {
     /// Overwrite this key although it is not blank; its slots and objects are lost
     #[arg(long, value_name = "SERIAL")]
     pub overwrite: Option<Serial>,
-    /// Go on although this rule refuses (YSA-2024-03="why"); recorded
+    /// Go on although this rule refuses (YSA-2024-03="why", no-fido2="why"); recorded
     #[arg(long = "override", value_name = "RULE=WHY", value_parser = rule_and_why)]
     pub overrides: Vec<(String, String)>,
 }

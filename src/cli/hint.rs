@@ -225,10 +225,20 @@ fn advice(trouble: &Trouble) -> Advice {
         Trouble::Fido2(error) => fido2(error, &Keys::NONE),
         Trouble::Unlock { error, keys } => unlock(error, keys),
         Trouble::Provision(error) => provision(error),
-        Trouble::Enrolment { .. } => say(
+        Trouble::Enrolment { cause, .. } => say(
             Code::Integrity,
             "nothing was signed, nothing was sealed to it.",
-            "do not use it: its enrolment is not borne out by its attestations and its FIDO2 side",
+            match cause {
+                EnrolmentError::Proof(_) | EnrolmentError::NoModel | EnrolmentError::SharedCredential(_) => {
+                    "do not use it: its enrolment is not borne out by its FIDO2 side"
+                }
+                EnrolmentError::Missing(_)
+                | EnrolmentError::Attestation { .. }
+                | EnrolmentError::Binding { .. }
+                | EnrolmentError::Root { .. } => {
+                    "do not use it: its enrolment is not borne out by its attestations"
+                }
+            },
         ),
         Trouble::PinChange(error) => pin_change(error),
         Trouble::Merge(MergeError::Kit(error) | MergeError::Other(error)) => kit(error),

@@ -155,3 +155,44 @@ fn describe(plan: &Plan, kind: KitKind) -> String {
     }
     lines.join("\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::fido2::Authenticator;
+    use crate::device::{Administer, Key};
+
+    /// So many PIV keys, and FIDO2 devices that belong to none that is asked for, or none at all.
+    struct Plugged(usize, bool);
+
+    impl Readers for Plugged {
+        fn attached(&mut self) -> Result<Vec<Attached>, DeviceError> {
+            let key = |n| Attached { serial: Serial(n as u32), reader: "reader".into() };
+            Ok((0..self.0).map(key).collect())
+        }
+        fn connect(&mut self, serial: Serial) -> Result<Box<dyn Key>, DeviceError> {
+            Err(DeviceError::Absent(serial))
+        }
+        fn administer(&mut self, serial: Serial) -> Result<Box<dyn Administer>, DeviceError> {
+            Err(DeviceError::Absent(serial))
+        }
+        fn authenticator(&mut self, serial: Serial) -> Result<Box<dyn Authenticator>, Fido2Error> {
+            Err(if self.1 { Fido2Error::Absent(serial) } else { Fido2Error::NoDevice })
+        }
+    }
+
+    #[test]
+    fn a_security_key_is_named_as_one() {
+        for (mut plugged, named, security_key) in [
+            (Plugged(0, true), None, true),
+            (Plugged(0, true), Some(Serial(77)), true),
+            (Plugged(0, false), None, false),
+            (Plugged(1, true), Some(Serial(77)), false),
+            (Plugged(2, true), None, false),
+        ] {
+            let trouble = which(&mut plugged, named).unwrap_err();
+            let told = without_piv(&mut plugged, trouble).to_string();
+            assert_eq!(told.contains("a Security Key"), security_key, "{told}");
+        }
+    }
+}

@@ -117,3 +117,6 @@ pub fn check_alone(kit: &Kit, key: &Enrolled) -> Result<(), EnrolmentError> {
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

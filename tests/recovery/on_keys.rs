@@ -70,7 +70,7 @@ exit [lindex [wait] 3]
 
 #[test]
 fn a_credential_for_one_key_opens_by_the_page_with_each() {
-    let kit = PracticeKit::new();
+    let kit = PracticeKit::of_piv_alone();
     let sealed = sealed(&kit, "core-fw/admin");
     let mut opened = Vec::new();
     for (index, serial) in SERIALS.into_iter().enumerate() {
@@ -88,7 +88,7 @@ fn a_credential_for_one_key_opens_by_the_page_with_each() {
 
 #[test]
 fn a_credential_for_two_of_three_keys_opens_by_the_page_alone() {
-    let kit = PracticeKit::new();
+    let kit = PracticeKit::of_piv_alone();
     let sealed = sealed(&kit, "core-db/root");
     for (one, other) in [(0, 1), (2, 0)] {
         let folder = tempfile::tempdir().expect("a folder");
@@ -117,7 +117,7 @@ fn a_credential_for_two_of_three_keys_opens_by_the_page_alone() {
 
 #[test]
 fn age_does_the_same_as_rage() {
-    let kit = PracticeKit::new();
+    let kit = PracticeKit::of_piv_alone();
     let folder = tempfile::tempdir().expect("a folder");
     let world = world(&kit, &KEYS[..1]);
     let sealed = sealed(&kit, "core-fw/admin");
@@ -131,7 +131,7 @@ fn age_does_the_same_as_rage() {
 
 #[test]
 fn a_far_custodian_sends_a_share_of_a_key_by_the_page() {
-    let kit = PracticeKit::new();
+    let kit = PracticeKit::of_piv_alone();
     let sealed = sealed(&kit, "core-db/root");
     let folder = tempfile::tempdir().expect("a folder");
     let world = world(&kit, &KEYS[1..]);
@@ -168,7 +168,7 @@ fn the_page_ends_by_deleting_what_it_made() {
 
 #[test]
 fn the_page_shows_the_records_of_a_kit() {
-    let kit = PracticeKit::new();
+    let kit = PracticeKit::of_piv_alone();
     for entry in fs::read_dir(kit.path().join("journal")).expect("a journal") {
         let journal = entry.expect("an entry").path();
         let script = format!("set -eu\nJOURNAL={}\n{}", journal.display(), block("sh records"));
@@ -190,7 +190,7 @@ fn the_page_shows_the_records_of_a_kit() {
 fn what_rage_seals_to_a_key_opens_with_ours_and_the_texts_are_the_same() {
     static KIT: OnceLock<PracticeKit> = OnceLock::new();
     let name = "on_keys::what_rage_seals_to_a_key_opens_with_ours_and_the_texts_are_the_same";
-    if !Pcsc::inside(name, || world(KIT.get_or_init(PracticeKit::new), &KEYS[..2])) {
+    if !Pcsc::inside(name, || world(KIT.get_or_init(PracticeKit::of_piv_alone), &KEYS[..2])) {
         return;
     }
     for serial in &SERIALS[..2] {

@@ -24,8 +24,18 @@ pub(crate) struct PracticeKit {
 impl PracticeKit {
     pub(crate) fn new() -> Self {
         static MADE: OnceLock<PracticeKit> = OnceLock::new();
+        MADE.get_or_init(|| make("exact")).copied()
+    }
+
+    /// The same of keys without FIDO2.
+    pub(crate) fn of_piv_alone() -> Self {
+        static MADE: OnceLock<PracticeKit> = OnceLock::new();
+        MADE.get_or_init(|| make("none")).copied()
+    }
+
+    fn copied(&self) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        copy(MADE.get_or_init(make).path(), folder.path());
+        copy(self.path(), folder.path());
         PracticeKit { folder }
     }
 
@@ -93,7 +103,7 @@ pub(crate) fn done(output: &Output) {
     assert!(output.status.success(), "exit {:?}:\n{text}", output.status.code());
 }
 
-fn make() -> PracticeKit {
+fn make(fido2: &str) -> PracticeKit {
     let folder = tempfile::tempdir().expect("a folder");
     let kit = PracticeKit { folder };
     let ok = |arguments: &[&str], pins: &[&str]| done(&kit.run(arguments, pins));
@@ -108,7 +118,7 @@ fn make() -> PracticeKit {
     std::fs::write(&toml, text).expect("kit.toml");
     let pin = |serial: u32| format!("{serial} pin {PIN}");
     for serial in SERIALS.map(|serial| serial.to_string()) {
-        ok(&["practice", "new", "--serial", &serial], &[]);
+        ok(&["practice", "new", "--serial", &serial, "--fido2", fido2], &[]);
         let new = [format!("{serial} new-pin {PIN}"), format!("{serial} new-puk {PUK}")];
         ok(
             &["key", "provision", "--serial", &serial, "--confirm", &serial],
