@@ -23,7 +23,7 @@ pub(super) fn witness(desk: &mut Desk, options: &Inventory) -> Result<Outcome, T
         kit.enrolled_keys().into_iter().filter(|key| key.standing == Standing::Admitted).collect();
     kit.folder.reserve().map_err(crate::kit::KitError::from)?;
     let mut readers = desk.readers(kit.kind());
-    let mut asked: BTreeMap<Serial, Result<Option<Since>, SigningError>> = BTreeMap::new();
+    let mut asked: BTreeMap<Serial, Asked> = BTreeMap::new();
     loop {
         let attached = match readers.attached() {
             Ok(attached) => attached,
@@ -58,29 +58,28 @@ pub(super) fn witness(desk: &mut Desk, options: &Inventory) -> Result<Outcome, T
             Err(Unanswered::NobodyToAsk | Unanswered::Cancelled) => break,
         }
     }
-    report(desk, &kit, &wanted, &asked)
+    // As the journal has it now.
+    report(desk, &desk.look()?, &wanted, &asked)
 }
 
-/// One key: proven, its PIN asked, its counter on record. `None` for a key without FIDO2, which witnesses nothing.
-fn ask(
-    station: &mut Station,
-    kit: &mut Kit,
-    key: &Enrolled,
-    options: &Inventory,
-) -> Result<Option<Since>, SigningError> {
-    let Some(enrolled) = key.facts.fido2.clone() else { return Ok(None) };
+/// Whether a key has a FIDO2 side that was asked, or why it gave nothing.
+type Asked = Result<bool, SigningError>;
+
+/// One key: proven, its PIN asked, its counter on record. `false` for a key without FIDO2, which witnesses nothing.
+fn ask(station: &mut Station, kit: &mut Kit, key: &Enrolled, options: &Inventory) -> Asked {
+    let Some(enrolled) = key.facts.fido2.clone() else { return Ok(false) };
     let caution = Caution { spend_last_try: options.caution.spend_last_try, accept_gap: None };
     let mut signer = Signer::ready(station, kit, key.facts.serial, &caution)?;
     signer.ready_fido2(station, kit, &enrolled)?;
     signer.witness(station, kit)?.recorded?;
-    Ok(check::since_last(kit, &key.chain))
+    Ok(true)
 }
 
 fn report(
     desk: &mut Desk,
     kit: &Kit,
     wanted: &[Enrolled],
-    asked: &BTreeMap<Serial, Result<Option<Since>, SigningError>>,
+    asked: &BTreeMap<Serial, Asked>,
 ) -> Result<Outcome, Trouble> {
     let mut all = check::counters(kit);
     let mut rows = Vec::new();
@@ -93,8 +92,11 @@ fn report(
                 all.push(Finding::not_checked("WITNESS", format!("key {serial} was not asked{place}")));
                 continue;
             }
-            Some(Ok(Some(since))) => words(*since),
-            Some(Ok(None)) => {
+            Some(Ok(true)) => match check::since_last(kit, &key.chain) {
+                Some(since) => words(since),
+                None => words(Since::Wrong),
+            },
+            Some(Ok(false)) => {
                 let text =
                     format!("key {serial} has no FIDO2 side in this kit: what else used it cannot be told");
                 all.push(Finding::not_checked("WITNESS", text));
