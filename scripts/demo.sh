@@ -127,6 +127,18 @@ pins='23115 pin 31415926'
 run 0 breakglass records export for-the-auditor --with 23115
 run 0 wc -l for-the-auditor/records.jws
 
+heading 'A visit to the vault: has anything else used the keys?'
+pins=$'23112 pin 48151623\n23115 pin 31415926\n30877 pin 27182818'
+run 0 breakglass inventory --witness
+
+heading 'Another program uses a key, and leaves no record'
+run 0 breakglass practice use-elsewhere 30877
+remark 'PIV counts nothing, but no FIDO2 secret leaves a key without moving its counter:'
+pins=$'23112 pin 48151623\n30877 pin 27182818' into=again.txt last=5
+run 0 "${open[@]}"
+last=8
+run 6 breakglass records verify
+
 heading 'What is left to do'
 run 1 breakglass status
 

@@ -74,13 +74,19 @@ sealed core-db/root, generation 1.
 2 tries left
 exit code 4
 signed and on disk: record 23112/5
+counted and on disk: the assertion of 23112
 signed and on disk: record 30877/1
+counted and on disk: the assertion of 30877
 opened core-db/root
 $ cat secret.txt
 open.intent
 open.released
-intact: 11 records in 3 chains
-wrote 12 records to for-the-auditor
+intact: 13 records in 3 chains
+wrote 14 records to for-the-auditor
+FIDO2 was used by nothing else since its last assertion on record
+another program used the FIDO2 credential of 30877
+1 time more than the journal says
+exit code 6
 rotate core-db/root after INC-4711
 line 6 was changed after it was signed
 exit code 6
