@@ -42,7 +42,7 @@ pub fn since_last(kit: &Kit, chain: &str) -> Option<Since> {
     let chain = kit.journal.chains().find(|known| known.name() == chain)?;
     let Event::KeyEnrolled(enrolment) = &chain.records().next()?.event else { return None };
     let profile = enrolment.fido2.as_ref()?.profile;
-    let newest = chain.records().filter(|record| matches!(record.event, Event::OpenAsserted(_))).last()?;
+    let newest = chain.records().rfind(|record| matches!(record.event, Event::OpenAsserted(_)))?;
     let asks = |record: &Record| expects(record, &|hash| sealed.get(hash).copied());
     let mut seen = observe(chain.records(), &asks).into_iter();
     let of_newest = seen.rfind(|observation| observation.seq == newest.link.seq);
