@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::device::fido2::{Authenticator, Fido2Error};
-use crate::device::practice::{Counting, PracticeAuthenticator};
+use crate::device::practice::{Counting, Fault, FaultPlan, PracticeAuthenticator};
 use crate::provision::pin::fido2::{self, Ready};
 
 const NEW: &str = "600613";
@@ -211,4 +211,47 @@ fn a_counterfeit_is_asked_for_nothing() {
     let refused = desk.alone(PIN, NEW, true);
     assert!(matches!(refused, Err(PinError::Device(DeviceError::NotGenuine(SERIAL)))), "{refused:?}");
     assert_eq!(desk.fido2_sent(), sent);
+}
+
+#[test]
+fn a_key_taken_out_while_fido2_follows_has_one_of_the_two_pins_and_the_journal_claims_no_more() {
+    let mut ends = [0; 3];
+    for n in 1.. {
+        for fault in [Fault::Remove, Fault::RemoveAfter] {
+            let desk = Desk::with_one_pin();
+            let typist = &mut Typist::of(&[(Ask::Pin, PIN), (Ask::NewPin, NEW)]);
+            desk.with_ledger(|ledger| {
+                change(Change::Pin, &mut desk.session(), typist, false, Some(4), ledger)
+            })
+            .unwrap();
+            let (mut key, sent) = (desk.session(), desk.fido2_sent());
+            let faults = FaultPlan::new().at(n, fault.clone());
+            desk.world.key.set_faults(faults.clone());
+            let (before, now) = (Pin::parse(PIN.as_bytes()).unwrap(), Pin::parse(NEW.as_bytes()).unwrap());
+            let followed = desk.with_ledger(|ledger| {
+                fido2::follow(&mut key, &mut desk.side(), typist, &before, &now, ledger)
+            });
+            let seen = faults.commands_seen();
+            desk.world.key.set_faults(FaultPlan::new());
+            desk.world.key.insert().unwrap();
+            assert!(desk.fido2_sent() <= sent + 1, "{n} {fault:?}");
+            let (end, words, pins) = match followed {
+                Err(PinError::Fido2Behind { cause: Fido2Error::Removed { .. }, .. }) => {
+                    (0, &["pin"][..], &[PIN, NEW][..])
+                }
+                Err(PinError::Fido2Unrecorded { cause: Unrecorded::Signature(_), .. }) => {
+                    (1, &["pin"][..], &[NEW][..])
+                }
+                Ok(_) => (2, &["pin", "fido2"][..], &[NEW][..]),
+                Err(other) => panic!("{n} {fault:?}: {other:?}"),
+            };
+            ends[end] += 1;
+            assert_eq!(desk.words(), words, "{n} {fault:?}");
+            assert!(pins.iter().any(|pin| desk.fido2_takes(pin)), "{n} {fault:?}");
+            if seen < n {
+                assert!(ends[0] >= 4 && ends[1] >= 4, "each end was met: {ends:?}");
+                return;
+            }
+        }
+    }
 }
