@@ -74,9 +74,9 @@ sealed core-db/root, generation 1.
 2 tries left
 exit code 4
 signed and on disk: record 23112/5
-counted and on disk: the assertion of 23112
+counted and on disk: counter
 signed and on disk: record 30877/1
-counted and on disk: the assertion of 30877
+counted and on disk: counter
 opened core-db/root
 $ cat secret.txt
 open.intent

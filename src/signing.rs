@@ -16,7 +16,7 @@ use crate::secret::Pin;
 
 mod fido2;
 
-pub use fido2::Asserted;
+pub use fido2::{Asserted, Movement};
 
 /// The machine and the person at it: everything that a flow takes from outside.
 pub struct Station<'a> {

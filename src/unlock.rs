@@ -266,14 +266,11 @@ impl<'p> Opening<'p> {
             Some(asked) => {
                 let purpose = "for FIDO2: it counts this opening and gives its half";
                 let asserted = signer.assert_over(station, kit, &record, asked.salt, purpose)?;
+                let movement = asserted.movement;
                 match asserted.recorded {
-                    Ok(_) => {
-                        station.operator.progress(&format!("counted and on disk: the assertion of {serial}"))
-                    }
+                    Ok(_) => station.operator.progress(&format!("counted and on disk: {movement}")),
                     Err(cause) => {
-                        station
-                            .operator
-                            .progress(&format!("the assertion of {serial} could not be recorded: {cause}"));
+                        station.operator.progress(&format!("{movement}; not on record: {cause}"));
                         self.unrecorded.push((serial, cause));
                     }
                 }

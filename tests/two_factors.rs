@@ -114,7 +114,9 @@ fn an_opening_by_another_program_shows_in_the_next_record() {
     practice::done(&kit.run(&["practice", "use-elsewhere", "23112"], &[]));
     // Nobody can know before the key is asked again.
     practice::done(&kit.run(&["records", "verify"], &[]));
-    practice::done(&kit.run(&opening, &[&pin]));
+    let opened = kit.run(&opening, &[&pin]);
+    practice::done(&opened);
+    assert!(text(&opened).contains(": not by the one use that is on record"), "{}", text(&opened));
     let verified = kit.run(&["records", "verify"], &[]);
     assert_eq!(verified.status.code(), Some(6), "{}", text(&verified));
     let expected = "1 time more than the journal says: FIDO2 was used outside this kit, with this or another credential; that is certain";

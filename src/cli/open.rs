@@ -160,9 +160,10 @@ fn describe(kit: &Kit, plan: &Plan) -> String {
             plan.keys.iter().map(|key| key.label()).collect::<Vec<_>>().join("   ·   ")
         ),
         format!(
-            "  you do    {}, {}",
+            "  you do    {}, {} to {} touches",
             count(plan.pins(), "PIN"),
-            count(plan.touches(), "touch").replace("touchs", "touches")
+            plan.touches().0,
+            plan.touches().1
         ),
         format!("  records   written to {} before anything is shown", kit.folder.journal().display()),
     ];

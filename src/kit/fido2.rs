@@ -128,6 +128,18 @@ impl Kit {
         })
     }
 
+    /// The counter that the newest good assertion of this key's chain shows, that of its enrolment included.
+    pub fn last_counter(&self, id: &KeyId) -> Option<u32> {
+        let key = self.key(id)?;
+        let facts = key.facts.fido2.as_ref()?;
+        let of_chain = self.journal.records().filter(|(chain, _)| *chain == key.chain);
+        let shown = of_chain.filter_map(|(_, record)| match &record.event {
+            Event::OpenAsserted(asserted) => counter::asserted(facts, asserted).ok(),
+            _ => None,
+        });
+        shown.last().or_else(|| counter::first(facts, &key.facts.signing).ok())
+    }
+
     /// What is sealed to that envelope of that key.
     fn sealed_to(&self, key: &KeyId, id: EnvelopeId) -> Vec<(CredentialName, u64)> {
         let mut used = Vec::new();

@@ -3,13 +3,16 @@
 //! The key's counter moves with the assertion, whoever asks for it; recorded, it tells the next reader of the chain
 //! whether anything else has used the key.
 
+use std::fmt;
+
 use super::{Signer, SigningError, Station, TOUCHES};
 use crate::device::fido2::{Answer, Authenticator, Credential, Fido2Error, HmacSecret, Question};
 use crate::kit::Kit;
 use crate::kit::sealed::envelope_of;
 use crate::operator::Unanswered;
 use crate::record::event::{
-    AuthenticatorData, DerSignature, Envelope, Event, Fido2Enrolled, KeyWitness, OpenAsserted, Random,
+    AuthenticatorData, CounterProfile, DerSignature, Envelope, Event, Fido2Enrolled, KeyWitness,
+    OpenAsserted, Random,
 };
 use crate::record::hash::Hash;
 use crate::record::token::Record;
@@ -24,6 +27,35 @@ pub(super) struct Side {
     /// The PIV PIN is the FIDO2 PIN as well, as far as is known.
     shared: bool,
     pin: Option<Fido2Pin>,
+    /// The counter that its chain showed last.
+    before: Option<u32>,
+    profile: CounterProfile,
+}
+
+/// How the counter moved with an assertion, for who watches. `records verify` judges; this shows at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Movement {
+    /// The counter that the key's chain showed before.
+    pub from: Option<u32>,
+    /// What it is now.
+    pub to: u32,
+    /// How it was seen to move at provisioning.
+    pub profile: CounterProfile,
+}
+
+impl fmt::Display for Movement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MORE: &str = "breakglass records verify tells what it means";
+        let Movement { from, to, profile } = self;
+        let Some(from) = from else { return write!(f, "counter {to}") };
+        write!(f, "counter {from} → {to}")?;
+        match (to.checked_sub(*from), profile) {
+            (None | Some(0), _) => write!(f, ": it did not rise. {MORE}"),
+            (Some(rise), CounterProfile::Exact { step }) if rise == *step => f.write_str(", as expected"),
+            (_, CounterProfile::Exact { .. }) => write!(f, ": not by the one use that is on record. {MORE}"),
+            (_, CounterProfile::Monotonic) => Ok(()),
+        }
+    }
 }
 
 /// What an assertion over a record gave.
@@ -33,6 +65,8 @@ pub struct Asserted {
     pub secret: HmacSecret,
     /// The record of the assertion, or why there is none: the record that it was made over stands.
     pub recorded: Result<Hash, SigningError>,
+    /// How the key's counter moved.
+    pub movement: Movement,
 }
 
 impl Signer {
@@ -64,6 +98,8 @@ impl Signer {
             left,
             shared: kit.fido2_pin_shared(&self.id),
             pin: None,
+            before: kit.last_counter(&self.id),
+            profile: enrolled.profile,
         });
         Ok(())
     }
@@ -93,7 +129,11 @@ impl Signer {
             }
             Err(cause) => Err(SigningError::Fido2 { serial: self.serial, cause }),
         };
-        Ok(Asserted { secret: answer.secret, recorded })
+        let (from, profile) = self.fido2.as_mut().map_or((None, CounterProfile::Monotonic), |side| {
+            (side.before.replace(answer.counter), side.profile)
+        });
+        let movement = Movement { from, to: answer.counter, profile };
+        Ok(Asserted { secret: answer.secret, recorded, movement })
     }
 
     /// Asks the key for a fresh assertion, over a record that holds nothing but a nonce: what its counter says then is
@@ -194,4 +234,26 @@ fn asserted(record: &Record, answer: &Answer, next: Option<Envelope>) -> Result<
         signature: DerSignature::new(answer.signature.clone()).map_err(malformed)?,
         next,
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_movement_says_no_more_than_the_counter_shows() {
+        let exact = CounterProfile::Exact { step: 2 };
+        for (from, to, profile, says) in [
+            (Some(207), 209, exact, "counter 207 → 209, as expected"),
+            (Some(207), 208, exact, "counter 207 → 208: not by the one use that is on record. "),
+            (Some(207), 213, exact, "counter 207 → 213: not by the one use that is on record. "),
+            (Some(207), 207, exact, "counter 207 → 207: it did not rise. "),
+            (Some(207), 3, CounterProfile::Monotonic, "counter 207 → 3: it did not rise. "),
+            (Some(207), 299, CounterProfile::Monotonic, "counter 207 → 299"),
+            (None, 5, exact, "counter 5"),
+        ] {
+            let told = Movement { from, to, profile }.to_string();
+            assert_eq!(told.split("breakglass").next(), Some(says));
+        }
+    }
 }

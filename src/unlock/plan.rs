@@ -76,14 +76,15 @@ impl Plan {
         usize::from(self.threshold)
     }
 
-    /// Touches at most: two for each key, and one for the outcome. Where FIDO2 is asked for, one more for that, and one to
-    /// sign the record of it if the first touch is not remembered so long. A cached touch may spare others; nobody has
-    /// shown it.
-    pub fn touches(&self) -> usize {
-        let mut of_keys: Vec<usize> =
-            self.keys.iter().map(|key| if key.fido2.is_some() { 4 } else { 2 }).collect();
+    /// Touches that the person gives, at least and at most. With each key: to sign the intent, for FIDO2 where it is asked
+    /// for, to unwrap. The touch for signing is remembered for 15 s, which also signs what was asserted and the outcome;
+    /// where it is not remembered so long each of these takes one more.
+    pub fn touches(&self) -> (usize, usize) {
+        let mut of_keys: Vec<(usize, usize)> =
+            self.keys.iter().map(|key| if key.fido2.is_some() { (3, 4) } else { (2, 2) }).collect();
         of_keys.sort_unstable_by(|a, b| b.cmp(a));
-        of_keys.iter().take(usize::from(self.threshold)).sum::<usize>() + 1
+        let few = of_keys.iter().take(usize::from(self.threshold));
+        few.fold((0, 1), |(least, most), of_key| (least + of_key.0, most + of_key.1))
     }
 
     /// The exact words that confirm it.
