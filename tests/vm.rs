@@ -159,3 +159,61 @@ fn a_key_that_is_out_is_not_there(guest: &mut Guest) {
     assert!(said.contains("the FIDO2 side of key 4000002"), "{said}");
     guest.ok("plug ada; as member 'breakglass doctor' | grep 'FIDO2 side of key 4000001'");
 }
+
+#[test]
+fn the_release_measures_a_counter_sees_through_lies_and_opens_what_it_sealed() {
+    let mut guest = Guest::boot();
+    guest.ok("readers; yubikey ada 4000001 5.7.4; new_kit");
+    stock::set_pin(&mut guest, "ada", PIN);
+    guest.ok("echo '4000001 fido2-pin 48151623' >/home/member/pins");
+    the_step_of_a_counter_is_measured(&mut guest);
+    a_key_that_lies_is_not_believed(&mut guest);
+    guest.ok("rm /run/ada.state; tell ada end; key ada --product 0406 --card 40001");
+    a_kit_lives_in_the_guest(&mut guest);
+}
+
+fn the_step_of_a_counter_is_measured(guest: &mut Guest) {
+    let said = guest.ok("bg key calibrate 4000001 --times 3");
+    assert!(said.contains("profile   exact: by 1 each time"), "{said}");
+}
+
+/// Nothing but a refusal, and no more PINs than one for the credential and one for the assertion.
+fn a_key_that_lies_is_not_believed(guest: &mut Guest) {
+    let pins_sent = |guest: &mut Guest| -> u32 {
+        let counts = guest.ok("tell ada counts");
+        let tries = counts.split(' ').find_map(|count| count.strip_prefix("pin-tries="));
+        tries.and_then(|tries| tries.parse().ok()).expect("a count")
+    };
+    for lie in [
+        "short-data",
+        "wrong-relying-party",
+        "wrong-credential",
+        "wrong-counter",
+        "bad-signature",
+        "unverified",
+        "bare",
+        "error-0",
+    ] {
+        let before = pins_sent(guest);
+        let answer = guest.run(&format!("tell ada spoil {lie}; bg key calibrate 4000001 --times 2"));
+        assert!((1..=7).contains(&answer.code) && answer.code != 2, "{lie}: {answer}");
+        assert!(answer.out.is_empty() && !answer.err.contains("panicked"), "{lie}: {answer}");
+        assert_eq!(pins_sent(guest) - before, 2, "{lie}: {answer}");
+        guest.ok("tell ada honest");
+    }
+}
+
+/// From a blank key to a record of an opening, as a user of the group, over the guest's own pcscd and CCID driver.
+fn a_kit_lives_in_the_guest(guest: &mut Guest) {
+    guest.ok("printf '4000001 %s\n' 'new-pin 48151623' 'new-puk 97531864' 'pin 48151623' >/home/member/pins");
+    guest.ok("bg key provision --serial 4000001 --confirm 4000001");
+    guest.ok("bg key admit 4000001 --confirm 'found 4000001'");
+    guest.ok("printf Winter-oyster | bg seal core-db/root --with 4000001 --confirm 'seal core-db'");
+    let opened = guest.ok(
+        "bg open core-db/root --emergency pam-outage --incident INC-4711 --reason 'lost quorum' --operator ada \
+             --confirm 'open core-db'",
+    );
+    assert_eq!(opened, "Winter-oyster");
+    let verified = guest.ok("bg records verify");
+    assert!(verified.contains("intact: 5 records in 1 chain, each signed and linked"), "{verified}");
+}

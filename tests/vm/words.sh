@@ -96,3 +96,22 @@ readers() {
     pcscd --foreground --info $without_polkit >/run/pcscd.log 2>&1 &
     until_true [ -S /run/pcscd/pcscd.comm ]
 }
+
+# bg WORDS...              breakglass as `member`, in the home folder, where the kit lies in `kit` and the PINs in `pins`
+bg() { su -s /bin/sh -c 'cd && exec 3<pins && exec breakglass --kit kit --pin-fd 3 "$@"' -- member sh "$@"; }
+
+# new_kit                  a kit folder for real keys that are certified by the tests' root, and an empty list of PINs
+new_kit() {
+    : >/home/member/pins
+    bg init --name 'guest kit'
+    toml=/home/member/kit/kit.toml
+    from=$(grep -n '^# Who may' "$toml" | cut -d: -f1)
+    {
+        head -n $((from - 1)) "$toml"
+        echo 'attestation-root = """'
+        cat /etc/root.pem
+        printf '"""\n\n'
+        tail -n +"$from" "$toml"
+    } >/run/kit.toml
+    cat /run/kit.toml >"$toml"
+}
