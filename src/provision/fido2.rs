@@ -24,8 +24,8 @@ use crate::secret::{Fido2Pin, Pin};
 /// The way to the FIDO2 side of a key, or why there is none: as [`crate::device::Readers::authenticator`] gives it.
 pub type Fido2Side = Result<Box<dyn Authenticator>, Fido2Error>;
 
-/// Assertions of the calibration: three steps of the counter.
-pub(super) const ASSERTIONS: usize = 4;
+/// Assertions of the calibration: four steps of the counter.
+pub(super) const ASSERTIONS: usize = 5;
 
 /// How often a person may miss the touch before the flow gives up.
 const TOUCHES: usize = 3;

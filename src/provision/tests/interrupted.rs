@@ -160,7 +160,7 @@ fn a_record_that_cannot_be_stored_is_signed_again_and_stored_once() {
     let enrolled = world.provision(&mut person).unwrap();
     assert_eq!(
         (person.asks(), person.touches),
-        (vec![Ask::Pin], 6),
+        (vec![Ask::Pin], 7),
         "FIDO2 and the record, which nothing kept"
     );
     assert_eq!(world.record(), enrolled.record);

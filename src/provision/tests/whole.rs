@@ -15,7 +15,7 @@ fn both_profiles_are_enrolled_as_planned() {
         let world = World::new(profile);
         let planned = world.plan().unwrap();
         let fido2 = profile == Profile::Firmware574;
-        assert_eq!((&planned.verdict, planned.touches()), (&Verdict::Blank, if fido2 { 7 } else { 2 }));
+        assert_eq!((&planned.verdict, planned.touches()), (&Verdict::Blank, if fido2 { 8 } else { 2 }));
         assert_eq!(world.key.counters().pins_sent, 0, "looking and planning send no PIN");
         let mut person = Person::new();
         let enrolled = world.provision(&mut person).unwrap();
