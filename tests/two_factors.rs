@@ -245,3 +245,33 @@ fn an_empty_pool_blocks_no_rotation() {
     practice::done(&kit.run(&opening, &[&pin]));
     assert_eq!(unused(&kit), 1);
 }
+
+/// Whoever has the bundle's enrolment and openssl can check what the FIDO2 side signed.
+#[test]
+fn openssl_verifies_the_record_and_the_assertion_in_it() {
+    let kit = PracticeKit::new();
+    let pin = format!("{ONE} pin {PIN}");
+    practice::done(&kit.run(&[PracticeKit::opening(CREDENTIAL), vec!["--key", "23112"]].concat(), &[&pin]));
+    let listed = kit.run(&["--json", "records", "list"], &[]);
+    let listed: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
+    let asserted = listed["records"].as_array().unwrap().iter().find(|one| one["event"] == "open.asserted");
+    let n = asserted.expect("an assertion")["n"].to_string();
+    let to = tempfile::tempdir().unwrap();
+    let folder = to.path().display().to_string();
+    practice::done(&kit.run(&["records", "export", &folder, "--openssl", &n], &[]));
+    let files = std::fs::read_dir(to.path()).unwrap().map(|entry| entry.unwrap().path());
+    let command = files.into_iter().find(|path| path.extension().is_some_and(|e| e == "command")).unwrap();
+    let run = |command: &std::path::Path| {
+        let mut shell = std::process::Command::new("sh");
+        text(&shell.arg(command).current_dir(to.path()).output().expect("a shell"))
+    };
+    assert_eq!(run(&command), "Verified OK\nVerified OK\n");
+    // One byte of the authenticator data, and it is no evidence.
+    let files = std::fs::read_dir(to.path()).unwrap().map(|entry| entry.unwrap().path());
+    let input = files.into_iter().find(|path| path.to_string_lossy().ends_with("-assertion.input")).unwrap();
+    let mut bytes = std::fs::read(&input).unwrap();
+    bytes[36] ^= 1;
+    std::fs::write(&input, bytes).unwrap();
+    let said = run(&command);
+    assert!(said.starts_with("Verified OK\n") && said.matches("Verified OK").count() == 1, "{said}");
+}

@@ -7,6 +7,7 @@ use p256::pkcs8::{EncodePublicKey, LineEnding};
 use serde::Serialize;
 
 use super::chain::Chain;
+use super::event::OpenAsserted;
 use super::hash::KeyId;
 use super::token::Record;
 
@@ -69,12 +70,24 @@ pub struct ForOpenssl {
 /// `.sig` (DER, RFC 3279 section 2.2.3) and `.pem` (SubjectPublicKeyInfo, RFC 5480).
 pub fn for_openssl(record: &Record, key: &VerifyingKey) -> ForOpenssl {
     let name = format!("{}-{}", record.chain_name(), record.link.seq);
+    parts(&name, record.signing_input().to_vec(), record.signature().to_der().as_bytes().to_vec(), key)
+}
+
+/// The assertion that a record of `open.asserted` carries, as openssl can verify it: signed were the authenticator data and the
+/// hash of the record that it is over. Files are named `<serial>-<kid8>-<seq>-assertion`.
+pub fn assertion_for_openssl(record: &Record, facts: &OpenAsserted, credential: &VerifyingKey) -> ForOpenssl {
+    let name = format!("{}-{}-assertion", record.chain_name(), record.link.seq);
+    let signed = [facts.data.bytes(), &facts.over.0].concat();
+    parts(&name, signed, facts.signature.bytes().to_vec(), credential)
+}
+
+fn parts(name: &str, input: Vec<u8>, signature: Vec<u8>, key: &VerifyingKey) -> ForOpenssl {
     let pem =
         key.to_public_key_pem(LineEnding::LF).expect("a point of P-256 always has a SubjectPublicKeyInfo");
     let command = format!("openssl dgst -sha256 -verify {name}.pem -signature {name}.sig {name}.input");
     let files = [
-        (format!("{name}.input"), record.signing_input().to_vec()),
-        (format!("{name}.sig"), record.signature().to_der().as_bytes().to_vec()),
+        (format!("{name}.input"), input),
+        (format!("{name}.sig"), signature),
         (format!("{name}.pem"), pem.into_bytes()),
     ];
     ForOpenssl { files, command }

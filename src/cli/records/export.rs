@@ -18,7 +18,7 @@ use crate::kit::folder::{make_folder, write_whole};
 use crate::kit::{Kit, KitError};
 use crate::record::bundle::Bundle;
 use crate::record::event::Event;
-use crate::record::interop::{for_openssl, jwks};
+use crate::record::interop::{assertion_for_openssl, for_openssl, jwks};
 use crate::signing::Caution;
 
 pub(in crate::cli) fn export(desk: &mut Desk, options: &Export) -> Result<Outcome, Trouble> {
@@ -151,10 +151,18 @@ fn openssl(desk: &mut Desk, to: &Path, n: usize) -> Result<Outcome, Trouble> {
         return Err(Trouble::Damaged(format!("the key of {chain} is not known: its enrolment is missing")));
     };
     let parts = for_openssl(&record, key);
-    let command = format!("{}\n", parts.command).into_bytes();
     let name = parts.files[0].0.trim_end_matches(".input").to_owned();
+    let mut command = parts.command;
     let mut files: Vec<(String, Vec<u8>)> = parts.files.into();
-    files.push((format!("{name}.command"), command));
+    // An assertion is signed by the key's FIDO2 side, which the enrolment names.
+    if let Event::OpenAsserted(facts) = &record.event
+        && let Some(fido2) = kit.key(&record.kid).and_then(|key| key.facts.fido2)
+    {
+        let assertion = assertion_for_openssl(&record, facts, &fido2.public.0.into());
+        files.extend(assertion.files);
+        command = format!("{command} && {}", assertion.command);
+    }
+    files.push((format!("{name}.command"), format!("{command}\n").into_bytes()));
     // Content follows from the record and its key alone, so what is there is either the same or not ours.
     for (name, bytes) in &files {
         let path = to.join(name);
@@ -172,7 +180,7 @@ fn openssl(desk: &mut Desk, to: &Path, n: usize) -> Result<Outcome, Trouble> {
     if desk.json {
         let names: Vec<&String> = files.iter().map(|(name, _)| name).collect();
         desk.json_result(&serde_json::json!({
-            "folder": to, "files": names, "command": parts.command, "chain": chain, "seq": record.link.seq,
+            "folder": to, "files": names, "command": command, "chain": chain, "seq": record.link.seq,
         }))?;
         return Ok(Outcome::Done);
     }
@@ -182,7 +190,7 @@ fn openssl(desk: &mut Desk, to: &Path, n: usize) -> Result<Outcome, Trouble> {
         record.serial,
         record.link.seq
     ));
-    desk.line(&format!("cd {} && {}", to.display(), parts.command))?;
+    desk.line(&format!("cd {} && {}", to.display(), command))?;
     Ok(Outcome::Done)
 }
 
