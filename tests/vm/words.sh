@@ -97,8 +97,16 @@ readers() {
     until_true [ -S /run/pcscd/pcscd.comm ]
 }
 
-# bg WORDS...              breakglass as `member`, in the home folder, where the kit lies in `kit` and the PINs in `pins`
-bg() { su -s /bin/sh -c 'cd && exec 3<pins && exec breakglass --kit kit --pin-fd 3 "$@"' -- member sh "$@"; }
+# bg WORDS...              breakglass as `member`, in the home folder, where the kit lies in `kit` (or in `$KIT`) and the PINs in `pins`
+bg() { KIT=${KIT:-kit} su -s /bin/sh -c 'cd && exec 3<pins && exec breakglass --kit "$KIT" --pin-fd 3 "$@"' -- member sh "$@"; }
+
+# pins LINE...             what `bg` is given, instead of what was there
+pins() { printf '%s\n' "$@" >/home/member/pins; }
+
+# opening CREDENTIAL       opens it, for one emergency or another
+opening() {
+    bg open "$1" --emergency pam-outage --incident INC-4711 --reason 'lost quorum' --operator ada --confirm "open ${1%/*}"
+}
 
 # new_kit                  a kit folder for real keys that are certified by the tests' root, and an empty list of PINs
 new_kit() {

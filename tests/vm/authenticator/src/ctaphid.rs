@@ -111,6 +111,11 @@ impl Line {
         self.finger.touches.store(touches, Ordering::Relaxed);
     }
 
+    /// The time for a touch is over.
+    pub(crate) fn give_up_waiting(&self) {
+        self.finger.give_up();
+    }
+
     /// Takes an answer to pieces and sends it, announcing `announced` bytes.
     pub(crate) fn send(&self, channel: u32, command: u8, data: &[u8], announced: usize) {
         let mut first = vec![0; PACKET];

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! touch give | touch withhold     whether the key is touched when it waits for it; giving also ends a wait
+//! touch late                      ends a wait as if its time had come
 //! wait                            answers when the key waits for a touch (gives up after 20 s)
 //! unplug | plug                   out of its port and in again, with all that a loss of power means
 //! port                            the port that it is in: 1 is the first of the virtual host controller
@@ -118,6 +119,14 @@ impl Port {
                     line.set_touches(now.touches);
                 }
                 Ok(String::new())
+            }
+            ["touch", "late"] => {
+                if let Some(line) = &self.now().line {
+                    line.give_up_waiting();
+                }
+                self.until("the key goes on waiting", |now| {
+                    now.line.as_ref().is_none_or(|line| !line.waits_for_touch())
+                })
             }
             ["wait"] => self.until("the key does not wait for a touch", |now| {
                 now.line.as_ref().is_some_and(|line| line.waits_for_touch())
