@@ -248,12 +248,13 @@ pub fn enrolments(kit: &Kit, roots: &Roots) -> Vec<Finding> {
 /// Every file of every generation against its record.
 pub fn sealed(kit: &Kit) -> Result<Vec<Finding>, KitError> {
     let mut findings = Vec::new();
+    let sides = envelopes::Sides::of(kit);
     for (name, credential) in &kit.credentials {
         for generation in &credential.generations {
             for file in generation.facts.files.keys() {
                 findings.extend(sealed_file(kit, name, generation, file)?);
             }
-            findings.extend(envelopes::sidecars(kit, name, generation)?);
+            findings.extend(envelopes::sidecars(kit, &sides, name, generation)?);
         }
     }
     Ok(findings)

@@ -162,13 +162,11 @@ impl Kit {
         generation: &Generation,
         key: &KeyId,
     ) -> Result<Option<Envelope>, UnknownEnvelope> {
-        let Some(id) = generation.envelope_of(key) else { return Ok(None) };
-        let known = self.fido2(key).and_then(|side| side.find(id).cloned());
-        known.map(Some).ok_or_else(|| UnknownEnvelope {
-            generation: generation.number,
-            serial: self.key(key).map_or(Serial(0), |key| key.facts.serial),
-            envelope: id,
-        })
+        if generation.envelope_of(key).is_none() {
+            return Ok(None);
+        }
+        let serial = self.key(key).map_or(Serial(0), |key| key.facts.serial);
+        generation.envelope_at(self.fido2(key).as_ref(), serial, key)
     }
 }
 
@@ -181,6 +179,18 @@ impl Generation {
     /// Whether keys that have FIDO2 are asked for it.
     pub fn asks_fido2(&self) -> bool {
         is_fido2(&self.facts)
+    }
+
+    /// The envelope that this key's file is sealed to, by what is known of the key's FIDO2 side.
+    pub(super) fn envelope_at(
+        &self,
+        side: Option<&Fido2Side>,
+        serial: Serial,
+        key: &KeyId,
+    ) -> Result<Option<Envelope>, UnknownEnvelope> {
+        let Some(envelope) = self.envelope_of(key) else { return Ok(None) };
+        let known = side.and_then(|side| side.find(envelope).cloned());
+        known.map(Some).ok_or(UnknownEnvelope { generation: self.number, serial, envelope })
     }
 
     /// The short name of the envelope that this key's file is sealed to, if it is.

@@ -1,5 +1,7 @@
 //! Envelopes that were used twice, and texts for `fido2-assert` that do not say what the records say.
 
+use std::collections::BTreeMap;
+
 use super::MERGE;
 use crate::kit::credentials::Generation;
 use crate::kit::fido2::Fido2Side;
@@ -7,6 +9,7 @@ use crate::kit::finding::Finding;
 use crate::kit::name::CredentialName;
 use crate::kit::sealed::{Outer, sidecar_name};
 use crate::kit::{Kit, KitError, SealedFile};
+use crate::record::hash::KeyId;
 
 /// Envelopes that more than one generation is sealed to. A pool that was empty never stops a rotation: it shows here.
 pub fn reused(kit: &Kit) -> Vec<Finding> {
@@ -30,9 +33,20 @@ pub fn reused(kit: &Kit) -> Vec<Finding> {
     findings
 }
 
+/// The FIDO2 side of each key, read once: it takes the whole journal.
+pub(super) struct Sides(BTreeMap<KeyId, Fido2Side>);
+
+impl Sides {
+    pub(super) fn of(kit: &Kit) -> Self {
+        let keys = kit.enrolled_keys().into_iter();
+        Sides(keys.filter_map(|key| Some((key.id, kit.fido2(&key.id)?))).collect())
+    }
+}
+
 /// The text beside each nested file of a generation, against the roster.
 pub(super) fn sidecars(
     kit: &Kit,
+    sides: &Sides,
     name: &CredentialName,
     generation: &Generation,
 ) -> Result<Vec<Finding>, KitError> {
@@ -40,9 +54,10 @@ pub(super) fn sidecars(
     for id in &generation.facts.recipients {
         let (Some(_), Some(key)) = (generation.envelope_of(id), kit.key(id)) else { continue };
         let file = sidecar_name(&key.chain);
-        let outer = match (kit.envelope_for(generation, id), kit.fido2(id)) {
+        let side = sides.0.get(id);
+        let outer = match (generation.envelope_at(side, key.facts.serial, id), side) {
             (Ok(Some(envelope)), Some(Fido2Side { facts, .. })) => {
-                Outer { envelope, credential: facts.credential }
+                Outer { envelope, credential: facts.credential.clone() }
             }
             (Err(unknown), _) => {
                 let text = format!("{name}: {unknown}");
