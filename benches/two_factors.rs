@@ -11,13 +11,7 @@ mod practice;
 
 use breakglass::attestation::Serial;
 use breakglass::device::practice::{PracticeReaders, Surroundings, Touch};
-use breakglass::kit::Kit;
-use breakglass::kit::folder::Folder;
-use breakglass::record::chain::Depth;
-use breakglass::record::hash::Hash;
-use breakglass::signing::{Caution, Station};
-use breakglass::unlock::{self, Wish};
-use practice::{Hand, PIN, PracticeKit, done, keys_of};
+use practice::{Hand, PIN, PracticeKit, done, keys_of, open, wish};
 
 /// Milliseconds that a touch takes.
 const TOUCH: u64 = 1_000;
@@ -74,31 +68,9 @@ fn opening(only: &[u32], factors: &str) -> Cost {
         key.set_touch(Touch::Given { after_ms: TOUCH }).expect("touched");
         key.reset_counters();
     }
-    let (mut writable, _lock, _) = Kit::write(Folder::at(kit.path(), None), Depth::Links).expect("the kit");
-    let wish = Wish {
-        credential: "bench/one".parse().expect("a name"),
-        generation: None,
-        emergency: "pam-outage".into(),
-        incident: "INC-1".into(),
-        reason: "a benchmark".into(),
-        operator: "ada".into(),
-        only: only.iter().map(|serial| Serial(*serial)).collect(),
-        output: "fd".into(),
-        accept_damage: None,
-        caution: Caution::default(),
-    };
-    let plan = unlock::plan(&writable, wish).expect("a plan");
     let mut hand = Hand::knowing();
-    let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
-    let mut station = Station {
-        readers: &mut readers,
-        operator: &mut hand,
-        clock: &|| 1_790_000_000, // 2026-09-21
-        rng: &mut rng,
-        tool: Hash([7; 32]),
-    };
     let begun = around.milliseconds();
-    unlock::carry_out(&mut writable, &plan, &mut station).expect("opened");
+    open(&kit, &mut readers, &mut hand, wish("bench/one", only)).expect("opened");
     let touches = (around.milliseconds() - begun) / TOUCH;
     let counted: Vec<_> = keys.iter().map(|key| key.counters()).collect();
     Cost {

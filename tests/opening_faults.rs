@@ -12,43 +12,7 @@ use breakglass::kit::folder::Folder;
 use breakglass::record::chain::Depth;
 use breakglass::record::event::Event;
 use breakglass::record::hash::Hash;
-use breakglass::signing::{Caution, Station};
-use breakglass::unlock::{self, Opened, UnlockError, Wish};
-use practice::{Hand, PracticeKit, keys_of};
-
-fn wish(credential: &str, only: &[u32]) -> Wish {
-    Wish {
-        credential: credential.parse().unwrap(),
-        generation: None,
-        emergency: "pam-outage".into(),
-        incident: "INC-1".into(),
-        reason: "test".into(),
-        operator: "ada".into(),
-        only: only.iter().map(|serial| Serial(*serial)).collect(),
-        output: "fd".into(),
-        accept_damage: None,
-        caution: Caution::default(),
-    }
-}
-
-fn open(
-    kit: &PracticeKit,
-    readers: &mut PracticeReaders,
-    hand: &mut Hand,
-    wish: Wish,
-) -> Result<Opened, UnlockError> {
-    let (mut kit, _lock, _) = Kit::write(Folder::at(kit.path(), None), Depth::Links)?;
-    let plan = unlock::plan(&kit, wish)?;
-    let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
-    let mut station = Station {
-        readers,
-        operator: hand,
-        clock: &|| 1_790_000_000, // 2026-09-21
-        rng: &mut rng,
-        tool: Hash([7; 32]),
-    };
-    Ok(unlock::carry_out(&mut kit, &plan, &mut station)?)
-}
+use practice::{Hand, PracticeKit, keys_of, open, wish};
 
 fn intents(kit: &PracticeKit) -> Vec<Hash> {
     let kit = Kit::read(Folder::at(kit.path(), None), Depth::Every).unwrap();

@@ -29,6 +29,8 @@ mod pcsc;
 #[path = "support/practice.rs"]
 #[allow(dead_code, reason = "each test uses its part")]
 mod practice;
+#[path = "recovery/terminal.rs"]
+mod terminal;
 
 use page::block;
 

@@ -13,10 +13,7 @@ use breakglass::kit::check::{self, Since};
 use breakglass::kit::folder::Folder;
 use breakglass::record::chain::Depth;
 use breakglass::record::event::Event;
-use breakglass::record::hash::Hash;
-use breakglass::signing::{Caution, Station};
-use breakglass::unlock::{self, Opened, UnlockError, Wish};
-use practice::{Hand, PIN, PracticeKit, keys_of};
+use practice::{Hand, PIN, PracticeKit, keys_of, open, wish};
 
 const ONE: u32 = 23112;
 const CREDENTIAL: &str = "core-fw/admin";
@@ -27,38 +24,6 @@ fn readers(kit: &PracticeKit) -> PracticeReaders {
 
 fn read(kit: &PracticeKit) -> Kit {
     Kit::read(Folder::at(kit.path(), None), Depth::Every).expect("the kit")
-}
-
-fn open(
-    kit: &PracticeKit,
-    readers: &mut PracticeReaders,
-    hand: &mut Hand,
-    credential: &str,
-    only: &[u32],
-) -> Result<Opened, UnlockError> {
-    let (mut kit, _lock, _) = Kit::write(Folder::at(kit.path(), None), Depth::Links)?;
-    let wish = Wish {
-        credential: credential.parse().expect("a name"),
-        generation: None,
-        emergency: "pam-outage".into(),
-        incident: "INC-1".into(),
-        reason: "test".into(),
-        operator: "ada".into(),
-        only: only.iter().map(|serial| Serial(*serial)).collect(),
-        output: "fd".into(),
-        accept_damage: None,
-        caution: Caution::default(),
-    };
-    let plan = unlock::plan(&kit, wish)?;
-    let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
-    let mut station = Station {
-        readers,
-        operator: hand,
-        clock: &|| 1_790_000_000, // 2026-09-21
-        rng: &mut rng,
-        tool: Hash([7; 32]),
-    };
-    Ok(unlock::carry_out(&mut kit, &plan, &mut station)?)
 }
 
 /// Rules of the findings about counters and assertions.
@@ -86,7 +51,7 @@ fn one_pin_and_one_touch_more_and_the_assertion_is_on_record() {
     let key = readers.key(Serial(ONE)).unwrap();
     key.reset_counters();
     let mut hand = Hand::knowing();
-    let opened = open(&kit, &mut readers, &mut hand, CREDENTIAL, &[ONE]).unwrap();
+    let opened = open(&kit, &mut readers, &mut hand, wish(CREDENTIAL, &[ONE])).unwrap();
     assert_eq!(hand.asked, [ONE], "one PIN for both");
     assert_eq!(key.counters().fido2_pins_sent, 1);
     assert!(opened.unrecorded.is_empty());
@@ -157,14 +122,14 @@ fn a_crash_at_any_step_accuses_nobody() {
             let plan = FaultPlan::new().at(n, fault.clone());
             let key = readers.key(Serial(ONE)).unwrap();
             key.set_faults(plan.clone());
-            let result = open(&kit, &mut readers, &mut Hand::knowing(), CREDENTIAL, &[ONE]);
+            let result = open(&kit, &mut readers, &mut Hand::knowing(), wish(CREDENTIAL, &[ONE]));
             let finished = plan.commands_seen() < n;
             plan.clear();
             key.insert().unwrap();
             let after = counted(&kit);
             assert!(after.iter().all(|rule| *rule == "ASSERTION-MISSING"), "{fault:?} at {n}: {after:?}");
             missing += after.len();
-            open(&kit, &mut readers, &mut Hand::knowing(), CREDENTIAL, &[ONE]).unwrap();
+            open(&kit, &mut readers, &mut Hand::knowing(), wish(CREDENTIAL, &[ONE])).unwrap();
             let then = counted(&kit);
             let fine = ["ASSERTION-MISSING", "COUNTER-EXPLAINED"];
             assert!(then.iter().all(|rule| fine.contains(rule)), "{fault:?} at {n}: {then:?}");

@@ -11,6 +11,8 @@ mod page;
 mod pcsc;
 #[path = "vm/stock.rs"]
 mod stock;
+#[path = "recovery/terminal.rs"]
+mod terminal;
 
 use breakglass::assertion;
 

@@ -8,13 +8,20 @@ use super::hint::Trouble;
 use super::provision::which;
 use crate::attestation::Serial;
 use crate::device::fido2::{Authenticator, Fido2Error, Question};
+use crate::kit::{Kit, KitError};
 use crate::operator::Operator;
+use crate::record::chain::Depth;
 use crate::record::event::{CounterProfile, KitKind};
 use crate::secret::Fido2Pin;
 
 pub(super) fn calibrate(desk: &mut Desk, options: &Calibrate) -> Result<Outcome, Trouble> {
-    let kit = desk.look().ok();
-    let mut readers = desk.readers(kit.as_ref().map_or(KitKind::Real, crate::kit::Kit::kind));
+    // Only where there is no kit is the key in none: one that cannot be read may have it.
+    let kit = match Kit::read(desk.folder(), Depth::Links) {
+        Ok(kit) => Some(kit),
+        Err(KitError::NotAKit(_)) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let mut readers = desk.readers(kit.as_ref().map_or(KitKind::Real, Kit::kind));
     let serial = which(readers.as_mut(), options.serial)?;
     if kit.is_some_and(|kit| kit.enrolled(serial).is_some()) {
         return Err(Trouble::refused(

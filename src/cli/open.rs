@@ -53,7 +53,7 @@ pub(super) fn open(desk: &mut Desk, options: Open) -> Result<Outcome, Trouble> {
     match opened {
         Ok(opened) => {
             let handed = hand_out(desk, &plan, &opened, output);
-            debts(desk, &plan, &opened)?;
+            debts(desk, &kit, &plan, &opened)?;
             handed?;
             Ok(Outcome::Done)
         }
@@ -234,7 +234,7 @@ fn show(desk: &mut Desk, plan: &Plan, opened: &Opened) -> Result<(), Trouble> {
     }
 }
 
-fn debts(desk: &mut Desk, plan: &Plan, opened: &Opened) -> Result<(), Trouble> {
+fn debts(desk: &mut Desk, kit: &Kit, plan: &Plan, opened: &Opened) -> Result<(), Trouble> {
     let name = &plan.wish.credential;
     let keys: Vec<String> = opened.keys.iter().map(ToString::to_string).collect();
     let mut due = vec![
@@ -243,6 +243,12 @@ fn debts(desk: &mut Desk, plan: &Plan, opened: &Opened) -> Result<(), Trouble> {
         format!("return {} to {}", keys.join(", "), places(plan, opened)),
         "give the records to the auditor:  breakglass records export DIR".to_owned(),
     ];
+    for key in plan.keys.iter().filter(|key| opened.keys.contains(&key.serial) && key.fido2.is_some()) {
+        if !kit.fido2_pin_shared(&key.id) {
+            let serial = key.serial;
+            due.push(format!("change the FIDO2 PIN of {serial}:  breakglass key pin {serial} --what fido2"));
+        }
+    }
     if let Err(cause) = &opened.outcome {
         due.push(format!("tell the auditor that the outcome could not be signed: {cause}"));
     }

@@ -213,7 +213,7 @@ impl Watch {
 
 /// What it means that the counter went from `last` to `now`, with one use recorded and `open` uses without assertion.
 /// With a gap, records that would account for more may be lacking.
-fn moved(profile: CounterProfile, last: u32, now: u32, open: u32, gap: bool) -> Option<Counted> {
+pub fn moved(profile: CounterProfile, last: u32, now: u32, open: u32, gap: bool) -> Option<Counted> {
     let delta = match now.checked_sub(last) {
         None => return Some(Counted::Regress { from: last, to: now }),
         Some(0) => return Some(Counted::Standstill { at: now }),

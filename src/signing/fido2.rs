@@ -10,6 +10,7 @@ use crate::device::fido2::{Answer, Authenticator, Credential, Fido2Error, HmacSe
 use crate::kit::Kit;
 use crate::kit::sealed::envelope_of;
 use crate::operator::Unanswered;
+use crate::record::counter::{self, Counted};
 use crate::record::event::{
     AuthenticatorData, CounterProfile, DerSignature, Envelope, Event, Fido2Enrolled, KeyWitness,
     OpenAsserted, Random,
@@ -49,10 +50,14 @@ impl fmt::Display for Movement {
         let Movement { from, to, profile } = self;
         let Some(from) = from else { return write!(f, "counter {to}") };
         write!(f, "counter {from} → {to}")?;
-        match (to.checked_sub(*from), profile) {
-            (None | Some(0), _) => write!(f, ": it did not rise. {MORE}"),
-            (Some(rise), CounterProfile::Exact { step }) if rise == *step => f.write_str(", as expected"),
-            (_, CounterProfile::Exact { .. }) => write!(f, ": not by the one use that is on record. {MORE}"),
+        match (counter::moved(*profile, *from, *to, 0, false), profile) {
+            (None, CounterProfile::Exact { .. }) => f.write_str(", as expected"),
+            (Some(Counted::Standstill { .. } | Counted::Regress { .. }), _) => {
+                write!(f, ": it did not rise as it must. {MORE}")
+            }
+            (Some(_), CounterProfile::Exact { .. }) => {
+                write!(f, ": not by the one use that is on record. {MORE}")
+            }
             (_, CounterProfile::Monotonic) => Ok(()),
         }
     }
@@ -73,7 +78,7 @@ impl Signer {
     /// Finds the FIDO2 side and sees that it can be asked: refuses one whose PIN is blocked or at its last try. No PIN yet.
     ///
     /// # Errors
-    /// [`SigningError::Fido2`], [`SigningError::LastTry`].
+    /// [`SigningError::Fido2`], [`SigningError::LastFido2Try`].
     pub fn ready_fido2(
         &mut self,
         station: &mut Station,
@@ -245,10 +250,10 @@ mod tests {
         let exact = CounterProfile::Exact { step: 2 };
         for (from, to, profile, says) in [
             (Some(207), 209, exact, "counter 207 → 209, as expected"),
-            (Some(207), 208, exact, "counter 207 → 208: not by the one use that is on record. "),
+            (Some(207), 208, exact, "counter 207 → 208: it did not rise as it must. "),
             (Some(207), 213, exact, "counter 207 → 213: not by the one use that is on record. "),
-            (Some(207), 207, exact, "counter 207 → 207: it did not rise. "),
-            (Some(207), 3, CounterProfile::Monotonic, "counter 207 → 3: it did not rise. "),
+            (Some(207), 207, exact, "counter 207 → 207: it did not rise as it must. "),
+            (Some(207), 3, CounterProfile::Monotonic, "counter 207 → 3: it did not rise as it must. "),
             (Some(207), 299, CounterProfile::Monotonic, "counter 207 → 299"),
             (None, 5, exact, "counter 5"),
         ] {

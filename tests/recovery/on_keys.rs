@@ -14,6 +14,7 @@ use breakglass::secret::Pin;
 use crate::page::{block, block_with};
 use crate::pcsc::{Pcsc, Settings, tools};
 use crate::practice::{self, PIN, PracticeKit, SERIALS, keys_of};
+use crate::terminal::{at_terminal, path};
 
 const KEYS: [(u32, &str); 3] = [(SERIALS[0], "5.7.4"), (SERIALS[1], "5.7.4"), (SERIALS[2], "5.7.4")];
 
@@ -40,34 +41,6 @@ fn secret(kit: &PracticeKit, credential: &str) -> Vec<u8> {
     output.stdout
 }
 
-/// Runs a script at a terminal of the world, in `folder`, and types the PIN whenever it is asked for; what was shown.
-fn at_terminal(world: &Pcsc, folder: &Path, script: &str) -> String {
-    let file = folder.join("script.sh");
-    fs::write(&file, format!("set -euo pipefail; cd {}\n{script}", folder.display())).expect("written");
-    let mut expect = world.command(tools::debian("expect", "expect"));
-    expect.arg("-c").arg(TYPIST).env("SCRIPT", &file).env("PIN", PIN);
-    // Without a pinentry program rage asks at the terminal.
-    expect.env("PATH", path()).env("PINENTRY_PROGRAM", "none");
-    world.run(&mut expect)
-}
-
-fn path() -> String {
-    let (rage, plugin) = (tools::rage(), tools::age_plugin_yubikey());
-    assert_eq!(rage.parent(), plugin.parent());
-    format!("{}:/usr/bin:/bin", rage.parent().expect("a folder").display())
-}
-
-const TYPIST: &str = r#"
-set timeout 60
-spawn -noecho bash $env(SCRIPT)
-expect {
-    -re "Enter PIN for YubiKey with serial \[0-9\]+\[: \]" { send -- "$env(PIN)\r"; exp_continue }
-    timeout { puts "nothing came for a minute"; exit 124 }
-    eof
-}
-exit [lindex [wait] 3]
-"#;
-
 #[test]
 fn a_credential_for_one_key_opens_by_the_page_with_each() {
     let kit = PracticeKit::of_piv_alone();
@@ -77,7 +50,7 @@ fn a_credential_for_one_key_opens_by_the_page_with_each() {
         let folder = tempfile::tempdir().expect("a folder");
         let world = world(&kit, &KEYS[index..=index]);
         let script = format!("SEALED={}\n{{\n{}}} > opened\n", sealed.display(), block("sh one-key"));
-        let shown = at_terminal(&world, folder.path(), &script);
+        let shown = at_terminal(&world, folder.path(), &script, PIN);
         assert!(shown.contains(&format!("Enter PIN for YubiKey with serial {serial}")), "{shown}");
         assert_eq!(world.tries(serial), (3, 3));
         opened.push(fs::read(folder.path().join("opened")).expect("opened"));
@@ -103,7 +76,7 @@ fn a_credential_for_two_of_three_keys_opens_by_the_page_alone() {
             format!("pwd > {}/worked-in\n", folder.path().display()),
             "cd / && rm -r \"$OLDPWD\"\n".to_owned(),
         ];
-        let shown = at_terminal(&world, folder.path(), &script.concat());
+        let shown = at_terminal(&world, folder.path(), &script.concat(), PIN);
         assert!(shown.contains("user_name = \"postgres\""), "about.toml is shown: {shown}");
         assert_eq!(shown.matches("breakglass share, version 1").count(), 2, "{shown}");
         assert_eq!(shown.matches("Enter PIN for").count(), 2, "{shown}");
@@ -124,7 +97,7 @@ fn age_does_the_same_as_rage() {
     let page = block("sh one-key").replace("\nrage ", "\nage ");
     assert!(page.contains("\nage -d"), "{page}");
     let script = format!("SEALED={}\n{{\n{page}}} > opened\n", sealed.display());
-    at_terminal(&world, folder.path(), &script);
+    at_terminal(&world, folder.path(), &script, PIN);
     drop(world);
     assert_eq!(fs::read(folder.path().join("opened")).expect("opened"), secret(&kit, "core-fw/admin"));
 }
@@ -148,7 +121,7 @@ fn a_far_custodian_sends_a_share_of_a_key_by_the_page() {
         block("sh far-join"),
         format!("{{\n{}}} > opened\n", block("sh join")),
     ];
-    let shown = at_terminal(&world, folder.path(), &script.concat());
+    let shown = at_terminal(&world, folder.path(), &script.concat(), PIN);
     assert_eq!(
         shown.matches("breakglass share, version 1").count(),
         1,

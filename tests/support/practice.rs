@@ -9,8 +9,15 @@ use std::sync::OnceLock;
 
 use breakglass::attestation::Serial;
 use breakglass::device::Tries;
+use breakglass::device::practice::PracticeReaders;
+use breakglass::kit::Kit;
+use breakglass::kit::folder::Folder;
 use breakglass::operator::{Ask, Operator, Unanswered};
+use breakglass::record::chain::Depth;
+use breakglass::record::hash::Hash;
 use breakglass::secret::{Fido2Pin, Pin};
+use breakglass::signing::{Caution, Station};
+use breakglass::unlock::{self, Opened, UnlockError, Wish};
 
 pub(crate) const SERIALS: [u32; 3] = [23112, 23115, 30877];
 pub(crate) const PIN: &str = "48151623";
@@ -194,6 +201,42 @@ impl Operator for Hand {
     fn progress(&mut self, text: &str) {
         self.said.push(text.to_owned());
     }
+}
+
+/// What is wanted: that credential, with these keys or any.
+pub(crate) fn wish(credential: &str, only: &[u32]) -> Wish {
+    Wish {
+        credential: credential.parse().expect("a name"),
+        generation: None,
+        emergency: "pam-outage".into(),
+        incident: "INC-1".into(),
+        reason: "test".into(),
+        operator: "ada".into(),
+        only: only.iter().map(|serial| Serial(*serial)).collect(),
+        output: "fd".into(),
+        accept_damage: None,
+        caution: Caution::default(),
+    }
+}
+
+/// An opening in this process.
+pub(crate) fn open(
+    kit: &PracticeKit,
+    readers: &mut PracticeReaders,
+    hand: &mut Hand,
+    wish: Wish,
+) -> Result<Opened, UnlockError> {
+    let (mut kit, _lock, _) = Kit::write(Folder::at(kit.path(), None), Depth::Links)?;
+    let plan = unlock::plan(&kit, wish)?;
+    let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
+    let mut station = Station {
+        readers,
+        operator: hand,
+        clock: &|| 1_790_000_000, // 2026-09-21
+        rng: &mut rng,
+        tool: Hash([7; 32]),
+    };
+    Ok(unlock::carry_out(&mut kit, &plan, &mut station)?)
 }
 
 /// The practice keys of a kit.

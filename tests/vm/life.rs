@@ -11,7 +11,8 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
 use crate::guest::{Answer, Guest};
 use crate::page::{block, block_with};
-use crate::pcsc::tools;
+use crate::pcsc::{Pcsc, Settings, tools};
+use crate::terminal::at_terminal;
 
 const BOTH_PINS: &str = "pins '4000001 pin 48151623' '4000003 pin 48151624'";
 
@@ -25,7 +26,7 @@ fn a_kit_with_two_factors_lives_in_the_guest() {
     a_touch_is_withheld(&mut guest);
     a_key_is_taken_out_while_it_waits_for_a_touch(&mut guest);
     the_pin_is_wrong_three_times_in_a_row(&mut guest);
-    the_page_opens_the_outer_layer_with_stock_tools(&mut guest);
+    the_page_opens_both_layers_with_stock_tools(&mut guest);
     what_was_opened_elsewhere_shows(&mut guest);
     a_key_that_goes_silent_is_given_up(&mut guest);
 }
@@ -161,8 +162,9 @@ fn the_pin_is_wrong_three_times_in_a_row(guest: &mut Guest) {
     guest.ok(BOTH_PINS);
 }
 
-/// The recovery page's blocks: the one line that needs the key in the guest, the others here.
-fn the_page_opens_the_outer_layer_with_stock_tools(guest: &mut Guest) {
+/// The recovery page, from the sealed files to the secret, with nothing of ours. The line that asks the FIDO2 side runs in the
+/// guest; the others here, the PIV side by the same card behind a pcscd of this machine.
+fn the_page_opens_both_layers_with_stock_tools(guest: &mut Guest) {
     let sealed = guest.ok("ls -d /home/member/kit/sealed/core-db/root/1-*");
     let device = guest.ok("node ada");
     let page = block_with("sh fido2", &[("SERIAL=", "4000001"), ("DEVICE=", &device)]);
@@ -188,6 +190,21 @@ fn the_page_opens_the_outer_layer_with_stock_tools(guest: &mut Guest) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let inner = fs::read(folder.path().join("inner-4000001.age")).expect("the inner layer");
     assert!(inner.starts_with(b"age-encryption.org/v1\n-> piv-p256 "), "{}", String::from_utf8_lossy(&inner));
+
+    bring(guest, &format!("{sealed}/payload.age"), "payload.age");
+    let cards = folder.path().join("cards");
+    fs::create_dir(&cards).expect("a folder");
+    bring(guest, "/run/cards/4000001.key", "cards/4000001.key");
+    let world =
+        Pcsc::with(&Settings { keys_folder: Some(&cards), ..Settings::usual(&[(4_000_001, "5.7.4")]) });
+    let script = format!(
+        "SEALED=. SERIAL=4000001\n{}{{\n{}}} > opened\n",
+        block("sh fido2-inner"),
+        block("sh fido2-one")
+    );
+    let shown = at_terminal(&world, folder.path(), &script, "48151623");
+    assert_eq!(shown.matches("Enter PIN for YubiKey with serial 4000001").count(), 1, "{shown}");
+    assert_eq!(fs::read(folder.path().join("opened")).expect("opened"), b"Winter-oyster", "{shown}");
 }
 
 /// ada was asked by the page, eve is now.

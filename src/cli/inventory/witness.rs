@@ -16,6 +16,8 @@ use crate::kit::{Enrolled, Kit};
 use crate::operator::{Operator, Unanswered};
 use crate::signing::{Caution, Signer, SigningError, Station};
 
+const AGAIN: &str = "plug it in and run  breakglass inventory --witness";
+
 pub(super) fn witness(desk: &mut Desk, options: &Inventory) -> Result<Outcome, Trouble> {
     let (mut kit, _lock) = desk.work()?;
     kit.founded()?;
@@ -89,7 +91,9 @@ fn report(
         let (word, text) = match asked.get(&serial) {
             None => {
                 let place = desk.whereabouts(kit, serial);
-                all.push(Finding::not_checked("WITNESS", format!("key {serial} was not asked{place}")));
+                all.push(
+                    Finding::not_checked("WITNESS", format!("key {serial} was not asked{place}")).then(AGAIN),
+                );
                 continue;
             }
             Some(Ok(true)) => match check::since_last(kit, &key.chain) {
@@ -103,7 +107,8 @@ fn report(
                 continue;
             }
             Some(Err(error)) => {
-                all.push(Finding::not_checked("WITNESS", error.to_string()));
+                let text = format!("{error}; its counter is not on record");
+                all.push(Finding::not_checked("WITNESS", text).then(AGAIN));
                 continue;
             }
         };

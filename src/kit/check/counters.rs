@@ -14,11 +14,14 @@ use crate::record::token::Record;
 
 /// Of every chain of a kit.
 pub fn counters(kit: &Kit) -> Vec<Finding> {
-    // As the kit has them: with the list of a sealing that names one.
-    let generations = kit.credentials.values().flat_map(|credential| &credential.generations);
-    let sealed: HashMap<Hash, &CredentialSealed> =
-        generations.map(|generation| (generation.record, &generation.facts)).collect();
+    let sealed = sealings(kit);
     of_chains(kit.journal.chains(), &|hash| sealed.get(hash).copied())
+}
+
+/// Every sealing by its record, as the kit has them: with the list of one that names a list.
+fn sealings(kit: &Kit) -> HashMap<Hash, &CredentialSealed> {
+    let generations = kit.credentials.values().flat_map(|credential| &credential.generations);
+    generations.map(|generation| (generation.record, &generation.facts)).collect()
 }
 
 /// What the newest assertion of a key's chain shows of the time since the one before.
@@ -36,9 +39,7 @@ pub enum Since {
 
 /// What the newest assertion of that chain shows; `None` if there is none, or the key has no FIDO2 side.
 pub fn since_last(kit: &Kit, chain: &str) -> Option<Since> {
-    let generations = kit.credentials.values().flat_map(|credential| &credential.generations);
-    let sealed: HashMap<Hash, &CredentialSealed> =
-        generations.map(|generation| (generation.record, &generation.facts)).collect();
+    let sealed = sealings(kit);
     let chain = kit.journal.chains().find(|known| known.name() == chain)?;
     let Event::KeyEnrolled(enrolment) = &chain.records().next()?.event else { return None };
     let profile = enrolment.fido2.as_ref()?.profile;
