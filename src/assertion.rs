@@ -4,9 +4,10 @@
 //! exact bytes of a record. The authenticator data carry the key's signature counter, so that each assertion tells how
 //! often the key was used before it, by whatever program.
 
-use p256::ecdsa::signature::Verifier;
 use p256::ecdsa::{Signature, VerifyingKey};
 use sha2::{Digest, Sha256};
+
+use crate::es256;
 
 /// The relying party of every credential that the kit makes.
 pub const RELYING_PARTY: &str = "breakglass.example";
@@ -74,8 +75,10 @@ pub fn verify_digest(
     let counter = counter(authenticator_data)?;
     let signature = Signature::from_der(signature).map_err(|_| AssertionError::Signature)?;
     let signed = [authenticator_data, &challenge[..]].concat();
-    credential.verify(&signed, &signature).map_err(|_| AssertionError::Signature)?;
-    Ok(counter)
+    match es256::verify(credential, &signed, &signature) {
+        true => Ok(counter),
+        false => Err(AssertionError::Signature),
+    }
 }
 
 /// What well-formed authenticator data of the kit's kind say of the counter; nothing is proven yet.

@@ -10,6 +10,7 @@ pub mod assertion;
 pub mod attestation;
 pub mod cli;
 pub mod device;
+pub mod es256;
 pub mod hardening;
 pub mod inventory;
 pub mod kit;

@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 /// Which of our modules each module may use, beside itself. Whoever adds an arrow changes it here and in
 /// `ARCHITECTURE.md`, and argues it in review.
 const ARROWS: &[(&str, &[&str])] = &[
-    ("assertion", &[]),
+    ("assertion", &["es256"]),
+    ("es256", &[]),
     ("attestation", &[]),
     ("secret", &[]),
     ("hardening", &[]),
-    ("record", &["assertion", "attestation"]), // plain facts: serial, firmware, slot
+    ("record", &["assertion", "attestation", "es256"]), // plain facts: serial, firmware, slot
     ("operator", &["attestation", "secret", "device"]), // of device the tries left alone, held below
     ("device", &["assertion", "attestation", "secret"]),
     ("kit", &["assertion", "attestation", "secret", "record", "device"]), // device in kit::sealed alone, held below

@@ -96,9 +96,9 @@ fn parts(name: &str, input: Vec<u8>, signature: Vec<u8>, key: &VerifyingKey) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::es256;
     use crate::record::chain::Depth;
     use crate::record::sample::Writer;
-    use crate::record::token::verify_es256;
 
     #[test]
     fn the_key_set_holds_each_enrolled_key_by_its_thumbprint() {
@@ -145,7 +145,7 @@ mod tests {
         }
         assert!(record.bytes().starts_with(&files[0].1));
         let signature = p256::ecdsa::Signature::from_der(&files[1].1).unwrap();
-        assert!(verify_es256(&writer.verifying_key(), &files[0].1, &signature));
+        assert!(es256::verify(&writer.verifying_key(), &files[0].1, &signature));
         assert!(files[2].1.starts_with(b"-----BEGIN PUBLIC KEY-----\n"));
     }
 }

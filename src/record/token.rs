@@ -10,11 +10,11 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use p256::ecdsa::signature::Verifier;
 use p256::ecdsa::{Signature, VerifyingKey};
 
 use super::hash::{Hash, KeyId};
 use crate::attestation::Serial;
+use crate::es256;
 
 pub use draft::{Draft, SEEN_MAX, SigningInput};
 
@@ -124,7 +124,7 @@ impl Record {
     /// # Errors
     /// [`BadSignature`], where it is not this key's over these bytes.
     pub fn verify(&self, key: &VerifyingKey) -> Result<(), BadSignature> {
-        if verify_es256(key, self.signing_input(), &self.0.signature) {
+        if es256::verify(key, self.signing_input(), &self.0.signature) {
             Ok(())
         } else {
             Err(BadSignature { serial: self.serial, seq: self.link.seq })
@@ -135,12 +135,6 @@ impl Record {
 /// `<serial>-<kid8>`: the serial in decimal and the first 8 hexadecimal digits of the key id.
 pub fn chain_name(serial: Serial, kid: &KeyId) -> String {
     format!("{serial}-{}", kid.0.short())
-}
-
-/// Whether this is the key's ES256 signature over the input (RFC 7518 section 3.4). The one place where signatures of
-/// records are verified, so that a faster backend has one place to go.
-pub fn verify_es256(key: &VerifyingKey, input: &[u8], signature: &Signature) -> bool {
-    key.verify(input, signature).is_ok()
 }
 
 /// The signature is not that of the key over these bytes.

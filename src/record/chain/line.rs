@@ -2,7 +2,8 @@
 
 use p256::ecdsa::VerifyingKey;
 
-use crate::record::token::{Parts, Record, RecordError, verify_es256};
+use crate::es256;
+use crate::record::token::{Parts, Record, RecordError};
 
 /// What is known of one line, without its line feed.
 #[derive(Debug)]
@@ -62,7 +63,7 @@ impl Damage {
     /// Of a line that is not a record: whether the key has signed it all the same, or may have before it was changed.
     pub(super) fn look_closer(&mut self, key: &VerifyingKey) {
         let Ok(parts) = Parts::split(&self.bytes) else { return };
-        let signed = parts.signature().is_ok_and(|signature| verify_es256(key, parts.signed, &signature));
+        let signed = parts.signature().is_ok_and(|signature| es256::verify(key, parts.signed, &signature));
         match std::mem::replace(&mut self.why, Fault::Changed) {
             Fault::NotARecord(error) if signed => self.why = Fault::Unreadable(error),
             _ => {}

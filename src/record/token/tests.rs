@@ -105,7 +105,7 @@ fn the_other_spelling_of_a_signature_is_never_written_and_never_read() {
     assert_eq!(input.finish(&high), record);
     let text = String::from_utf8(record.bytes().to_vec()).unwrap();
     let forged = format!("{}.{}", &text[..record.0.input], URL_SAFE_NO_PAD.encode(high.to_bytes()));
-    assert!(verify_es256(&writer.verifying_key(), record.signing_input(), &high), "it is a good signature");
+    assert!(es256::verify(&writer.verifying_key(), record.signing_input(), &high), "it is a good signature");
     assert!(matches!(Record::parse(forged.as_bytes()), Err(RecordError::SignatureNotLow)));
 }
 
