@@ -28,8 +28,8 @@ pub struct Station<'a> {
     pub clock: &'a dyn Fn() -> i64,
     /// Randomness for nonces and record identifiers.
     pub rng: &'a mut dyn rand_core::CryptoRng,
-    /// SHA-256 of the running program.
-    pub tool: Hash,
+    /// SHA-256 of the running program. Asked when a record is made: nobody waits for it before.
+    pub tool: &'a dyn Fn() -> Hash,
 }
 
 /// What a person allows although the tool would refuse it; recorded.
@@ -371,7 +371,7 @@ impl Signer {
                 prev: self.last.map(|(_, hash)| hash),
                 seen: kit.journal.seen(&self.chain),
                 policy: Some(kit.policy.hash),
-                tool: station.tool,
+                tool: (station.tool)(),
             },
             event,
         }

@@ -121,7 +121,7 @@ impl Desk {
             operator: &mut self.terminal,
             clock: &now,
             rng: &mut self.rng,
-            tool: tool_hash(),
+            tool: &tool_hash,
         })
     }
 

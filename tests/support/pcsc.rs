@@ -148,6 +148,7 @@ impl Pcsc {
             command.args(["--user", "--preserve-credentials"]);
         }
         command.arg("--").arg(program);
+        command.env_remove("LD_LIBRARY_PATH"); // cargo's, of dozens of folders that each library would be looked for in
         command
     }
 

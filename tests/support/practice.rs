@@ -234,7 +234,7 @@ pub(crate) fn open(
         operator: hand,
         clock: &|| 1_790_000_000, // 2026-09-21
         rng: &mut rng,
-        tool: Hash([7; 32]),
+        tool: &|| Hash([7; 32]),
     };
     Ok(unlock::carry_out(&mut kit, &plan, &mut station)?)
 }

@@ -35,19 +35,31 @@ impl<C: Card> Session<C> {
     /// [`DeviceError::NoPiv`]; [`DeviceError::Refused`] by a PIV card that has no version or serial number;
     /// [`DeviceError::Malformed`], [`DeviceError::Removed`], [`DeviceError::TimedOut`], [`DeviceError::Service`].
     pub fn connect(card: C, rng: Box<dyn CryptoRng + Send>) -> Result<Self, DeviceError> {
+        match Session::connect_if(card, rng, |_| true)? {
+            Some(session) => Ok(session),
+            None => unreachable!("every serial number is wanted"),
+        }
+    }
+
+    /// The same with the key only whose serial number is wanted: another is asked nothing more, and `None` is given.
+    ///
+    /// # Errors
+    /// Those of [`Session::connect`].
+    pub fn connect_if(
+        card: C,
+        rng: Box<dyn CryptoRng + Send>,
+        wanted: impl FnOnce(Serial) -> bool,
+    ) -> Result<Option<Self>, DeviceError> {
         let mut channel = Channel::new(card);
         select_management(&mut channel)?;
         select_piv(&mut channel)?;
-        let [major, minor, patch] = fixed(&mut channel, Command::read("VERSION", [0, 0xFD, 0, 0], &[], 256))?;
         let serial = serial(&mut channel)?;
-        Ok(Session {
-            channel,
-            rng,
-            serial,
-            firmware: Firmware { major, minor, patch },
-            managed: false,
-            doubted: false,
-        })
+        if !wanted(serial) {
+            return Ok(None);
+        }
+        let [major, minor, patch] = fixed(&mut channel, Command::read("VERSION", [0, 0xFD, 0, 0], &[], 256))?;
+        let firmware = Firmware { major, minor, patch };
+        Ok(Some(Session { channel, rng, serial, firmware, managed: false, doubted: false }))
     }
 
     /// Clears PIN and management state by selecting another application and coming back.

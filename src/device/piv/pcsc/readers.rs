@@ -65,8 +65,8 @@ impl Beside {
     pub fn session(&self) -> Result<Session<PcscCard>, DeviceError> {
         let reader = CString::new(self.reader.as_str()).map_err(|_| DeviceError::Absent(self.serial))?;
         let shown = Shown { reader, present: true, in_use: true };
-        let session = session(&shown, &self.way, self.way.limits.held)?;
-        if session.serial() == self.serial { Ok(session) } else { Err(DeviceError::Absent(self.serial)) }
+        let session = session(&shown, &self.way, self.way.limits.held, |serial| serial == self.serial)?;
+        session.ok_or(DeviceError::Absent(self.serial))
     }
 }
 
@@ -204,8 +204,8 @@ impl PcscReaders {
             if self.ours(shown).is_some_and(|held| !wanted.contains(&held.serial)) {
                 return Ok(Seen::Other);
             }
-            let session = session(shown, &self.way, patience)?;
-            Ok(if wanted.contains(&session.serial()) { Seen::Wanted(session) } else { Seen::Other })
+            let session = session(shown, &self.way, patience, |serial| wanted.contains(&serial))?;
+            Ok(session.map_or(Seen::Other, Seen::Wanted))
         })?;
         for serial in wanted {
             let of_it = |session: &Session<PcscCard>| session.serial() == *serial;
@@ -301,10 +301,18 @@ fn at_once<T: Send>(all: &[Shown], look: impl Fn(&Shown) -> T + Sync) -> Vec<T> 
     })
 }
 
-fn session(shown: &Shown, way: &Arc<Way>, patience: Duration) -> Result<Session<PcscCard>, DeviceError> {
+/// Connects to the card in that reader, if its serial number is wanted.
+fn session(
+    shown: &Shown,
+    way: &Arc<Way>,
+    patience: Duration,
+    wanted: impl FnOnce(Serial) -> bool,
+) -> Result<Option<Session<PcscCard>>, DeviceError> {
     let card = PcscCard::open(shown, way, patience)?;
-    let mut session = Session::connect(card, Box::new(UnwrapErr(getrandom::SysRng)))?;
-    session.channel.card.known();
+    let mut session = Session::connect_if(card, Box::new(UnwrapErr(getrandom::SysRng)), wanted)?;
+    if let Some(session) = &mut session {
+        session.channel.card.known();
+    }
     Ok(session)
 }
 
