@@ -9,6 +9,8 @@ mod accept_gap;
 mod admit;
 mod args;
 mod attestation;
+#[cfg(feature = "audit")]
+pub mod audit;
 mod bag;
 mod calibrate;
 mod coverage;

@@ -8,6 +8,8 @@
 
 pub mod assertion;
 pub mod attestation;
+#[cfg(feature = "audit")]
+pub mod audit;
 pub mod cli;
 pub mod device;
 pub mod es256;

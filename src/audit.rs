@@ -1,0 +1,9 @@
+//! The auditor's side: records of many kits in one ledger, what they show, and what nobody can know.
+//!
+//! Two questions are kept apart. *Is it whole?* is answered while records come in: each line's bytes are kept, whatever is
+//! wrong with them, with what was found. *Was it allowed?* is answered afterwards, from the ledger alone, as often as
+//! somebody asks: [`assessment`] is what came of it. Nothing here knows a key or a reader.
+
+pub mod assessment;
+pub mod finding;
+pub mod ledger;

@@ -1,0 +1,196 @@
+//! What the records of one kit come to: findings, incidents, keys, credentials, and what can be said of their silence.
+//! Plain values, derived anew each time; reports only tell them.
+
+use serde::Serialize;
+
+use super::finding::Finding;
+use crate::attestation::Serial;
+use crate::record::event::KitKind;
+use crate::record::hash::{Hash, KeyId};
+
+/// A kit as its records show it at a time.
+#[derive(Debug, Clone, Serialize)]
+pub struct Assessment {
+    /// Kit id.
+    pub kit: Hash,
+    /// Its name, by the founding record.
+    pub name: String,
+    /// Real or practice.
+    pub kind: KitKind,
+    /// The kit words.
+    pub words: String,
+    /// Who the auditor said may vouch for it, in words; `None`: nobody has confirmed it, so nothing of it is proven.
+    pub trusted: Option<String>,
+    /// When this was derived, Unix seconds: what is overdue is overdue then.
+    pub at: i64,
+    /// Records in the ledger.
+    pub records: u64,
+    /// Everything found, the gravest first.
+    pub findings: Vec<Finding>,
+    /// Oldest first.
+    pub incidents: Vec<Incident>,
+    /// By serial number.
+    pub keys: Vec<KeyStatement>,
+    /// By name.
+    pub credentials: Vec<CredentialState>,
+}
+
+/// When something happened: what the machine claimed, and what is known. Unix seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Interval {
+    /// By the clock of the machine. Never an order.
+    pub claimed: i64,
+    /// Not before; `None` where nothing bounds it.
+    pub lower: Option<i64>,
+    /// Not after: when the ledger first held it, or a record that came after it.
+    pub upper: Option<i64>,
+}
+
+/// Where a record stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Place {
+    /// Serial number of its key.
+    pub serial: Serial,
+    /// Chain, `<serial>-<kid8>`.
+    pub chain: String,
+    /// Place in it.
+    pub seq: u64,
+    /// SHA-256 of the record.
+    pub hash: Hash,
+    /// When.
+    pub time: Interval,
+}
+
+/// Everything between the first opening for one reason and its close.
+#[derive(Debug, Clone, Serialize)]
+pub struct Incident {
+    /// Its name (`txn`).
+    pub name: String,
+    /// The first and the last claimed time of its records.
+    pub claimed: (i64, i64),
+    /// In the order of the chains.
+    pub openings: Vec<Opening>,
+    /// Its close, if it has one on record.
+    pub closed: Option<Closing>,
+    /// What it leaves to be done.
+    pub debts: Vec<Debt>,
+}
+
+/// One opening: the intents of one or more keys, and what came of them.
+#[derive(Debug, Clone, Serialize)]
+pub struct Opening {
+    /// `platform/account`.
+    pub credential: String,
+    /// Which generation.
+    pub generation: u64,
+    /// By the name in the policy.
+    pub operator: String,
+    /// Which emergency of the policy.
+    pub emergency: String,
+    /// In the person's words.
+    pub reason: String,
+    /// The incident.
+    pub incident: String,
+    /// `open.intent` of each key.
+    pub intents: Vec<Place>,
+    /// `open.released`; `None`: the secret may have been disclosed all the same.
+    pub released: Option<Place>,
+    /// Where it went: `terminal`, `fd`, `stdout`.
+    pub output: Option<String>,
+    /// What was overridden: identifier and the person's reason.
+    pub overrides: Vec<(String, String)>,
+}
+
+/// The close of an incident.
+#[derive(Debug, Clone, Serialize)]
+pub struct Closing {
+    /// The record.
+    pub record: Place,
+    /// `real`, `drill`, `misuse` or `false-alarm`.
+    pub verdict: String,
+    /// In the person's words.
+    pub outcome: String,
+}
+
+/// Something that an incident leaves to be done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Debt {
+    /// What, as a sentence.
+    pub what: String,
+    /// The record that discharged it.
+    pub done: Option<Place>,
+}
+
+/// One key of a kit, and how far its silence proves anything.
+#[derive(Debug, Clone, Serialize)]
+pub struct KeyStatement {
+    /// Serial number.
+    pub serial: Serial,
+    /// Key id.
+    pub key: KeyId,
+    /// Chain.
+    pub chain: String,
+    /// `enrolled`, `admitted`, `retired` or `frozen`.
+    pub standing: &'static str,
+    /// Firmware, as attested.
+    pub firmware: String,
+    /// Where the policy says that it lies.
+    pub place: Option<String>,
+    /// Who the policy says keeps it.
+    pub custodian: Option<String>,
+    /// Whether its attestations were verified, and against which root.
+    pub attested: Result<String, String>,
+    /// Its newest record.
+    pub last: Option<Place>,
+    /// Its newest record with a FIDO2 assertion that verifies, and the counter there.
+    pub last_proof: Option<(Place, u32)>,
+    /// What is known of each stretch of its chain, oldest first.
+    pub periods: Vec<Period>,
+}
+
+/// What is known of the time between two of a key's records, or since its last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Period {
+    /// Claimed time of the record that begins it.
+    pub from: i64,
+    /// Claimed time of the record that ends it; `None`: up to now.
+    pub to: Option<i64>,
+    /// What is known.
+    pub use_of_it: Use,
+}
+
+/// Whether a key was used beyond its records.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Use {
+    /// The FIDO2 counter proves that nothing else used it.
+    ProvenUnused,
+    /// Its counter moved further than the records account for: at least, or possibly, so often.
+    Used {
+        /// How often.
+        times: u32,
+        /// Whether that is certain.
+        certain: bool,
+    },
+    /// It cannot be told, for this reason.
+    CannotBeProven(String),
+}
+
+/// One credential.
+#[derive(Debug, Clone, Serialize)]
+pub struct CredentialState {
+    /// `platform/account`.
+    pub name: String,
+    /// The generation in force.
+    pub generation: Option<u64>,
+    /// When it was sealed.
+    pub sealed: Option<Place>,
+    /// How many keys it takes.
+    pub threshold: u8,
+    /// `piv`, `fido2`.
+    pub factors: Vec<String>,
+    /// Serial numbers of the keys it is sealed to.
+    pub keys: Vec<Serial>,
+    /// Whether a generation that was opened, or may have been, is still in force.
+    pub rotation_due: bool,
+}

@@ -1,0 +1,257 @@
+//! The ledger: every record of every kit that the auditor was given, as bytes, with what was found when it came in. Two
+//! engines behind one trait, the same behaviour in both.
+
+use crate::attestation::Serial;
+use crate::record::hash::{Hash, KeyId};
+use crate::record::token::Record;
+
+/// Whether a record's signature is that of the key it names. The key is known from its enrolment, or was pinned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signature {
+    /// It verifies.
+    Good,
+    /// It does not.
+    Bad,
+    /// The key is not known yet: its enrolment has not come in.
+    Unknown,
+}
+
+/// One record as the ledger holds it.
+#[derive(Debug, Clone)]
+pub struct Held {
+    /// Its bytes, parsed.
+    pub record: Record,
+    /// What was found of its signature.
+    pub signature: Signature,
+    /// When the ledger first held it, Unix seconds by the auditor's clock.
+    pub received: i64,
+}
+
+/// A line that is no record: its bytes are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetAside {
+    /// What was being imported.
+    pub source: String,
+    /// Which line of it, from 1.
+    pub line: u64,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// Why it is none.
+    pub why: String,
+    /// A record of a newer version, not a damaged one.
+    pub unknown_event: bool,
+    /// When it came in.
+    pub received: i64,
+}
+
+/// How a bundle ended, by its end alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BundleEnd {
+    /// With a signed export that fits what is before it.
+    Whole,
+    /// With a signed export of other lines.
+    Other,
+    /// In the middle of a line.
+    Cut,
+    /// With anything else: lines may have been cut off.
+    Open,
+}
+
+/// One import that was carried to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Imported {
+    /// What was imported: a path, `-`, or the name of a station that pushed it.
+    pub source: String,
+    /// When it ended, by the auditor's clock.
+    pub at: i64,
+    /// Lines read.
+    pub read: u64,
+    /// Records stored.
+    pub stored: u64,
+    /// Records that were there already.
+    pub known: u64,
+    /// Lines set aside.
+    pub set_aside: u64,
+    /// How it ended, where it is a bundle.
+    pub end: Option<BundleEnd>,
+    /// The record that ends it, if one does.
+    pub export: Option<Hash>,
+}
+
+/// Why the auditor trusts a kit to be what it says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trust {
+    /// The kit words were compared with what is printed on the bags: the founding record is the right one.
+    Words,
+    /// These keys were given from elsewhere (a pinned JWKS).
+    Pinned(Vec<KeyId>),
+}
+
+/// A kit that the ledger has records of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KitRow {
+    /// Kit id.
+    pub kit: Hash,
+    /// Records of chains that name it.
+    pub records: u64,
+    /// Trust, if it was set, and when.
+    pub trust: Option<(Trust, i64)>,
+    /// DER of the private attestation root that the auditor gave for it.
+    pub attestation_root: Option<Vec<u8>>,
+}
+
+/// A login that a platform reports of one of its accounts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Login {
+    /// Which log: a name that the auditor gave, or its path.
+    pub log: String,
+    /// `platform/account` of the credential it belongs to.
+    pub credential: String,
+    /// When, Unix seconds, by the platform's clock.
+    pub at: i64,
+    /// From where, as the platform tells it.
+    pub from: Option<String>,
+    /// Whether the platform let it in.
+    pub success: bool,
+    /// The log's own line or object, shortened to 1,024 bytes, for people.
+    pub raw: String,
+}
+
+/// What a log covers, so that what it does not say means something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogCover {
+    /// Which log.
+    pub log: String,
+    /// The credential whose account it would show.
+    pub credential: String,
+    /// Time of the first and of the last line that was read.
+    pub from_to: (i64, i64),
+    /// SHA-256 of what was read.
+    pub hash: Hash,
+}
+
+/// What the ledger was asked to select.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// Every record.
+    All,
+    /// Those that change what the kit is, without openings, exports and witnesses: few, whatever the kit has been through.
+    Governance,
+}
+
+/// Reading: all that rules, reports and exports need.
+pub trait Evidence {
+    /// Every kit that some record names, by id.
+    fn kits(&mut self) -> Result<Vec<KitRow>, LedgerError>;
+
+    /// The records of every chain that belongs to that kit, or claims to: by chain name, then place, then hash. A fork shows
+    /// as two records with one place. Streams: holds a few records at a time. Ends early where `each` says so.
+    fn records(
+        &mut self,
+        kit: &Hash,
+        which: Which,
+        each: &mut dyn FnMut(Held) -> std::ops::ControlFlow<()>,
+    ) -> Result<(), LedgerError>;
+
+    /// Records of keys that no kit is known for.
+    fn homeless(&mut self) -> Result<Vec<(Serial, KeyId, u64)>, LedgerError>;
+
+    /// Lines that are no records, the newest first, at most so many; and how many there are.
+    fn set_aside(&mut self, most: usize) -> Result<(Vec<SetAside>, u64), LedgerError>;
+
+    /// Every import, the oldest first.
+    fn imports(&mut self) -> Result<Vec<Imported>, LedgerError>;
+
+    /// The bytes of a policy that was imported, by their SHA-256.
+    fn policy(&mut self, hash: &Hash) -> Result<Option<Vec<u8>>, LedgerError>;
+
+    /// Logins of accounts whose credentials that kit holds, the oldest first; and what the logs cover.
+    fn logins(&mut self, kit: &Hash) -> Result<(Vec<Login>, Vec<LogCover>), LedgerError>;
+
+    /// The time of the ledger's checkpoint with that hash (SHA-256 of its text), if this ledger made it.
+    fn checkpoint_time(&mut self, hash: &Hash) -> Result<Option<i64>, LedgerError>;
+}
+
+/// Why a ledger cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// Made by a newer version.
+    #[error(
+        "the ledger {ledger} has format {found}; this program reads up to {newest}: a newer breakglass-audit is needed"
+    )]
+    Newer {
+        /// Which.
+        ledger: String,
+        /// Its format.
+        found: u32,
+        /// The newest that is known here.
+        newest: u32,
+    },
+    /// The engine says no.
+    #[error("the ledger {ledger}: {text}")]
+    Engine {
+        /// Which; never with a password.
+        ledger: String,
+        /// What the engine says.
+        text: String,
+    },
+    /// Bytes in it are not what was put there.
+    #[error("the ledger {ledger} was changed: {text}")]
+    Changed {
+        /// Which.
+        ledger: String,
+        /// Where.
+        text: String,
+    },
+}
+
+/// What became of one line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// A record that the ledger did not hold.
+    Stored(Signature),
+    /// A record that it holds already.
+    Known(Signature),
+    /// No record: kept aside with its bytes.
+    SetAside,
+}
+
+/// Writing. Each call is one transaction: durable when it returns, nothing of it done when it fails.
+pub trait Ledger: Evidence + Send {
+    /// Puts records in, once each, told apart by the SHA-256 of their bytes. An enrolment makes its key known, and the
+    /// records of that key that came before it are verified then. In the order given: whether each was new.
+    fn store(&mut self, records: &[(Record, Signature)], received: i64) -> Result<Vec<bool>, LedgerError>;
+
+    /// Keeps lines that are no records, once each, told apart by source, line and bytes.
+    fn put_aside(&mut self, lines: &[SetAside]) -> Result<(), LedgerError>;
+
+    /// Notes an import that was carried to its end.
+    fn imported(&mut self, import: &Imported) -> Result<(), LedgerError>;
+
+    /// Keeps a policy's bytes under their SHA-256.
+    fn put_policy(&mut self, bytes: &[u8]) -> Result<Hash, LedgerError>;
+
+    /// Says why a kit is trusted, and which private attestation root is its own (DER).
+    fn put_trust(
+        &mut self,
+        kit: &Hash,
+        trust: &Trust,
+        root: Option<&[u8]>,
+        at: i64,
+    ) -> Result<(), LedgerError>;
+
+    /// Keeps what a log says, once each.
+    fn put_logins(&mut self, logins: &[Login], covers: &[LogCover]) -> Result<(), LedgerError>;
+
+    /// Hashes of the records that arrived as number `from` (from 0) up to before `to`: a dense order that never changes.
+    fn arrivals(&mut self, from: u64, to: u64) -> Result<Vec<Hash>, LedgerError>;
+
+    /// How many records have arrived.
+    fn size(&mut self) -> Result<u64, LedgerError>;
+
+    /// Keeps a checkpoint's text, over so many arrivals.
+    fn put_checkpoint(&mut self, text: &str, size: u64, at: i64) -> Result<(), LedgerError>;
+
+    /// The text of the newest checkpoint.
+    fn newest_checkpoint(&mut self) -> Result<Option<String>, LedgerError>;
+}

@@ -1,0 +1,56 @@
+//! The edge of the auditor's program: parse, run, exit code.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod desk;
+mod trouble;
+
+use desk::AuditDesk;
+use trouble::Trouble;
+
+use super::Outcome;
+
+/// Import the signed records of many kits, learn what happened and what should not have, and prove it to others.
+///
+/// Exit codes: 0 done, 1 something is due or could not be checked, 2 usage, 5 disk or ledger, 6 something is wrong,
+/// 7 busy, 8 network (try again).
+#[derive(Debug, Parser)]
+#[command(name = "breakglass-audit", version, max_term_width = 120)]
+struct Arguments {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// What every verb knows.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Global {
+    /// Where the records are kept: a file, or postgres://… for a ledger that several share
+    #[arg(long, env = "BREAKGLASS_LEDGER", default_value = "ledger.db", global = true)]
+    pub(crate) ledger: String,
+    /// One JSON object on stdout
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {}
+
+/// Parse, run, exit code.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let mut desk = AuditDesk::new(arguments.global);
+    match run(&mut desk, arguments.verb) {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::Due) => ExitCode::from(1),
+        Ok(Outcome::Wrong) => ExitCode::from(6),
+        Err(trouble) => trouble.complain(&mut desk),
+    }
+}
+
+fn run(_desk: &mut AuditDesk, verb: Verb) -> Result<Outcome, Trouble> {
+    match verb {}
+}

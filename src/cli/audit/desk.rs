@@ -1,0 +1,41 @@
+//! What every verb of the auditor works with: the ledger, the terminal, the clock.
+
+use serde::Serialize;
+
+use super::Global;
+use super::trouble::Trouble;
+use crate::cli::terminal::Terminal;
+
+/// The edge's side of every verb.
+pub(super) struct AuditDesk {
+    /// The person.
+    pub(super) terminal: Terminal,
+    /// One JSON object instead of text.
+    pub(super) json: bool,
+    /// Where the records are kept.
+    pub(super) ledger: String,
+}
+
+impl AuditDesk {
+    pub(super) fn new(global: Global) -> Self {
+        let terminal = Terminal::new(None, std::time::Duration::ZERO, None, global.json);
+        AuditDesk { terminal, json: global.json, ledger: global.ledger }
+    }
+
+    /// The auditor's clock, Unix seconds.
+    pub(super) fn now(&self) -> i64 {
+        crate::cli::desk::now()
+    }
+
+    /// Lines of results.
+    pub(super) fn text(&mut self, text: &str) -> Result<(), Trouble> {
+        Ok(self.terminal.text(text)?)
+    }
+
+    /// The one object of `--json`.
+    pub(super) fn object(&mut self, object: &impl Serialize) -> Result<(), Trouble> {
+        let mut bytes = serde_json::to_vec(object).map_err(|error| Trouble::Json(error.to_string()))?;
+        bytes.push(b'\n');
+        Ok(self.terminal.result(&bytes)?)
+    }
+}
