@@ -7,3 +7,4 @@
 pub mod assessment;
 pub mod finding;
 pub mod ledger;
+pub mod reconcile;

@@ -117,6 +117,9 @@ pub struct Closing {
 pub struct Debt {
     /// What, as a sentence.
     pub what: String,
+    /// The credential that has to be rotated, where that is it: from `done` on its old secret opens nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rotates: Option<String>,
     /// The record that discharged it.
     pub done: Option<Place>,
 }
