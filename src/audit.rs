@@ -5,6 +5,7 @@
 //! somebody asks: [`assessment`] is what came of it. Nothing here knows a key or a reader.
 
 pub mod assessment;
+pub mod checkpoint;
 pub mod finding;
 pub mod ledger;
 pub mod reconcile;
