@@ -7,5 +7,6 @@
 pub mod assessment;
 pub mod checkpoint;
 pub mod finding;
+pub mod import;
 pub mod ledger;
 pub mod reconcile;

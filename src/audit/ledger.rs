@@ -1,5 +1,14 @@
 //! The ledger: every record of every kit that the auditor was given, as bytes, with what was found when it came in. Two
-//! engines behind one trait, the same behaviour in both.
+//! engines behind one trait, the same behaviour in both. `doc/ledger.md` tells what is where.
+
+mod error;
+mod rows;
+pub mod sqlite;
+
+use std::path::Path;
+use std::time::Duration;
+
+use p256::ecdsa::VerifyingKey;
 
 use crate::attestation::Serial;
 use crate::record::hash::{Hash, KeyId};
@@ -72,6 +81,10 @@ pub struct Imported {
     pub known: u64,
     /// Lines set aside.
     pub set_aside: u64,
+    /// Of the records read, those whose signature is not that of the key they name.
+    pub bad: u64,
+    /// Of the records read, those whose key nothing has made known yet.
+    pub unverified: u64,
     /// How it ended, where it is a bundle.
     pub end: Option<BundleEnd>,
     /// The record that ends it, if one does.
@@ -135,7 +148,8 @@ pub struct LogCover {
 pub enum Which {
     /// Every record.
     All,
-    /// Those that change what the kit is, without openings, exports and witnesses: few, whatever the kit has been through.
+    /// Those that change what the kit is ([`Event::changes_the_kit`](crate::record::event::Event::changes_the_kit)), without
+    /// `open.asserted`, of which there is one per opening: few, whatever the kit has been through.
     Governance,
 }
 
@@ -144,8 +158,10 @@ pub trait Evidence {
     /// Every kit that some record names, by id.
     fn kits(&mut self) -> Result<Vec<KitRow>, LedgerError>;
 
-    /// The records of every chain that belongs to that kit, or claims to: by chain name, then place, then hash. A fork shows
-    /// as two records with one place. Streams: holds a few records at a time. Ends early where `each` says so.
+    /// The records of every chain that belongs to that kit, or claims to: by chain name, then key, then place, then hash. A
+    /// fork shows as two records with one place. A chain is given whole where a good signature says that it belongs; where
+    /// only records with other signatures say so, those records alone are given, and those that name no kit.
+    /// Streams: holds a few records at a time. Ends early where `each` says so.
     fn records(
         &mut self,
         kit: &Hash,
@@ -153,7 +169,10 @@ pub trait Evidence {
         each: &mut dyn FnMut(Held) -> std::ops::ControlFlow<()>,
     ) -> Result<(), LedgerError>;
 
-    /// Records of keys that no kit is known for.
+    /// The public key with that id, if an enrolment or a pinned set made it known.
+    fn key(&mut self, kid: &KeyId) -> Result<Option<VerifyingKey>, LedgerError>;
+
+    /// Records of keys that no kit is known for: serial, key, how many.
     fn homeless(&mut self) -> Result<Vec<(Serial, KeyId, u64)>, LedgerError>;
 
     /// Lines that are no records, the newest first, at most so many; and how many there are.
@@ -172,37 +191,36 @@ pub trait Evidence {
     fn checkpoint_time(&mut self, hash: &Hash) -> Result<Option<i64>, LedgerError>;
 }
 
-/// Why a ledger cannot be read or written.
-#[derive(Debug, thiserror::Error)]
-pub enum LedgerError {
-    /// Made by a newer version.
-    #[error(
-        "the ledger {ledger} has format {found}; this program reads up to {newest}: a newer breakglass-audit is needed"
-    )]
-    Newer {
-        /// Which.
-        ledger: String,
-        /// Its format.
-        found: u32,
-        /// The newest that is known here.
-        newest: u32,
-    },
-    /// The engine says no.
-    #[error("the ledger {ledger}: {text}")]
-    Engine {
-        /// Which; never with a password.
-        ledger: String,
-        /// What the engine says.
-        text: String,
-    },
-    /// Bytes in it are not what was put there.
-    #[error("the ledger {ledger} was changed: {text}")]
-    Changed {
-        /// Which.
-        ledger: String,
-        /// Where.
-        text: String,
-    },
+pub use error::LedgerError;
+
+/// How long a call waits for others who are writing, where nobody says otherwise.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Opens the ledger of that name, a path; makes it if it is not there.
+///
+/// # Errors
+/// Every variant of [`LedgerError`] but [`LedgerError::Missing`].
+pub fn open(name: &str) -> Result<Box<dyn Ledger>, LedgerError> {
+    open_waiting(name, PATIENCE)
+}
+
+/// The same, and waits no longer than that for others.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_waiting(name: &str, patience: Duration) -> Result<Box<dyn Ledger>, LedgerError> {
+    Ok(Box::new(sqlite::Sqlite::open(Path::new(name), patience)?))
+}
+
+/// Opens a ledger to be read: one that is not there is an error.
+///
+/// # Errors
+/// Every variant of [`LedgerError`].
+pub fn open_existing(name: &str) -> Result<Box<dyn Ledger>, LedgerError> {
+    if !Path::new(name).exists() {
+        return Err(LedgerError::Missing { ledger: name.into() });
+    }
+    open(name)
 }
 
 /// What became of one line.
@@ -219,8 +237,12 @@ pub enum Fate {
 /// Writing. Each call is one transaction: durable when it returns, nothing of it done when it fails.
 pub trait Ledger: Evidence + Send {
     /// Puts records in, once each, told apart by the SHA-256 of their bytes. An enrolment makes its key known, and the
-    /// records of that key that came before it are verified then. In the order given: whether each was new.
-    fn store(&mut self, records: &[(Record, Signature)], received: i64) -> Result<Vec<bool>, LedgerError>;
+    /// records of that key that came before it are verified then. Of each record, in the order given, whether it was new,
+    /// and its signature: what was [`Signature::Unknown`] is verified here if the key is known by now.
+    fn store(&mut self, records: &[(Record, Signature)], received: i64) -> Result<Vec<Fate>, LedgerError>;
+
+    /// Makes keys known that were given from elsewhere. Records of theirs that came before are verified now.
+    fn put_keys(&mut self, keys: &[VerifyingKey]) -> Result<(), LedgerError>;
 
     /// Keeps lines that are no records, once each, told apart by source, line and bytes.
     fn put_aside(&mut self, lines: &[SetAside]) -> Result<(), LedgerError>;

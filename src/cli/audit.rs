@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod desk;
+mod import;
 mod trouble;
 
 use desk::AuditDesk;
@@ -37,7 +38,10 @@ pub(crate) struct Global {
 }
 
 #[derive(Debug, Subcommand)]
-enum Verb {}
+enum Verb {
+    /// Take in bundles, journals and whole folders of them
+    Import(import::Options),
+}
 
 /// Parse, run, exit code.
 pub fn main() -> ExitCode {
@@ -51,6 +55,8 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(_desk: &mut AuditDesk, verb: Verb) -> Result<Outcome, Trouble> {
-    match verb {}
+fn run(desk: &mut AuditDesk, verb: Verb) -> Result<Outcome, Trouble> {
+    match verb {
+        Verb::Import(options) => import::import(desk, options),
+    }
 }

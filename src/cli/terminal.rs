@@ -17,6 +17,8 @@ use crate::operator::{Ask, Operator, Unanswered};
 use crate::secret::{Fido2Pin, Pin, PinFormatError};
 
 mod pins;
+#[cfg(feature = "audit")]
+mod progress;
 mod screen;
 mod tty;
 

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::Global;
 use super::trouble::Trouble;
+use crate::audit::ledger::{self, Ledger};
 use crate::cli::terminal::Terminal;
 
 /// The edge's side of every verb.
@@ -20,6 +21,16 @@ impl AuditDesk {
     pub(super) fn new(global: Global) -> Self {
         let terminal = Terminal::new(None, std::time::Duration::ZERO, None, global.json);
         AuditDesk { terminal, json: global.json, ledger: global.ledger }
+    }
+
+    /// The ledger, which must be there: for verbs that read, or add to what is known already.
+    pub(super) fn open(&self) -> Result<Box<dyn Ledger>, Trouble> {
+        Ok(ledger::open_existing(&self.ledger)?)
+    }
+
+    /// The ledger, made if it is not there: for verbs by which records come in.
+    pub(super) fn open_or_make(&self) -> Result<Box<dyn Ledger>, Trouble> {
+        Ok(ledger::open(&self.ledger)?)
     }
 
     /// The auditor's clock, Unix seconds.

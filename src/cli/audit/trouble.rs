@@ -1,9 +1,11 @@
 //! From an error to what the auditor can do: exit code, the state things are in, the next step.
 
 use std::io;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::desk::AuditDesk;
+use crate::audit::import::ImportError;
 use crate::audit::ledger::LedgerError;
 
 /// Every way a verb of the auditor can fail.
@@ -11,10 +13,23 @@ use crate::audit::ledger::LedgerError;
 pub(super) enum Trouble {
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    #[error("{}: {error}", path.display())]
+    File { path: PathBuf, error: io::Error },
+    #[error("reading {source_name}: {error}")]
+    Read { source_name: String, error: io::Error },
     #[error("standard output: {0}")]
     Output(#[from] io::Error),
     #[error("--json: {0}")]
     Json(String),
+}
+
+impl From<ImportError> for Trouble {
+    fn from(error: ImportError) -> Self {
+        match error {
+            ImportError::Read { source_name, error } => Trouble::Read { source_name, error },
+            ImportError::Ledger(error) => Trouble::Ledger(error),
+        }
+    }
 }
 
 impl Trouble {
@@ -25,11 +40,26 @@ impl Trouble {
             Trouble::Ledger(LedgerError::Newer { .. }) => {
                 (5, "install the newer breakglass-audit; the ledger was not touched")
             }
+            Trouble::Ledger(LedgerError::Missing { .. }) => {
+                (5, "name the ledger with --ledger, or make it:  breakglass-audit import FILES…")
+            }
+            Trouble::Ledger(LedgerError::NotALedger { .. }) => {
+                (5, "nothing was written to it; name the right one with --ledger")
+            }
+            Trouble::Ledger(LedgerError::Busy { .. }) => {
+                (7, "what was stored before stands; run the same again when the other is done")
+            }
+            Trouble::Ledger(LedgerError::Unreachable { .. }) => {
+                (8, "what was stored before stands; run the same again when the server answers")
+            }
             Trouble::Ledger(LedgerError::Engine { .. }) => {
                 (5, "what was stored before stands; set right what it says, then run the same again")
             }
             Trouble::Ledger(LedgerError::Changed { .. }) => {
                 (6, "keep this ledger as evidence; import the bundles into a new one and compare")
+            }
+            Trouble::File { .. } | Trouble::Read { .. } => {
+                (5, "what was stored before stands; set right what it says, then run the same again")
             }
             Trouble::Output(_) | Trouble::Json(_) => (5, "the ledger is as it was"),
         };
