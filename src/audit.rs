@@ -10,3 +10,4 @@ pub mod finding;
 pub mod import;
 pub mod ledger;
 pub mod reconcile;
+pub mod trust;

@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 mod desk;
 mod import;
 mod trouble;
+mod trust;
 
 use desk::AuditDesk;
 use trouble::Trouble;
@@ -41,6 +42,10 @@ pub(crate) struct Global {
 enum Verb {
     /// Take in bundles, journals and whole folders of them
     Import(import::Options),
+    /// Every kit that the records name, and whether somebody vouched for it
+    Kits,
+    /// Say that a kit is the right one: by the words on its bags, or by keys you were given
+    Trust(trust::Options),
 }
 
 /// Parse, run, exit code.
@@ -58,5 +63,7 @@ pub fn main() -> ExitCode {
 fn run(desk: &mut AuditDesk, verb: Verb) -> Result<Outcome, Trouble> {
     match verb {
         Verb::Import(options) => import::import(desk, options),
+        Verb::Kits => trust::kits(desk),
+        Verb::Trust(options) => trust::trust(desk, options),
     }
 }

@@ -13,6 +13,12 @@ use crate::audit::ledger::LedgerError;
 pub(super) enum Trouble {
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// The verb does not do that, and nothing was changed.
+    #[error("{0}")]
+    Refused(String),
+    /// The verb does not do that, because something is wrong with what it was given.
+    #[error("{0}")]
+    Wrong(String),
     #[error("{}: {error}", path.display())]
     File { path: PathBuf, error: io::Error },
     #[error("reading {source_name}: {error}")]
@@ -58,6 +64,8 @@ impl Trouble {
             Trouble::Ledger(LedgerError::Changed { .. }) => {
                 (6, "keep this ledger as evidence; import the bundles into a new one and compare")
             }
+            Trouble::Refused(_) => (1, "set right what it says, and try again; the ledger is as it was"),
+            Trouble::Wrong(_) => (6, "the ledger is as it was; keep what you were given as evidence"),
             Trouble::File { .. } | Trouble::Read { .. } => {
                 (5, "what was stored before stands; set right what it says, then run the same again")
             }
