@@ -11,3 +11,4 @@ pub mod import;
 pub mod ledger;
 pub mod reconcile;
 pub mod trust;
+pub mod qr;

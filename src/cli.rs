@@ -13,6 +13,7 @@ mod attestation;
 pub mod audit;
 mod bag;
 mod calibrate;
+mod close;
 mod coverage;
 mod desk;
 mod doctor;
@@ -85,12 +86,14 @@ fn run(desk: &mut Desk, verb: Verb) -> Result<Outcome, Trouble> {
         Verb::Seal(options) => seal::seal(desk, options),
         Verb::Rotate(options) => seal::rotate(desk, options),
         Verb::Open(options) => open::open(desk, options),
+        Verb::Close(options) => close::close(desk, options),
         Verb::Coverage => coverage::coverage(desk),
         Verb::Inventory(options) => inventory::inventory(desk, &options),
         Verb::Status => status::status(desk),
         Verb::Records(RecordsVerb::List(options)) => records::list(desk, &options),
         Verb::Records(RecordsVerb::Verify(options)) => records::verify(desk, &options),
         Verb::Records(RecordsVerb::Export(options)) => records::export(desk, &options),
+        Verb::Records(RecordsVerb::Anchor(options)) => records::anchor(desk, &options),
         Verb::KitVerb(KitVerb::Merge { other }) => merge::merge(desk, &other),
         Verb::KitVerb(KitVerb::AcceptGap(options)) => accept_gap::accept_gap(desk, &options),
         Verb::Doctor => doctor::doctor(desk),

@@ -24,6 +24,7 @@ pub mod fido2;
 pub mod finding;
 pub mod folder;
 pub mod head;
+pub mod incidents;
 pub mod journal;
 pub mod merge;
 pub mod name;

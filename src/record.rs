@@ -13,6 +13,7 @@ pub mod counter;
 pub mod event;
 pub mod hash;
 pub mod interop;
+pub mod packed;
 #[cfg(test)]
 pub(crate) mod sample;
 mod strict;

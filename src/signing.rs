@@ -440,6 +440,8 @@ fn changes_plans(event: &Event) -> bool {
         | Event::OpenAsserted(_)
         | Event::OpenReleased(_)
         | Event::Exported(_)
+        | Event::IncidentClosed(_)
+        | Event::LedgerAnchored(_)
         | Event::GapAccepted(_) => false,
         Event::KitFounded(_)
         | Event::KeyAdmitted(_)

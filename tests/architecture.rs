@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 const ARROWS: &[(&str, &[&str])] = &[
     ("assertion", &["es256"]),
     ("es256", &[]),
+    ("audit", &["assertion", "attestation", "es256", "kit", "record", "secret"]),
     ("attestation", &[]),
     ("secret", &[]),
     ("hardening", &[]),
@@ -36,6 +37,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "unlock",
             "inventory",
             "hardening",
+            "audit",
         ],
     ),
 ];

@@ -143,6 +143,27 @@ fn every_looking_verb_prints_what_the_document_says() {
 }
 
 #[test]
+fn closing_and_anchoring_print_what_the_document_says() {
+    let kit = PracticeKit::new();
+    let pins = PracticeKit::pins(1);
+    let pins: Vec<&str> = pins.iter().map(String::as_str).collect();
+    let open = [PracticeKit::opening("core-fw/admin"), vec!["--key", "23112"]].concat();
+    assert!(kit.run(&open, &pins).status.success());
+    let pin = format!("23115 pin {PIN}");
+    let close = ["close", "INC-4711", "--verdict", "drill", "--outcome", "over", "--with", "23115"];
+    let words = [&close[..], &["--confirm", "close INC-4711"]].concat();
+    hold(kit.path(), "`close`", &words, &[&pin], 0);
+    let checkpoint = kit.path().join("checkpoint");
+    std::fs::write(
+        &checkpoint,
+        "audit.example.org/ledger\n42\nqINS1GRFhWHwdkU=\n\n— audit.example.org/ledger wXyz\n",
+    )
+    .unwrap();
+    let words = ["records", "anchor", checkpoint.to_str().unwrap(), "--with", "23115"];
+    hold(kit.path(), "`records anchor`", &words, &[&pin], 0);
+}
+
+#[test]
 fn a_gap_is_accepted_as_the_document_says() {
     let kit = PracticeKit::new();
     let journal = std::fs::read_dir(kit.path().join("journal")).unwrap();

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::attestation::Serial;
 use crate::kit::name::CredentialName;
+use crate::record::event::Verdict;
 
 /// Emergency credentials on hardware keys, opened offline, each use recorded.
 #[derive(Parser, Debug)]
@@ -56,6 +57,8 @@ pub(super) enum Verb {
     Rotate(Rotate),
     /// Open a credential in an emergency
     Open(Open),
+    /// An incident has ended: sign how, and what it was
+    Close(Close),
     /// Lose this key or this place, and which credentials die
     Coverage,
     /// Go through every key without a PIN: present, genuine, tries, head, what it opens
@@ -334,6 +337,41 @@ pub(super) enum RecordsVerb {
     Verify(RecordsVerify),
     /// Write the bundle for the auditor, one record a line, and a JWKS beside it
     Export(Export),
+    /// Sign that the kit has a checkpoint of the auditor's ledger: what follows is later than it
+    Anchor(Anchor),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Anchor {
+    /// The checkpoint, or a receipt that begins with one
+    #[arg(value_name = "FILE")]
+    pub checkpoint: PathBuf,
+    /// Sign with this admitted key
+    #[arg(long, value_name = "SERIAL")]
+    pub with: Option<Serial>,
+    #[command(flatten)]
+    pub caution: LastTry,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Close {
+    /// The incident or ticket that it was opened for
+    pub incident: String,
+    /// What it was: real, drill, misuse or false-alarm
+    #[arg(long, value_parser = verdict)]
+    pub verdict: Verdict,
+    /// How it ended, in a few words
+    #[arg(long)]
+    pub outcome: String,
+    /// Sign with this admitted key
+    #[arg(long, value_name = "SERIAL")]
+    pub with: Option<Serial>,
+    #[command(flatten)]
+    pub caution: LastTry,
+}
+
+fn verdict(text: &str) -> Result<Verdict, &'static str> {
+    text.to_owned().try_into()
 }
 
 #[derive(Args, Debug)]
@@ -364,6 +402,9 @@ pub(super) struct Export {
     /// Write record N of the list for OpenSSL instead: input, DER signature, public key and the command
     #[arg(long, value_name = "N", conflicts_with = "with")]
     pub openssl: Option<usize>,
+    /// For a camera, too: DIR/codes.html to print, one code a record, and codes that follow each other on this terminal
+    #[arg(long, conflicts_with = "openssl")]
+    pub qr: bool,
     #[command(flatten)]
     pub caution: LastTry,
 }

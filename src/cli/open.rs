@@ -242,6 +242,7 @@ fn debts(desk: &mut Desk, kit: &Kit, plan: &Plan, opened: &Opened) -> Result<(),
         format!("change the PINs of {}:  breakglass key pin SERIAL", keys.join(", ")),
         format!("return {} to {}", keys.join(", "), places(plan, opened)),
         "give the records to the auditor:  breakglass records export DIR".to_owned(),
+        format!("close {}:  breakglass close {} --verdict …", plan.wish.incident, plan.wish.incident),
     ];
     for key in plan.keys.iter().filter(|key| opened.keys.contains(&key.serial) && key.fido2.is_some()) {
         if !kit.fido2_pin_shared(&key.id) {

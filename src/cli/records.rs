@@ -15,8 +15,11 @@ use crate::record::event::Event;
 use crate::record::hash::Hash;
 use crate::record::token::Record;
 
+mod anchor;
+mod codes;
 mod export;
 
+pub(super) use anchor::anchor;
 pub(super) use export::export;
 
 /// A record of the list: numbered over the whole kit, whatever filter is set.
@@ -125,6 +128,10 @@ fn what(event: &Event) -> String {
         Event::Exported(facts) => counted(facts.count as usize, "record"),
         Event::GapAccepted(facts) => facts.why.clone(),
         Event::KeyWitness(_) => "FIDO2 counter, by a fresh nonce".into(),
+        Event::IncidentClosed(facts) => format!("{}: {}", facts.verdict.name(), facts.outcome),
+        Event::LedgerAnchored(facts) => {
+            format!("checkpoint {} of {}, {} records", facts.checkpoint.short(), facts.origin, facts.size)
+        }
     }
 }
 

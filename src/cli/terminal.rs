@@ -16,6 +16,7 @@ use crate::device::{Tries, try_word};
 use crate::operator::{Ask, Operator, Unanswered};
 use crate::secret::{Fido2Pin, Pin, PinFormatError};
 
+mod codes;
 mod pins;
 #[cfg(feature = "audit")]
 mod progress;

@@ -200,6 +200,8 @@ fn no_right(kit: &Kit, chain: &str, record: &Record) -> Option<Finding> {
         | Event::CredentialConfirmed(_)
         | Event::OpenIntent(_)
         | Event::OpenReleased(_)
+        | Event::IncidentClosed(_)
+        | Event::LedgerAnchored(_)
         | Event::GapAccepted(_) => true,
     };
     match roster.keys.get(&record.kid).map(|member| member.standing) {

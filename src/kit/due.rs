@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::attestation::Serial;
 use crate::kit::coverage::{Coverage, coverage};
 use crate::kit::finding::Finding;
+use crate::kit::incidents::incidents;
 use crate::kit::name::CredentialName;
 use crate::kit::roster::{Change, Roster, Standing};
 use crate::kit::{Draft, Kit, check};
@@ -23,6 +24,7 @@ pub fn due(kit: &Kit) -> Vec<Finding> {
     for name in kit.credentials.keys() {
         findings.extend(rotation(kit, name));
     }
+    findings.extend(unclosed(kit));
     findings.extend(check::intents(kit));
     findings.extend(check::reused(kit));
     let coverage = coverage(kit);
@@ -134,6 +136,15 @@ fn rotation(kit: &Kit, name: &CredentialName) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Incidents of which nobody has said that they ended.
+fn unclosed(kit: &Kit) -> impl Iterator<Item = Finding> {
+    incidents(kit).into_iter().filter(|(_, incident)| incident.closed.is_none()).map(|(name, incident)| {
+        let next = format!("breakglass close {name} --verdict … --outcome …");
+        Finding::due("INCIDENT-OPEN", format!("close {name}: nobody has said how it ended"), next)
+            .since(incident.since)
+    })
 }
 
 /// Credentials that die with one place, or with one key; and those that are dead.

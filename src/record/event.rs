@@ -55,11 +55,15 @@ pub enum Event {
     GapAccepted(GapAccepted),
     /// The key's FIDO2 side is about to be asked to sign this record, so that its counter is seen.
     KeyWitness(KeyWitness),
+    /// An incident has ended, in the judgement of the person who says so.
+    IncidentClosed(IncidentClosed),
+    /// The kit has got a checkpoint of the auditor's ledger: whatever follows is later than it.
+    LedgerAnchored(LedgerAnchored),
 }
 
 impl Event {
     /// The name of every event, in the order of the enum.
-    pub const NAMES: [&str; 14] = [
+    pub const NAMES: [&str; 16] = [
         "key.enrolled",
         "kit.founded",
         "key.admitted",
@@ -74,6 +78,8 @@ impl Event {
         "exported",
         "gap.accepted",
         "key.witness",
+        "incident.closed",
+        "ledger.anchored",
     ];
 
     /// The last part of this event's URI.
@@ -93,6 +99,8 @@ impl Event {
             Event::Exported(_) => 11,
             Event::GapAccepted(_) => 12,
             Event::KeyWitness(_) => 13,
+            Event::IncidentClosed(_) => 14,
+            Event::LedgerAnchored(_) => 15,
         };
         Event::NAMES[index]
     }
@@ -102,7 +110,12 @@ impl Event {
     pub const fn changes_the_kit(&self) -> bool {
         !matches!(
             self,
-            Event::OpenIntent(_) | Event::OpenReleased(_) | Event::Exported(_) | Event::KeyWitness(_)
+            Event::OpenIntent(_)
+                | Event::OpenReleased(_)
+                | Event::Exported(_)
+                | Event::KeyWitness(_)
+                | Event::IncidentClosed(_)
+                | Event::LedgerAnchored(_)
         )
     }
 
@@ -117,6 +130,7 @@ impl Event {
             Event::KeyRetired(facts) => Some(("why", facts.why.as_str())),
             Event::OpenIntent(facts) => Some(("reason", facts.reason.as_str())),
             Event::GapAccepted(facts) => Some(("why", facts.why.as_str())),
+            Event::IncidentClosed(facts) => Some(("outcome", facts.outcome.as_str())),
             _ => None,
         };
         own.into_iter().chain(overrides.iter().map(|one| ("why", one.why.as_str()))).collect()
@@ -365,6 +379,66 @@ pub struct GapAccepted {
     pub damage: Hash,
     /// The person's reason, at most 256 bytes.
     pub why: String,
+}
+
+/// Facts of `incident.closed`. The record's `txn` is the incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IncidentClosed {
+    /// What it was.
+    pub verdict: Verdict,
+    /// How it ended, in the person's words, at most 256 bytes.
+    pub outcome: String,
+}
+
+/// What an incident turned out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", try_from = "String")]
+pub enum Verdict {
+    /// An emergency.
+    Real,
+    /// A rehearsal.
+    Drill,
+    /// Opened without need or right.
+    Misuse,
+    /// There was no emergency after all.
+    FalseAlarm,
+}
+
+impl Verdict {
+    /// Every verdict, by its name.
+    pub const NAMES: [(&str, Verdict); 4] = [
+        ("real", Verdict::Real),
+        ("drill", Verdict::Drill),
+        ("misuse", Verdict::Misuse),
+        ("false-alarm", Verdict::FalseAlarm),
+    ];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        Verdict::NAMES.iter().find(|(_, verdict)| *verdict == self).map_or("", |(name, _)| name)
+    }
+}
+
+impl TryFrom<String> for Verdict {
+    type Error = &'static str;
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let named = Verdict::NAMES.iter().find(|(name, _)| *name == text);
+        named.map(|(_, verdict)| *verdict).ok_or("a verdict is real, drill, misuse or false-alarm")
+    }
+}
+
+/// Facts of `ledger.anchored`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LedgerAnchored {
+    /// SHA-256 of the checkpoint's exact text.
+    pub checkpoint: Hash,
+    /// The name of the ledger, as the checkpoint's first line gives it; at most 256 bytes.
+    pub origin: String,
+    /// How many records the ledger held.
+    #[serde(deserialize_with = "strict::integer")]
+    pub size: u64,
 }
 
 /// A point of P-256, compressed SEC1 (33 bytes), base64url in JSON. Always on the curve.

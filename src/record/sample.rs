@@ -100,7 +100,8 @@ impl Writer {
     /// The next record of this key, not signed yet.
     pub fn draft(&self, event: Event) -> Draft {
         let seq = self.records.len() as u64;
-        let opening = matches!(event, Event::OpenIntent(_) | Event::OpenReleased(_));
+        let opening =
+            matches!(event, Event::OpenIntent(_) | Event::OpenReleased(_) | Event::IncidentClosed(_));
         Draft {
             kid: KeyId::of(&self.verifying_key()),
             x5c: if seq == 0 { self.x5c.clone() } else { vec![] },
@@ -279,5 +280,14 @@ pub fn every_event() -> Vec<Event> {
         }),
         Event::GapAccepted(GapAccepted { damage: Hash::of(b"damage"), why: "the stick burned".into() }),
         Event::KeyWitness(KeyWitness { nonce: Random([9; 32]) }),
+        Event::IncidentClosed(IncidentClosed {
+            verdict: Verdict::FalseAlarm,
+            outcome: "the storage came back".into(),
+        }),
+        Event::LedgerAnchored(LedgerAnchored {
+            checkpoint: Hash::of(b"checkpoint"),
+            origin: "audit.example.org/ledger".into(),
+            size: 4_711,
+        }),
     ]
 }

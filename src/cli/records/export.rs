@@ -5,8 +5,10 @@
 //! refused.
 
 use std::collections::HashSet;
+use std::io::IsTerminal;
 use std::path::Path;
 
+use super::codes::{self, Codes};
 use super::listed;
 use crate::attestation::Serial;
 use crate::cli::Outcome;
@@ -43,19 +45,26 @@ pub(in crate::cli) fn export(desk: &mut Desk, options: &Export) -> Result<Outcom
             write_whole(path, bytes).map_err(KitError::from)?;
         }
     }
+    if options.qr {
+        let page = codes::page(&bundle, &kit.policy.name);
+        write_whole(&options.to.join("codes.html"), page.as_bytes()).map_err(KitError::from)?;
+    }
     let kept = there[0] == There::Same;
     let count = bundle.iter().filter(|byte| **byte == b'\n').count();
     let found = kit.journal.findings();
     if desk.json {
         desk.json_result(&serde_json::json!({
             "records": records, "jwks": set, "count": count, "signed_by": options.with, "kept": kept,
-            "findings": found,
+            "codes": options.qr.then(|| options.to.join("codes.html")), "findings": found,
         }))?;
         return Ok(findings::outcome(&found));
     }
     if kept {
         desk.line(&format!("{} holds all {count} records already; it stays as it is", records.display()))?;
         findings::say(desk, &found);
+        if options.qr {
+            show(desk, &options.to, &bundle)?;
+        }
         return Ok(findings::outcome(&found));
     }
     let end = match options.with {
@@ -68,7 +77,32 @@ pub(in crate::cli) fn export(desk: &mut Desk, options: &Export) -> Result<Outcom
     desk.line(&format!("      {end}"))?;
     desk.line(&format!("wrote the keys to check them by to {}", set.display()))?;
     findings::say(desk, &found);
+    if options.qr {
+        show(desk, &options.to, &bundle)?;
+    }
     Ok(findings::outcome(&found))
+}
+
+/// Says where the page is, and shows the codes where somebody can point a camera at them.
+fn show(desk: &mut Desk, to: &Path, bundle: &[u8]) -> Result<(), Trouble> {
+    desk.line(&format!("wrote one code for each record to {}", to.join("codes.html").display()))?;
+    let Some(mut codes) = Codes::of(bundle) else { return Ok(()) };
+    let (fewest, seconds) = (codes.fewest(), codes.fewest().div_ceil(5));
+    let Some(tty) = desk.terminal.tty.as_mut().filter(|_| std::io::stdout().is_terminal()) else {
+        desk.terminal.say("no codes are shown: there is no terminal");
+        return Ok(());
+    };
+    let below = format!("{fewest} codes at least, {seconds} s; any key ends it");
+    let shown = tty.show_codes(&mut || codes.next_frame(), &below);
+    match shown < fewest {
+        true => desk
+            .terminal
+            .say(&format!("{shown} codes were shown, and it takes {fewest}: not all can have been read")),
+        false => desk
+            .terminal
+            .say(&format!("{shown} codes were shown; it takes {fewest} and a few more for those missed")),
+    }
+    Ok(())
 }
 
 /// The bundle, ended by a record of its export; that record is in the journal before the bundle is written.

@@ -11,8 +11,8 @@ use crate::secret::Plaintext;
 /// How long the secret stays on the screen, in seconds.
 const SECONDS: u32 = 60;
 
-const ENTER: &str = "\x1b[?1049h\x1b[2J\x1b[H";
-const LEAVE: &str = "\x1b[2J\x1b[3J\x1b[H\x1b[?1049l";
+pub(super) const ENTER: &str = "\x1b[?1049h\x1b[2J\x1b[H";
+pub(super) const LEAVE: &str = "\x1b[2J\x1b[3J\x1b[H\x1b[?1049l";
 
 /// Why the screen went away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

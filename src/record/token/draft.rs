@@ -102,6 +102,7 @@ impl Draft {
             Event::OpenIntent(_) | Event::OpenReleased(_) if self.txn.is_none() => {
                 wrong("an opening names no incident")
             }
+            Event::IncidentClosed(_) if self.txn.is_none() => wrong("a close names no incident"),
             Event::KeyEnrolled(facts) if facts.serial != self.serial => {
                 wrong("the enrolment is of another serial than its subject")
             }

@@ -209,6 +209,8 @@ impl<'de> Visitor<'de> for OneEvent {
             "exported" => body(&mut map, Event::Exported)?,
             "gap.accepted" => body(&mut map, Event::GapAccepted)?,
             "key.witness" => body(&mut map, Event::KeyWitness)?,
+            "incident.closed" => body(&mut map, Event::IncidentClosed)?,
+            "ledger.anchored" => body(&mut map, Event::LedgerAnchored)?,
             _ => {
                 map.next_value::<IgnoredAny>()?;
                 Events::Unknown(uri)
