@@ -9,6 +9,7 @@ pub mod checkpoint;
 pub mod finding;
 pub mod import;
 pub mod ledger;
+pub mod qr;
+pub mod reconcile;
 pub mod reconcile;
 pub mod trust;
-pub mod qr;
