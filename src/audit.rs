@@ -11,5 +11,4 @@ pub mod import;
 pub mod ledger;
 pub mod qr;
 pub mod reconcile;
-pub mod reconcile;
 pub mod trust;
