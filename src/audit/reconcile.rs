@@ -1,9 +1,26 @@
 //! What the platforms themselves say: logins of break-glass accounts, held against the openings on record. A login that no
 //! opening accounts for is the one trace of a secret that left its kit.
 //!
-//! Two halves that know nothing of each other: readers, which find logins in foreign logs, and [`findings`], which
-//! compares logins with openings. `doc/reconcile.md` describes both.
+//! Two halves that know nothing of each other: [`read`] finds logins in foreign logs, and [`findings`] compares logins
+//! with openings. [`Accounts`] says between them which account belongs to which credential. `doc/reconcile.md` describes
+//! all three.
 
+mod accounts;
+mod auth;
+mod clock;
+mod entra;
+mod journal;
 mod matching;
+mod postgres;
+mod reading;
+mod split;
+mod syslog;
+mod table;
+mod windows;
 
+pub use accounts::{Account, Accounts, AccountsError};
+pub use clock::{Clock, ZoneError, zone};
 pub use matching::{SPAN, Slack, TOLERANCE, findings, findings_with, unlogged};
+pub use reading::{Format, MOST_UNREADABLE, Settings, Sighting, Summary, Unreadable, read};
+pub use split::PIECE_CAP;
+pub use table::{Mapping, MappingError};
