@@ -317,7 +317,7 @@ struct Verdict<'a> {
 
 impl Verdict<'_> {
     fn same_as(&self, other: &Self) -> bool {
-        let opening = |verdict: &Self| verdict.before.map(|window| std::ptr::from_ref(window));
+        let opening = |verdict: &Self| verdict.before.map(std::ptr::from_ref);
         (opening(self), self.possible, self.rotated) == (opening(other), other.possible, other.rotated)
     }
 

@@ -233,7 +233,8 @@ fn drive(
 
 /// At most so many bytes of it, and never half a character.
 fn shortened(text: &str, cap: usize) -> String {
-    text[..text.floor_char_boundary(cap)].trim_end().to_owned()
+    let end = (0..=cap.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    text[..end].trim_end().to_owned()
 }
 
 /// For a message: a few characters of what was there.
