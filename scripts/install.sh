@@ -54,6 +54,8 @@ if [ "$purpose" = test ]; then
     have cpio || need cpio
     have udevadm || need udev
     have fido2-token || need fido2-tools
+    have chromium || need chromium # opens the HTML report, tests/audit_report.rs
+    have chromedriver || need chromium-driver
     dpkg-query --status busybox-static >/dev/null 2>&1 || need busybox-static
     compgen -G '/usr/lib/llvm-*/lib/libclang.so*' >/dev/null || need libclang-dev # the virtual security key is compiled
     if ! python_works "$python"; then

@@ -11,4 +11,5 @@ pub mod import;
 pub mod ledger;
 pub mod qr;
 pub mod reconcile;
+pub mod report;
 pub mod trust;

@@ -1,0 +1,158 @@
+//! One page per incident: who, why, what, when at the earliest and at the latest, with which keys, and what it left to do.
+
+use maud::{Markup, html};
+
+use super::{Book, front, mark, rows, times, told};
+use crate::audit::assessment::{Assessment, Incident, Opening, Place};
+use crate::audit::finding::{Finding, Sort};
+use crate::audit::report::words::{count, day, stretch, visible};
+
+/// The newest incidents of a kit, each on a page; the older ones a line each.
+pub(super) fn pages(book: &Book<'_>, kit: &Assessment) -> Markup {
+    let (older, newest) = book.report.pages(kit);
+    html! {
+        @for incident in newest.iter().rev() { (page(book, kit, incident)) }
+        @if !older.is_empty() {
+            section .chapter {
+                h2 { "Older incidents of " (visible(&kit.name)) }
+                p { (count(older.len(), "incident", "incidents")) " before those above." }
+                table {
+                    thead { tr { th scope="col" { "Incident" } th scope="col" { "Began" } th scope="col" { "Opened" } th scope="col" { "By" } th scope="col" { "Closed" } th scope="col" { "Left to do" } } }
+                    tbody { @for incident in older.iter().rev() { (line(incident)) } }
+                }
+            }
+        }
+    }
+}
+
+fn line(incident: &Incident) -> Markup {
+    let all = |of: fn(&Opening) -> &str| {
+        let mut all: Vec<String> = incident.openings.iter().map(|opening| visible(of(opening))).collect();
+        all.dedup();
+        all.join(", ")
+    };
+    html! {
+        tr {
+            th scope="row" { (visible(&incident.name)) }
+            td { (day(incident.claimed.0)) }
+            td { (all(|opening| &opening.credential)) }
+            td { (all(|opening| &opening.operator)) }
+            td { @match &incident.closed { Some(closing) => (visible(&closing.verdict)), None => "no" } }
+            td .number { (incident.debts.iter().filter(|debt| debt.done.is_none()).count()) }
+        }
+    }
+}
+
+fn page(book: &Book<'_>, kit: &Assessment, incident: &Incident) -> Markup {
+    let findings: Vec<&Finding> = kit
+        .findings
+        .iter()
+        .filter(|one| one.incident.as_ref() == Some(&incident.name) && one.sort != Sort::Note)
+        .collect();
+    let open = incident.debts.iter().filter(|debt| debt.done.is_none()).count();
+    html! {
+        section .chapter.incident data-incident=(visible(&incident.name)) {
+            p .kind { "Incident · " (visible(&kit.name)) }
+            h2 { (visible(&incident.name)) }
+            ul .facts {
+                li { b { (day(incident.claimed.0)) } " " span { "began, as claimed" } }
+                li { b { (stretch(incident.claimed.1 - incident.claimed.0)) } " " span { "first to last record" } }
+                li { b { (incident.openings.len()) } " " span { @if incident.openings.len() == 1 { "opening" } @else { "openings" } } }
+                @match &incident.closed {
+                    Some(closing) => li { b { (visible(&closing.verdict)) } " " span { "closed as" } },
+                    None => li .bad { b { "open" } " " span { "not closed" } },
+                }
+                li class=(if open > 0 { "bad" } else { "" }) { b { (open) " of " (incident.debts.len()) } " " span { "left to do" } }
+            }
+            @if !findings.is_empty() {
+                h3 { "Found" }
+                (front::table(book, &findings))
+            }
+            @for (number, one) in incident.openings.iter().enumerate() { (opening(book, incident, number, one)) }
+            @if let Some(closing) = &incident.closed {
+                h3 { "Close" }
+                @if book.told.contains_key(&closing.record.hash) { (rows(book, &closing.record.hash)) }
+                @else { p { (visible(&closing.verdict)) ": " (visible(&closing.outcome)) } }
+                (signed(book, &[("close", &closing.record)]))
+            }
+            (debts(book, incident))
+        }
+    }
+}
+
+fn opening(book: &Book<'_>, incident: &Incident, number: usize, one: &Opening) -> Markup {
+    let mut records: Vec<(&str, &Place)> = one.intents.iter().map(|place| ("about to open", place)).collect();
+    records.extend(one.released.as_ref().map(|place| ("secret handed out", place)));
+    let first = one.intents.first().filter(|place| book.told.contains_key(&place.hash));
+    html! {
+        h3 {
+            @if incident.openings.len() > 1 { "Opening " (number + 1) ": " } @else { "Opening of " }
+            (visible(&one.credential))
+        }
+        @match first {
+            Some(place) => (rows(book, &place.hash)),
+            None => {
+                p .small { "The records of this opening are not in this file; this is what the ledger says of them." }
+                dl .told {
+                    dt { "operator" } dd { (visible(&one.operator)) }
+                    dt { "emergency" } dd { (visible(&one.emergency)) }
+                    dt { "reason" } dd { (visible(&one.reason)) }
+                }
+            }
+        }
+        @if one.released.is_none() {
+            p .warning { "No record says that the secret was handed out, or that it was not. It may have been disclosed." }
+        }
+        (signed(book, &records))
+        @for place in one.intents.iter().skip(1).chain(&one.released).filter(|place| book.told.contains_key(&place.hash)) {
+            p .small.line { (told(book, &place.hash, "place", "")) ": " (told(book, &place.hash, "title", "")) ", " (told(book, &place.hash, "line", "")) }
+        }
+    }
+}
+
+/// The records of an act: which key, when as claimed, not before, not after.
+fn signed(book: &Book<'_>, records: &[(&str, &Place)]) -> Markup {
+    html! {
+        table .signed {
+            thead { tr {
+                th scope="col" { "Signed" } th scope="col" { "Key" } th scope="col" { "Claimed time" }
+                th scope="col" { "Not before" } th scope="col" { "Not after" } th scope="col" { "Signature" }
+            } }
+            tbody {
+                @for (what, place) in records {
+                    tr {
+                        th scope="row" { (what) br; span .small { (told(book, &place.hash, "place", &format!("{}/{}", place.chain, place.seq))) } }
+                        td { (place.serial) }
+                        (times(book, place))
+                        td { @if book.told.contains_key(&place.hash) { (mark(&place.hash)) } @else { "not in this file" } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn debts(book: &Book<'_>, incident: &Incident) -> Markup {
+    html! {
+        @if !incident.debts.is_empty() {
+            h3 { "What it left to do" }
+            table .debts {
+                thead { tr { th scope="col" { "" } th scope="col" { "What" } th scope="col" { "Done by" } } }
+                tbody {
+                    @for debt in &incident.debts {
+                        tr class=(if debt.done.is_some() { "" } else { "due" }) {
+                            td { @if debt.done.is_some() { "done" } @else { strong { "open" } } }
+                            td { (visible(&debt.what)) }
+                            td {
+                                @if let Some(place) = &debt.done {
+                                    (told(book, &place.hash, "place", &format!("{}/{}", place.chain, place.seq)))
+                                    ", " (told(book, &place.hash, "time", &day(place.time.claimed)))
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

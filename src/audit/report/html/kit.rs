@@ -1,0 +1,123 @@
+//! One kit: who keeps which key and where, what is sealed, and everything that happened, in the order of claimed time.
+
+use maud::{Markup, html};
+
+use super::{Book, front, mark, records, told};
+use crate::audit::assessment::Assessment;
+use crate::audit::finding::{Finding, Sort};
+use crate::audit::ledger::Held;
+use crate::audit::report::words::{day, stretch, time, visible};
+
+/// So many of the newest records are told of each kit.
+const MOST_ROWS: usize = 1_000;
+
+pub(super) fn pages(book: &Book<'_>, kit: &Assessment) -> Markup {
+    let notes: Vec<&Finding> = kit.findings.iter().filter(|one| one.sort == Sort::Note).collect();
+    html! {
+        section .chapter {
+            p .kind { "Kit" }
+            h2 { (visible(&kit.name)) }
+            h3 { "Custody" }
+            (custody(book, kit))
+            h3 { "What is sealed" }
+            (credentials(book, kit))
+            @if !notes.is_empty() {
+                h3 { "Good to know" }
+                (front::table(book, &notes))
+            }
+            h3 { "Timeline" }
+            (timeline(book, kit))
+        }
+    }
+}
+
+fn custody(book: &Book<'_>, kit: &Assessment) -> Markup {
+    html! {
+        table {
+            thead { tr {
+                th scope="col" { "Key" } th scope="col" { "Standing" } th scope="col" { "Lies in" } th scope="col" { "Kept by" }
+                th scope="col" { "Firmware" } th scope="col" { "Attested by" } th scope="col" { "Last heard of" }
+            } }
+            tbody {
+                @for key in &kit.keys {
+                    tr {
+                        th scope="row" { (key.serial) }
+                        td { (key.standing) }
+                        td { (key.place.as_deref().map_or("not said".into(), visible)) }
+                        td { (key.custodian.as_deref().map_or("not said".into(), visible)) }
+                        td { (key.firmware) }
+                        td { @match &key.attested { Ok(root) => (visible(root)), Err(why) => strong { (visible(why)) } } }
+                        td {
+                            @match &key.last {
+                                Some(last) => { (told(book, &last.hash, "time", &time(last.time.claimed))) br; span .small { (stretch(book.report.at - last.time.claimed)) " ago" } }
+                                None => strong { "never" },
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn credentials(book: &Book<'_>, kit: &Assessment) -> Markup {
+    if kit.credentials.is_empty() {
+        return html! { p { "No record says that anything was sealed." } };
+    }
+    html! {
+        table {
+            thead { tr {
+                th scope="col" { "Credential" } th scope="col" { "Generation" } th scope="col" { "Sealed" }
+                th scope="col" { "Takes" } th scope="col" { "Keys" } th scope="col" { "Rotation" }
+            } }
+            tbody {
+                @for one in &kit.credentials {
+                    tr {
+                        th scope="row" { (visible(&one.name)) }
+                        td .number { (one.generation.map_or("none".into(), |number| number.to_string())) }
+                        td { @if let Some(sealed) = &one.sealed { (told(book, &sealed.hash, "time", &day(sealed.time.claimed))) } }
+                        td { (one.threshold) " of " (one.keys.len()) br; span .small { (one.factors.join(" and ")) } }
+                        td { @for (at, serial) in one.keys.iter().enumerate() { @if at > 0 { ", " } (serial) } }
+                        td { @if one.rotation_due { strong { "due" } } @else { "none due" } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Everything that happened, by claimed time: the order of the chains is what is proven.
+fn timeline(book: &Book<'_>, kit: &Assessment) -> Markup {
+    let chains: Vec<&str> = kit.keys.iter().map(|key| key.chain.as_str()).collect();
+    let mut all: Vec<&Held> = book
+        .enclosed
+        .records
+        .iter()
+        .filter(|held| {
+            held.record.link.kit == Some(kit.kit) || chains.contains(&held.record.chain_name().as_str())
+        })
+        .filter(|held| book.report.since.is_none_or(|since| held.record.iat >= since))
+        .collect();
+    all.sort_by_key(|held| (held.record.iat, held.record.chain_name(), held.record.link.seq));
+    let older = all.len().saturating_sub(MOST_ROWS);
+    html! {
+        p .small {
+            "By claimed time. Only the order within one key's chain is proven; a clock can be set to anything."
+            @if older > 0 { " The newest " (MOST_ROWS) " are told; " (records(older)) " before them are in this file and verified with it." }
+        }
+        table .timeline {
+            thead { tr { th scope="col" { "Claimed time" } th scope="col" { "Record" } th scope="col" { "What" } th scope="col" { "Signature" } } }
+            tbody {
+                @for held in &all[older..] {
+                    @let hash = held.record.hash();
+                    tr id=(format!("r-{hash}")) {
+                        td { (told(book, &hash, "time", "")) }
+                        td { (told(book, &hash, "place", "")) }
+                        td { b { (told(book, &hash, "title", "")) } br; span .small { (told(book, &hash, "line", "")) } }
+                        td { (mark(&hash)) }
+                    }
+                }
+            }
+        }
+    }
+}
