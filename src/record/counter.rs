@@ -9,7 +9,7 @@
 //! Pure: records of one chain in, observations out. A crash between the assertion and its record leaves a use without
 //! one, so each such use may have moved the counter once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{HashMap, HashSet};
 
 use super::event::{CounterProfile, Event, Fido2Enrolled, OpenAsserted, enrolment_challenge};
 use super::hash::Hash;
@@ -110,75 +110,155 @@ pub fn asserted(enrolled: &Fido2Enrolled, facts: &OpenAsserted) -> Result<u32, A
 /// Everything that the records of one chain, by rising `seq`, show of its key's counter. Nothing is said of a chain
 /// without enrolment, or of a key without FIDO2, but that its assertions cannot be.
 pub fn observe<'a>(
-    records: impl Iterator<Item = &'a Record>,
+    mut records: impl Iterator<Item = &'a Record>,
     expected: &dyn Fn(&Record) -> Expected,
 ) -> Vec<Observation> {
-    let records: Vec<&Record> = records.collect();
-    let Some(Event::KeyEnrolled(enrolment)) = records.first().map(|record| &record.event) else {
-        return Vec::new();
-    };
-    let uses = Uses::of(&records, expected);
-    let mut watch = Watch { observations: Vec::new(), last: None, uses, open: 0, gap: false, lacking: false };
-    let Some(fido2) = &enrolment.fido2 else {
-        for record in records.iter().filter(|record| matches!(record.event, Event::OpenAsserted(_))) {
-            watch.say(record.link.seq, Counted::Invalid(Flaw::NoCredential));
-        }
-        return watch.observations;
-    };
-    match first(fido2, &enrolment.signing) {
-        Ok(counter) => watch.last = Some(counter),
-        Err(error) => watch.say(records[0].link.seq, Counted::Invalid(error.into())),
+    let Some(mut account) = records.next().and_then(Account::open) else { return Vec::new() };
+    for record in records {
+        account.note(record, expected(record));
     }
-    let answered = answered(fido2, &records);
-    let mut before = records[0].link.seq;
-    for record in &records[1..] {
+    account.observe()
+}
+
+/// What one chain says of its key's counter, without its records: a few words for each use and each assertion, so that
+/// a chain of any length can be read past. Each assertion is verified once, when it is noted.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// Of the enrolment.
+    place: u64,
+    fido2: Option<Side>,
+    steps: Vec<(u64, Step)>,
+    /// The newest place noted.
+    before: u64,
+}
+
+#[derive(Debug, Clone)]
+struct Side {
+    facts: Fido2Enrolled,
+    first: Result<u32, AssertionError>,
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    /// Records are lacking before this place.
+    Gap,
+    Use {
+        record: Hash,
+        expected: Expected,
+    },
+    Assertion {
+        over: Hash,
+        shown: Result<u32, AssertionError>,
+    },
+}
+
+impl Account {
+    /// Of the key that this record enrols; `None` if it enrols none.
+    pub fn open(enrolment: &Record) -> Option<Self> {
+        let Event::KeyEnrolled(facts) = &enrolment.event else { return None };
+        let side = |fido2: &Fido2Enrolled| Side { facts: fido2.clone(), first: first(fido2, &facts.signing) };
+        let place = enrolment.link.seq;
+        Some(Account { place, fido2: facts.fido2.as_deref().map(side), steps: Vec::new(), before: place })
+    }
+
+    /// The next record of the chain, and whether an assertion should follow it.
+    pub fn note(&mut self, record: &Record, expected: Expected) {
         let seq = record.link.seq;
-        if seq != before + 1 {
-            (watch.gap, watch.lacking) = (true, true);
+        if seq != self.before + 1 {
+            self.steps.push((seq, Step::Gap));
         }
-        before = seq;
-        match &record.event {
-            Event::OpenAsserted(facts) => watch.assertion(fido2, seq, facts),
-            _ if !watch.uses.0.contains_key(&record.hash()) || answered.contains(&record.hash()) => {}
-            _ => {
-                watch.open += 1;
-                if expected(record) == Expected::Yes {
-                    watch.say(seq, Counted::Missing);
+        self.before = seq;
+        let step = match &record.event {
+            Event::OpenAsserted(facts) => {
+                let shown = match &self.fido2 {
+                    Some(side) => asserted(&side.facts, facts),
+                    None => Err(AssertionError::Signature),
+                };
+                Step::Assertion { over: facts.over, shown }
+            }
+            Event::OpenIntent(_) if expected != Expected::No => Step::Use { record: record.hash(), expected },
+            Event::KeyWitness(_) => Step::Use { record: record.hash(), expected },
+            _ => return,
+        };
+        self.steps.push((seq, step));
+    }
+
+    /// How the key's counter moves; `None` where it has none.
+    pub fn profile(&self) -> Option<CounterProfile> {
+        Some(self.fido2.as_ref()?.facts.profile)
+    }
+
+    /// Each good assertion: its place, and the counter that it shows. That of the enrolment is the first.
+    pub fn shown(&self) -> impl Iterator<Item = (u64, u32)> {
+        let enrolled = self.fido2.as_ref().and_then(|side| side.first.ok()).map(|shown| (self.place, shown));
+        enrolled.into_iter().chain(self.steps.iter().filter_map(|(seq, step)| match step {
+            Step::Assertion { shown: Ok(shown), .. } if self.fido2.is_some() => Some((*seq, *shown)),
+            _ => None,
+        }))
+    }
+
+    /// What all of it shows.
+    pub fn observe(&self) -> Vec<Observation> {
+        let mut watch = Watch {
+            observations: Vec::new(),
+            last: None,
+            uses: self.uses(),
+            open: 0,
+            gap: false,
+            lacking: false,
+        };
+        let Some(Side { facts, first }) = &self.fido2 else {
+            for (seq, _) in self.steps.iter().filter(|(_, step)| matches!(step, Step::Assertion { .. })) {
+                watch.say(*seq, Counted::Invalid(Flaw::NoCredential));
+            }
+            return watch.observations;
+        };
+        match first {
+            Ok(counter) => watch.last = Some(*counter),
+            Err(error) => watch.say(self.place, Counted::Invalid((*error).into())),
+        }
+        let answered = self.answered();
+        for (seq, step) in &self.steps {
+            match step {
+                Step::Gap => (watch.gap, watch.lacking) = (true, true),
+                Step::Assertion { over, shown } => watch.assertion(facts.profile, *seq, over, *shown),
+                Step::Use { record, .. } if answered.contains(record) => {}
+                Step::Use { expected, .. } => {
+                    watch.open += 1;
+                    if *expected == Expected::Yes {
+                        watch.say(*seq, Counted::Missing);
+                    }
                 }
             }
         }
+        watch.observations
     }
-    watch.observations
-}
 
-/// Records of uses by hash, with their places.
-struct Uses(BTreeMap<Hash, u64>);
-
-impl Uses {
-    fn of(records: &[&Record], expected: &dyn Fn(&Record) -> Expected) -> Self {
-        let uses = records.iter().filter(|record| match &record.event {
-            Event::OpenIntent(_) => expected(record) != Expected::No,
-            Event::KeyWitness(_) => true,
-            _ => false,
-        });
-        Uses(uses.map(|record| (record.hash(), record.link.seq)).collect())
+    /// Records of uses by hash, with their places.
+    fn uses(&self) -> HashMap<Hash, u64> {
+        let used = |(seq, step): &(u64, Step)| match step {
+            Step::Use { record, .. } => Some((*record, *seq)),
+            _ => None,
+        };
+        self.steps.iter().filter_map(used).collect()
     }
-}
 
-/// Hashes of the records that good assertions of this chain are over.
-fn answered(fido2: &Fido2Enrolled, records: &[&Record]) -> BTreeSet<Hash> {
-    let over = |record: &&Record| match &record.event {
-        Event::OpenAsserted(facts) if asserted(fido2, facts).is_ok() => Some(facts.over),
-        _ => None,
-    };
-    records.iter().filter_map(over).collect()
+    /// Hashes of the records that good assertions of this chain are over.
+    fn answered(&self) -> HashSet<Hash> {
+        let over = |(_, step): &(u64, Step)| match step {
+            Step::Assertion { over, shown: Ok(_) } => Some(*over),
+            _ => None,
+        };
+        self.steps.iter().filter_map(over).collect()
+    }
 }
 
 struct Watch {
     observations: Vec<Observation>,
     /// The counter as of the last good assertion.
     last: Option<u32>,
-    uses: Uses,
+    /// Records of uses by hash, with their places.
+    uses: HashMap<Hash, u64>,
     /// Uses without an assertion since.
     open: u32,
     /// Whether records are lacking since: more uses may have been recorded than are known.
@@ -192,18 +272,24 @@ impl Watch {
         self.observations.push(Observation { seq, what });
     }
 
-    fn assertion(&mut self, fido2: &Fido2Enrolled, seq: u64, facts: &OpenAsserted) {
-        let counter = match asserted(fido2, facts) {
+    fn assertion(
+        &mut self,
+        profile: CounterProfile,
+        seq: u64,
+        over: &Hash,
+        shown: Result<u32, AssertionError>,
+    ) {
+        let counter = match shown {
             Ok(counter) => counter,
             Err(error) => return self.say(seq, Counted::Invalid(error.into())),
         };
-        match self.uses.0.get(&facts.over) {
+        match self.uses.get(over) {
             Some(at) if *at < seq => {}
             None if self.lacking => self.say(seq, Counted::OverUnknown),
             _ => self.say(seq, Counted::Invalid(Flaw::Over)),
         }
         if let Some(last) = self.last
-            && let Some(what) = moved(fido2.profile, last, counter, self.open, self.gap)
+            && let Some(what) = moved(profile, last, counter, self.open, self.gap)
         {
             self.say(seq, what);
         }
