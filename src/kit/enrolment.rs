@@ -8,7 +8,8 @@ use crate::assertion::AssertionError;
 use crate::attestation::{AttestationError, BindError, Expected, Root, Roots, Serial, Slot, bind, verify};
 use crate::kit::{Enrolled, Kit};
 use crate::record::counter;
-use crate::record::event::Event;
+use crate::record::event::{Event, KeyEnrolled};
+use crate::record::hash::KeyId;
 use crate::record::token::Record;
 
 /// Why an enrolment is not believed.
@@ -105,15 +106,29 @@ pub fn check(record: &Record, roots: &Roots) -> Result<(), EnrolmentError> {
 /// # Errors
 /// [`EnrolmentError::SharedCredential`] names the other key.
 pub fn check_alone(kit: &Kit, key: &Enrolled) -> Result<(), EnrolmentError> {
-    let Some(fido2) = &key.facts.fido2 else { return Ok(()) };
-    let same = |other: &Enrolled| {
-        other.id != key.id
-            && other.facts.fido2.as_ref().is_some_and(|its| {
-                its.public == fido2.public && counter::first(its, &other.facts.signing).is_ok()
-            })
+    let keys = kit.enrolled_keys();
+    alone(&key.id, &key.facts, keys.iter().map(|other| (&other.id, &other.facts)))
+}
+
+/// The same of a key and all that are enrolled.
+///
+/// # Errors
+/// [`EnrolmentError::SharedCredential`] names the other key.
+pub fn alone<'a>(
+    id: &KeyId,
+    key: &KeyEnrolled,
+    mut all: impl Iterator<Item = (&'a KeyId, &'a KeyEnrolled)>,
+) -> Result<(), EnrolmentError> {
+    let Some(fido2) = &key.fido2 else { return Ok(()) };
+    let same = |(other, facts): &(&KeyId, &KeyEnrolled)| {
+        *other != id
+            && facts
+                .fido2
+                .as_ref()
+                .is_some_and(|its| its.public == fido2.public && counter::first(its, &facts.signing).is_ok())
     };
-    match kit.enrolled_keys().into_iter().find(same) {
-        Some(other) => Err(EnrolmentError::SharedCredential(other.facts.serial)),
+    match all.find(same) {
+        Some((_, other)) => Err(EnrolmentError::SharedCredential(other.serial)),
         None => Ok(()),
     }
 }

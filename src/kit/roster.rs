@@ -24,6 +24,9 @@ pub struct Roster {
     pub keys: BTreeMap<KeyId, Member>,
     /// Hash of the policy in force.
     pub policy: Hash,
+    /// Every policy that came into force, that of the founding first, each with the chain and place of the record that
+    /// put it there.
+    pub policies: Vec<(Hash, (String, u64))>,
     /// Changes that lack signatures.
     pub pending: Vec<Pending>,
     /// Records of governance that had no right to be there.
@@ -141,9 +144,9 @@ pub fn derive<'a>(
             founding.insert(record.hash(), (chain, record, facts));
         }
     }
-    let (founder, founded) = match founding.values().collect::<Vec<_>>()[..] {
+    let (founder, founded, home) = match founding.values().collect::<Vec<_>>()[..] {
         [] => return Err(RosterError::NotFounded),
-        [(_, record, facts)] => (*record, (*facts).clone()),
+        [(chain, record, facts)] => (*record, (*facts).clone(), (*chain).to_owned()),
         ref all => {
             let mut chains: Vec<String> = all.iter().map(|(chain, ..)| (*chain).to_owned()).collect();
             chains.sort();
@@ -153,6 +156,7 @@ pub fn derive<'a>(
     let mut roster = Roster {
         kit: founder.hash(),
         policy: founded.policy,
+        policies: vec![(founded.policy, (home, founder.link.seq))],
         founded,
         keys: BTreeMap::new(),
         pending: Vec::new(),
@@ -215,6 +219,7 @@ pub fn derive<'a>(
             Change::Adopt { policy: adopted } => {
                 quorum = policy(adopted).ok_or(RosterError::PolicyMissing(*adopted))?.quorum;
                 let before = std::mem::replace(&mut roster.policy, *adopted);
+                roster.policies.push((*adopted, at.clone()));
                 ballot.votes.remove(&Change::Adopt { policy: before });
             }
         }

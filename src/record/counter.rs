@@ -176,6 +176,8 @@ impl Account {
                 };
                 Step::Assertion { over: facts.over, shown }
             }
+            // Without a counter there is nothing to account for.
+            _ if self.fido2.is_none() => return,
             Event::OpenIntent(_) if expected != Expected::No => Step::Use { record: record.hash(), expected },
             Event::KeyWitness(_) => Step::Use { record: record.hash(), expected },
             _ => return,
