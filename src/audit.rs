@@ -4,6 +4,7 @@
 //! wrong with them, with what was found. *Was it allowed?* is answered afterwards, from the ledger alone, as often as
 //! somebody asks: [`assessment`] is what came of it. Nothing here knows a key or a reader.
 
+pub mod assess;
 pub mod assessment;
 pub mod checkpoint;
 pub mod finding;
@@ -12,4 +13,6 @@ pub mod ledger;
 pub mod qr;
 pub mod reconcile;
 pub mod report;
+pub mod rules;
+pub mod time;
 pub mod trust;

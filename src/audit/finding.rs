@@ -103,6 +103,18 @@ impl Finding {
         Finding { claim: Claim::Possible, ..self }
     }
 
+    /// With this sentence instead.
+    #[must_use]
+    pub fn saying(self, text: impl Into<String>) -> Self {
+        Finding { text: text.into(), ..self }
+    }
+
+    /// Possible where that is so, certain elsewhere.
+    #[must_use]
+    pub fn possibly_if(self, possible: bool) -> Self {
+        if possible { self.possibly() } else { self }
+    }
+
     /// About that kit.
     #[must_use]
     pub fn of(self, kit: Hash) -> Self {

@@ -19,7 +19,7 @@ mod counters;
 mod envelopes;
 
 pub use bundle::{Checked, bundle};
-pub use counters::{Since, counters, since_last};
+pub use counters::{Since, counters, expected, since_last};
 pub use envelopes::reused;
 
 const MERGE: &str = "breakglass kit merge DIR   with another copy of the kit";

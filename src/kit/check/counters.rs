@@ -75,7 +75,7 @@ fn expects<'a>(record: &Record, sealed: &dyn Fn(&Hash) -> Option<&'a CredentialS
 }
 
 /// Whether opening that sealing asks this key for FIDO2.
-fn expected(sealed: Option<&CredentialSealed>, key: &KeyId) -> Expected {
+pub fn expected(sealed: Option<&CredentialSealed>, key: &KeyId) -> Expected {
     match sealed {
         None => Expected::Unknown,
         Some(facts) if !is_fido2(facts) => Expected::No,

@@ -1,0 +1,366 @@
+//! What the ledger holds of one kit, brought down to what rules ask: a few words for each record, never its bytes.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::attestation::Serial;
+use crate::audit::assessment::{Interval, Place};
+use crate::audit::ledger::{KitRow, LogCover, Login};
+use crate::audit::time::{At, Bounds, Graph};
+use crate::kit::credentials::Credential;
+use crate::kit::name::CredentialName;
+use crate::kit::policy::Policy;
+use crate::kit::roster::{Member, Roster, RosterError, Standing};
+use crate::record::counter::{Account, Observation};
+use crate::record::event::KitFounded;
+use crate::record::hash::{Hash, KeyId};
+use crate::record::token::Record;
+
+/// Everything about one kit that rules and reports are derived from.
+#[derive(Debug)]
+pub struct Case {
+    /// Kit id.
+    pub kit: Hash,
+    /// The auditor's clock.
+    pub now: i64,
+    /// What the ledger says of the kit as a whole.
+    pub row: KitRow,
+    /// What the founding record says, if the ledger has it.
+    pub founded: Option<KitFounded>,
+    /// Who belongs to it; or why that cannot be told.
+    pub roster: Result<Roster, RosterError>,
+    /// The policies whose bytes the ledger has, of those that records name.
+    pub policies: BTreeMap<Hash, Policy>,
+    /// Chains, by name.
+    pub chains: Vec<ChainFacts>,
+    /// Every record that is well signed, or whose key is not known: by chain name, then place, then hash.
+    pub records: Records,
+    /// Records whose signature is not that of their key.
+    pub bad: Vec<Bad>,
+    /// What records say that they had seen, and that the ledger does not hold so.
+    pub unmet: Vec<Unmet>,
+    /// Enrolments, by record.
+    pub enrolments: Vec<(At, Record)>,
+    /// What is sealed, by name.
+    pub credentials: BTreeMap<CredentialName, Credential>,
+    /// Where a record of a sealing or confirmation stands.
+    pub sealed_at: HashMap<Hash, At>,
+    /// Where the confirmation of a sealing stands, by the sealing's record.
+    pub confirmed_at: HashMap<Hash, At>,
+    /// Openings that were begun.
+    pub intents: Vec<Intent>,
+    /// Openings that came to their end.
+    pub releases: Vec<Release>,
+    /// Ends of incidents.
+    pub closes: Vec<Close>,
+    /// Changes of PIN and PUK: record, and what was done.
+    pub pin_changes: Vec<(At, String)>,
+    /// Losses that a person accepted: record, and the reason.
+    pub gaps_accepted: Vec<(At, String)>,
+    /// Records that name another kit.
+    pub other_kit: Vec<At>,
+    /// Names that records use, each once.
+    pub names: Names,
+    /// What each chain had seen of each other.
+    pub known: Known,
+    /// What each record is built on.
+    pub graph: Graph,
+    /// When each record can have been made.
+    pub bounds: Bounds,
+    /// Whether the ledger's own clock contradicts itself, so that nothing that rests on it is certain.
+    pub clock_in_doubt: bool,
+    /// Logins that platforms report, and what their logs cover.
+    pub logins: (Vec<Login>, Vec<LogCover>),
+}
+
+/// Records, in columns.
+#[derive(Debug, Default)]
+pub struct Records {
+    /// SHA-256.
+    pub hash: Vec<Hash>,
+    /// Which of [`Case::chains`].
+    pub chain: Vec<u32>,
+    /// Place in the chain.
+    pub seq: Vec<u64>,
+    /// Claimed time.
+    pub iat: Vec<i64>,
+    /// When the ledger first held it.
+    pub received: Vec<i64>,
+    /// The event's name.
+    pub event: Vec<&'static str>,
+    /// The policy that it names: index into [`Records::policies`].
+    pub policy: Vec<Option<u32>>,
+    /// Policies that records name, each once.
+    pub policies: Vec<Hash>,
+    /// Whether its signature is known to be good.
+    pub good: Vec<bool>,
+}
+
+/// One chain.
+#[derive(Debug)]
+pub struct ChainFacts {
+    /// `<serial>-<kid8>`.
+    pub name: String,
+    /// Serial number that its records name.
+    pub serial: Serial,
+    /// Key id that its records name.
+    pub key: KeyId,
+    /// Its first record.
+    pub first: At,
+    /// Its newest record.
+    pub last: At,
+    /// How many.
+    pub count: u64,
+    /// Its enrolment.
+    pub enrolment: Option<At>,
+    /// What it says of its key's counter.
+    pub account: Option<Account>,
+    /// What that account shows.
+    pub observations: Vec<Observation>,
+    /// Where it is not whole.
+    pub breaks: Vec<Break>,
+}
+
+/// Where a chain is not whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Break {
+    /// Places without a record.
+    Gap {
+        /// The first.
+        from: u64,
+        /// The last.
+        to: u64,
+        /// The record that comes after.
+        before: At,
+    },
+    /// Several records of one place.
+    Fork {
+        /// The place.
+        seq: u64,
+        /// The records.
+        records: Vec<At>,
+    },
+    /// A record that was signed on top of another than the ledger holds at the place before.
+    Elsewhere(At),
+}
+
+/// A record whose signature does not verify.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bad {
+    /// SHA-256.
+    pub hash: Hash,
+    /// Chain that it names.
+    pub chain: String,
+    /// Place that it names.
+    pub seq: u64,
+    /// Time that it claims.
+    pub iat: i64,
+    /// The event's name.
+    pub event: &'static str,
+}
+
+/// A record says that its writer had seen another that the ledger does not hold at that place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unmet {
+    /// The record that says so.
+    pub by: At,
+    /// The chain of the other.
+    pub chain: String,
+    /// Its place.
+    pub seq: u64,
+    /// Its hash.
+    pub hash: Hash,
+    /// Whether the ledger holds another record at that place.
+    pub other: bool,
+}
+
+/// `open.intent`, in short.
+#[derive(Debug)]
+pub struct Intent {
+    /// The record.
+    pub at: At,
+    /// The credential, among [`Case::names`].
+    pub credential: u32,
+    /// Which generation.
+    pub generation: u64,
+    /// Hash of the record that sealed it.
+    pub sealed: Hash,
+    /// The emergency, among the names.
+    pub emergency: u32,
+    /// The operator, among the names.
+    pub operator: u32,
+    /// The incident, among the names.
+    pub incident: u32,
+    /// In the person's words.
+    pub reason: Box<str>,
+    /// Whether 9E proved the key.
+    pub presence: bool,
+    /// PIN tries before.
+    pub tries: u8,
+    /// Identifier and reason of each override.
+    pub overrides: Box<[(String, String)]>,
+    /// Which of [`Case::releases`] names it.
+    pub release: Option<u32>,
+}
+
+/// `open.released`, in short.
+#[derive(Debug)]
+pub struct Release {
+    /// The record.
+    pub at: At,
+    /// The credential, among [`Case::names`].
+    pub credential: u32,
+    /// Which generation.
+    pub generation: u64,
+    /// The incident, among the names.
+    pub incident: u32,
+    /// Hashes of the intents that it names.
+    pub intents: Box<[Hash]>,
+    /// Where it went, among the names.
+    pub output: u32,
+}
+
+/// The end of an incident, in short.
+#[derive(Debug)]
+pub struct Close {
+    /// The record.
+    pub at: At,
+    /// The incident, among [`Case::names`].
+    pub incident: u32,
+    /// `real`, `drill`, `misuse`, `false-alarm`.
+    pub verdict: String,
+    /// In the person's words.
+    pub outcome: String,
+}
+
+/// Texts, each kept once.
+#[derive(Debug, Default)]
+pub struct Names {
+    texts: Vec<String>,
+    by_text: HashMap<String, u32>,
+}
+
+impl Names {
+    /// The index of that text, new or old.
+    pub fn put(&mut self, text: &str) -> u32 {
+        if let Some(index) = self.by_text.get(text) {
+            return *index;
+        }
+        let index = self.texts.len() as u32;
+        self.texts.push(text.to_owned());
+        self.by_text.insert(text.to_owned(), index);
+        index
+    }
+
+    /// The text of that index.
+    pub fn get(&self, index: u32) -> &str {
+        &self.texts[index as usize]
+    }
+}
+
+/// What each chain had seen of each other: for each pair, by rising record of the one, the highest place of the other.
+#[derive(Debug, Default)]
+pub struct Known(pub HashMap<(u32, u32), Vec<(u64, u64)>>);
+
+impl Case {
+    /// Where a record stands, for people.
+    pub fn place(&self, at: At) -> Place {
+        let chain = self.chain(at);
+        Place {
+            serial: chain.serial,
+            chain: chain.name.clone(),
+            seq: self.seq(at),
+            hash: self.hash(at),
+            time: Interval {
+                claimed: self.claimed(at),
+                lower: self.bounds.lower[at as usize],
+                upper: Some(self.bounds.upper[at as usize]),
+            },
+        }
+    }
+
+    /// `record <chain>/<seq>`.
+    pub fn named(&self, at: At) -> String {
+        format!("record {}/{}", self.chain(at).name, self.seq(at))
+    }
+
+    /// The chain of a record.
+    pub fn chain(&self, at: At) -> &ChainFacts {
+        &self.chains[self.records.chain[at as usize] as usize]
+    }
+
+    /// Its SHA-256.
+    pub fn hash(&self, at: At) -> Hash {
+        self.records.hash[at as usize]
+    }
+
+    /// Its place in its chain.
+    pub fn seq(&self, at: At) -> u64 {
+        self.records.seq[at as usize]
+    }
+
+    /// Its claimed time.
+    pub fn claimed(&self, at: At) -> i64 {
+        self.records.iat[at as usize]
+    }
+
+    /// The policy that it names.
+    pub fn policy_of(&self, at: At) -> Option<Hash> {
+        let index = self.records.policy[at as usize]?;
+        Some(self.records.policies[index as usize])
+    }
+
+    /// The roster's member that signed it.
+    pub fn member(&self, at: At) -> Option<&Member> {
+        self.roster.as_ref().ok()?.keys.get(&self.chain(at).key)
+    }
+
+    /// Whether a key of this kit signed it while it belonged. `true` where the roster is not known: nothing is said of it.
+    pub fn belongs(&self, at: At) -> bool {
+        if !self.records.good[at as usize] {
+            return false;
+        }
+        if self.roster.is_err() {
+            return true;
+        }
+        match self.member(at).map(|member| member.standing) {
+            Some(Standing::Admitted | Standing::Frozen) => true,
+            Some(Standing::Retired { last_seq }) => self.seq(at) <= last_seq,
+            Some(Standing::Enrolled) | None => false,
+        }
+    }
+
+    /// Whether the writer of `later` knew of `earlier`: by its own chain, or because it says that it had seen it or what
+    /// comes after it.
+    pub fn knew(&self, later: At, earlier: At) -> bool {
+        let (mine, its) = (self.records.chain[later as usize], self.records.chain[earlier as usize]);
+        if mine == its {
+            return self.seq(earlier) < self.seq(later);
+        }
+        let Some(known) = self.known.0.get(&(mine, its)) else { return false };
+        let until = known.partition_point(|(seq, _)| *seq <= self.seq(later));
+        until > 0 && known[until - 1].1 >= self.seq(earlier)
+    }
+
+    /// Their SHA-256.
+    pub fn hashes(&self, records: &[At]) -> Vec<Hash> {
+        records.iter().take(crate::audit::finding::MOST_RECORDS).map(|at| self.hash(*at)).collect()
+    }
+
+    /// The records of a chain, in order.
+    pub fn of_chain<'a>(&'a self, chain: &'a ChainFacts) -> impl Iterator<Item = At> + use<'a> {
+        (chain.first..=chain.last).filter(move |at| std::ptr::eq(self.chain(*at), chain))
+    }
+
+    /// The record of that place in a chain.
+    pub fn record_at(&self, chain: &ChainFacts, seq: u64) -> Option<At> {
+        let (from, to) = (chain.first as usize, chain.last as usize + 1);
+        let first = from + self.records.seq[from..to].partition_point(|place| *place < seq);
+        let same = (first..to).take_while(|at| self.records.seq[*at] == seq).map(|at| at as At);
+        same.into_iter().find(|at| std::ptr::eq(self.chain(*at), chain))
+    }
+
+    /// Every record, in order.
+    pub fn all(&self) -> impl Iterator<Item = At> + use<> {
+        0..self.records.hash.len() as At
+    }
+}

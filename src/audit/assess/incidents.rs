@@ -1,0 +1,206 @@
+//! Openings and the incidents they belong to, with what each leaves to be done.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::case::{Case, Intent};
+use crate::audit::assessment::{Closing, Debt, Incident, Opening};
+use crate::audit::time::At;
+use crate::kit::credentials::Credential;
+use crate::record::hash::Hash;
+
+/// Intents of several keys are of one opening that came to no outcome, if they claim times no further apart: seconds.
+const ONE_SITTING: i64 = 3_600;
+
+/// Every incident, the oldest first by its claimed time.
+pub(super) fn incidents(case: &Case) -> Vec<Incident> {
+    let mut groups: BTreeMap<u32, Group<'_>> = BTreeMap::new();
+    let mut of_release: HashMap<u32, Vec<&Intent>> = HashMap::new();
+    let mut loose: Vec<&Intent> = Vec::new();
+    for intent in &case.intents {
+        groups.entry(intent.incident).or_default().touch(case.claimed(intent.at));
+        match intent.release {
+            Some(release) => of_release.entry(release).or_default().push(intent),
+            None => loose.push(intent),
+        }
+    }
+    for (index, release) in case.releases.iter().enumerate() {
+        let intents = of_release.remove(&(index as u32)).unwrap_or_default();
+        let group = groups.entry(release.incident).or_default();
+        group.touch(case.claimed(release.at));
+        group.openings.push(Sitting { intents, release: Some(index) });
+    }
+    for sitting in sittings(case, loose) {
+        groups.entry(sitting.intents[0].incident).or_default().openings.push(sitting);
+    }
+    for (index, close) in case.closes.iter().enumerate() {
+        let group = groups.entry(close.incident).or_default();
+        group.touch(case.claimed(close.at));
+        group.closes.push(index);
+    }
+    let mut incidents: Vec<Incident> =
+        groups.into_iter().map(|(name, group)| group.told(case, case.names.get(name))).collect();
+    incidents.sort_by(|one, other| (one.claimed, &one.name).cmp(&(other.claimed, &other.name)));
+    incidents
+}
+
+/// One opening.
+struct Sitting<'a> {
+    intents: Vec<&'a Intent>,
+    release: Option<usize>,
+}
+
+/// Intents that no outcome names, those of several keys for one opening together.
+fn sittings<'a>(case: &Case, mut loose: Vec<&'a Intent>) -> Vec<Sitting<'a>> {
+    loose.sort_by_key(|intent| (case.claimed(intent.at), intent.at));
+    let mut sittings: Vec<Sitting<'a>> = Vec::new();
+    let mut newest: HashMap<(u32, u32, u64, u32), usize> = HashMap::new();
+    for intent in loose {
+        let of = (intent.incident, intent.credential, intent.generation, intent.operator);
+        let same = newest.get(&of).map(|index| (*index, &sittings[*index])).filter(|(_, sitting)| {
+            let since = case.claimed(intent.at).saturating_sub(case.claimed(sitting.intents[0].at));
+            let chain = |at: At| case.records.chain[at as usize];
+            since <= ONE_SITTING && sitting.intents.iter().all(|other| chain(other.at) != chain(intent.at))
+        });
+        match same.map(|(index, _)| index) {
+            Some(index) => sittings[index].intents.push(intent),
+            None => {
+                newest.insert(of, sittings.len());
+                sittings.push(Sitting { intents: vec![intent], release: None });
+            }
+        }
+    }
+    sittings
+}
+
+#[derive(Default)]
+struct Group<'a> {
+    claimed: Option<(i64, i64)>,
+    openings: Vec<Sitting<'a>>,
+    closes: Vec<usize>,
+}
+
+impl Group<'_> {
+    fn touch(&mut self, time: i64) {
+        let (from, to) = self.claimed.unwrap_or((time, time));
+        self.claimed = Some((from.min(time), to.max(time)));
+    }
+
+    fn told(mut self, case: &Case, name: &str) -> Incident {
+        self.openings.sort_by_key(|sitting| sitting.first(case));
+        // Two closes of one incident are judged by a rule; the newest on record is told here.
+        let close = self
+            .closes
+            .iter()
+            .map(|index| &case.closes[*index])
+            .max_by_key(|close| (case.belongs(close.at), case.claimed(close.at), close.at));
+        let closed = close.map(|close| Closing {
+            record: case.place(close.at),
+            verdict: close.verdict.clone(),
+            outcome: close.outcome.clone(),
+        });
+        let debts = debts(case, &self.openings, close.map(|close| close.at));
+        Incident {
+            name: name.to_owned(),
+            claimed: self.claimed.unwrap_or_default(),
+            openings: self.openings.iter().map(|sitting| sitting.told(case, name)).collect(),
+            closed,
+            debts,
+        }
+    }
+}
+
+impl Sitting<'_> {
+    fn records(&self, case: &Case) -> impl Iterator<Item = At> {
+        let release = self.release.map(|index| case.releases[index].at);
+        self.intents.iter().map(|intent| intent.at).chain(release)
+    }
+
+    fn first(&self, case: &Case) -> (i64, Option<At>) {
+        let first = self.records(case).min_by_key(|at| (case.claimed(*at), *at));
+        (first.map_or(0, |at| case.claimed(at)), first)
+    }
+
+    /// What was opened: credential and generation, as the intents say it, else as the outcome does.
+    fn opened<'a>(&self, case: &'a Case) -> (&'a str, u64) {
+        let (name, generation) = match (self.intents.first(), self.release) {
+            (Some(intent), _) => (intent.credential, intent.generation),
+            (None, Some(index)) => (case.releases[index].credential, case.releases[index].generation),
+            (None, None) => unreachable!("an opening has an intent or an outcome"),
+        };
+        (case.names.get(name), generation)
+    }
+
+    fn told(&self, case: &Case, incident: &str) -> Opening {
+        let (credential, generation) = self.opened(case);
+        let release = self.release.map(|index| &case.releases[index]);
+        let text = |of: fn(&Intent) -> u32| {
+            self.intents.first().map(|intent| case.names.get(of(intent)).to_owned()).unwrap_or_default()
+        };
+        let mut overrides: Vec<(String, String)> =
+            self.intents.iter().flat_map(|intent| intent.overrides.iter().cloned()).collect();
+        overrides.dedup();
+        Opening {
+            credential: credential.to_owned(),
+            generation,
+            operator: text(|intent| intent.operator),
+            emergency: text(|intent| intent.emergency),
+            reason: self.intents.first().map(|intent| intent.reason.to_string()).unwrap_or_default(),
+            incident: incident.to_owned(),
+            intents: self.intents.iter().map(|intent| case.place(intent.at)).collect(),
+            released: release.map(|release| case.place(release.at)),
+            output: release.map(|release| case.names.get(release.output).to_owned()),
+            overrides,
+        }
+    }
+}
+
+/// Rotate each credential, change the PIN of each key, close: what an incident leaves, and what discharged it.
+fn debts(case: &Case, openings: &[Sitting<'_>], close: Option<At>) -> Vec<Debt> {
+    let mut rotate: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut keys: BTreeMap<u32, At> = BTreeMap::new();
+    for sitting in openings {
+        let (credential, generation) = sitting.opened(case);
+        let newest = rotate.entry(credential).or_default();
+        *newest = (*newest).max(generation);
+        for intent in &sitting.intents {
+            let last = keys.entry(case.records.chain[intent.at as usize]).or_insert(intent.at);
+            *last = (*last).max(intent.at);
+        }
+    }
+    let mut debts: Vec<Debt> = rotate
+        .into_iter()
+        .map(|(name, generation)| {
+            let credential = name.parse().ok().and_then(|name| case.credentials.get(&name));
+            let by = credential.and_then(|credential| successor(credential, generation));
+            Debt {
+                what: format!("rotate {name}"),
+                rotates: Some(name.to_owned()),
+                done: by.and_then(|hash| case.sealed_at.get(&hash)).map(|at| case.place(*at)),
+            }
+        })
+        .collect();
+    debts.extend(keys.into_iter().map(|(chain, last)| Debt {
+        what: format!("change the PIN of {}", case.chains[chain as usize].serial),
+        rotates: None,
+        done: pin_changed(case, last).map(|at| case.place(at)),
+    }));
+    if !openings.is_empty() {
+        let done = close.map(|at| case.place(at));
+        debts.push(Debt { what: "close the incident".to_owned(), rotates: None, done });
+    }
+    debts
+}
+
+/// The record of the generation in force that came after that one.
+pub(super) fn successor(credential: &Credential, generation: u64) -> Option<Hash> {
+    credential.generations.iter().find(|other| !other.pending && other.number > generation).map(|g| g.record)
+}
+
+/// The first change of the PIN of that record's key after it.
+pub fn pin_changed(case: &Case, after: At) -> Option<At> {
+    let chain = case.records.chain[after as usize];
+    let changes = case.pin_changes.iter().filter(|(_, what)| what == "pin" || what == "unblock");
+    changes
+        .map(|(at, _)| *at)
+        .find(|at| case.records.chain[*at as usize] == chain && case.seq(*at) > case.seq(after))
+}

@@ -1,0 +1,287 @@
+//! What openings leave to be done, and what has to be done from time to time.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::audit::assess::{Case, Told, pin_changed};
+use crate::audit::assessment::{Incident, KeyStatement, Place};
+use crate::audit::finding::{Finding, Severity, Sort};
+use crate::audit::time::{At, day, span};
+use crate::kit::fido2::envelope_in;
+use crate::kit::roster::Standing;
+use crate::record::event::EnvelopeId;
+use crate::record::hash::{Hash, KeyId};
+
+/// An incident is to be closed so long after its last opening: a day.
+const CLOSE_WITHIN: i64 = 24 * 3_600;
+
+/// A key is to be heard of so often: 90 days.
+const HEARD_WITHIN: i64 = 90 * 86_400;
+
+/// How long ago that is at least, and whether that is certain: by the ledger's clock where that is enough, else by what
+/// the machine claimed. `None` where neither is so long ago.
+fn overdue(case: &Case, time: &crate::audit::assessment::Interval, within: i64) -> Option<(i64, bool)> {
+    let certain = time.upper.map(|upper| case.now.saturating_sub(upper)).filter(|age| *age > within);
+    let claimed = case.now.saturating_sub(time.claimed);
+    match certain {
+        Some(age) => Some((age.max(claimed), !case.clock_in_doubt)),
+        None => (claimed > within).then_some((claimed, false)),
+    }
+}
+
+/// The last record of an incident, by claimed time.
+fn last(incident: &Incident) -> Option<&Place> {
+    let records =
+        incident.openings.iter().flat_map(|opening| opening.intents.iter().chain(&opening.released));
+    records.max_by_key(|place| place.time.claimed)
+}
+
+/// An incident that nobody has closed.
+pub(super) fn incident_open(case: &Case, told: &Told) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for incident in told.incidents.iter().filter(|incident| incident.closed.is_none()) {
+        let Some(last) = last(incident) else { continue };
+        let Some((age, certain)) = overdue(case, &last.time, CLOSE_WITHIN) else { continue };
+        let name = &incident.name;
+        let text = format!("{name} was not closed: its last record is {} old", span(age));
+        findings.push(
+            Finding::new("INCIDENT-OPEN", Sort::Due, Severity::Medium, text)
+                .in_incident(name)
+                .on([last.hash])
+                .at(last.time.claimed)
+                .possibly_if(!certain)
+                .then(format!("breakglass close {name}")),
+        );
+    }
+    findings
+}
+
+/// An incident whose close says that it was no emergency.
+pub(super) fn incident_misuse(_: &Case, told: &Told) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for incident in &told.incidents {
+        let Some(closed) = incident.closed.as_ref().filter(|closed| closed.verdict == "misuse") else {
+            continue;
+        };
+        let text = format!("{} was closed as misuse: {}", incident.name, closed.outcome);
+        findings.push(
+            Finding::new("INCIDENT-MISUSE", Sort::Wrong, Severity::Critical, text)
+                .in_incident(&incident.name)
+                .on([closed.record.hash])
+                .at(closed.record.time.claimed),
+        );
+    }
+    findings
+}
+
+/// A credential that was opened and is still the one in force.
+pub(super) fn rotate_used(_: &Case, told: &Told) -> Vec<Finding> {
+    let mut uses: BTreeMap<&str, Uses<'_>> = BTreeMap::new();
+    for incident in &told.incidents {
+        for opening in &incident.openings {
+            let credential = told.credentials.iter().find(|it| it.name == opening.credential);
+            let current = credential.filter(|it| it.rotation_due).and_then(|it| it.generation);
+            let Some(released) = opening.released.as_ref().filter(|_| current == Some(opening.generation))
+            else {
+                continue;
+            };
+            let uses = uses.entry(&opening.credential).or_insert_with(|| Uses::new(released));
+            uses.incidents.insert(&incident.name);
+            uses.records.push(released.hash);
+            uses.first = uses.first.min(released.time.claimed);
+        }
+    }
+    uses.into_iter()
+        .map(|(name, Uses { incidents, records, first })| {
+            let incidents: Vec<&str> = incidents.into_iter().collect();
+            let some = incidents[..incidents.len().min(5)].join(", ");
+            let more = incidents.len().saturating_sub(5);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            let text = format!("{name} was opened for {some}{more} and not rotated since");
+            let finding = Finding::new("ROTATE-USED", Sort::Due, Severity::High, text);
+            let finding =
+                if let ([one], 0) = (&incidents[..], 0) { finding.in_incident(*one) } else { finding };
+            finding.on(records).at(first).then(format!("breakglass rotate {name}"))
+        })
+        .collect()
+}
+
+struct Uses<'a> {
+    incidents: BTreeSet<&'a str>,
+    records: Vec<Hash>,
+    first: i64,
+}
+
+impl Uses<'_> {
+    fn new(first: &Place) -> Self {
+        Uses { incidents: BTreeSet::new(), records: Vec::new(), first: first.time.claimed }
+    }
+}
+
+/// A rotation that was begun and not confirmed.
+pub(super) fn rotate_pending(case: &Case, _: &Told) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (name, credential) in &case.credentials {
+        let Some(pending) = credential.pending() else { continue };
+        let text = format!(
+            "{name}, generation {}, is sealed and not confirmed: which secret is in force on the platform is not on record",
+            pending.number
+        );
+        findings.push(
+            Finding::new("ROTATE-PENDING", Sort::Due, Severity::Medium, text)
+                .on([pending.record])
+                .at(pending.sealed_at)
+                .then(format!("breakglass rotate {name} --confirm-pending")),
+        );
+    }
+    findings
+}
+
+/// A credential that is still sealed to a key which was retired.
+pub(super) fn rotate_retired(case: &Case, _: &Told) -> Vec<Finding> {
+    let Ok(roster) = &case.roster else { return Vec::new() };
+    let mut findings = Vec::new();
+    for (name, credential) in &case.credentials {
+        let Some(current) = credential.current() else { continue };
+        let members = current.facts.recipients.iter().filter_map(|key| roster.keys.get(key));
+        let lost: Vec<String> = members
+            .filter(|member| matches!(member.standing, Standing::Retired { .. }))
+            .map(|member| member.enrolled.serial.to_string())
+            .collect();
+        if lost.is_empty() {
+            continue;
+        }
+        let text = format!("{name} is still sealed to {}, which was retired", lost.join(", "));
+        findings.push(
+            Finding::new("ROTATE-RETIRED", Sort::Due, Severity::High, text)
+                .on([current.record])
+                .at(current.sealed_at)
+                .then(format!("breakglass rotate {name}")),
+        );
+    }
+    findings
+}
+
+/// A key whose PIN was typed at an opening and not changed since.
+pub(super) fn pin_unchanged(case: &Case, _: &Told) -> Vec<Finding> {
+    let mut newest: BTreeMap<u32, (At, u32)> = BTreeMap::new();
+    for intent in &case.intents {
+        let last =
+            newest.entry(case.records.chain[intent.at as usize]).or_insert((intent.at, intent.incident));
+        if last.0 <= intent.at {
+            *last = (intent.at, intent.incident);
+        }
+    }
+    newest
+        .into_values()
+        .filter(|(at, _)| pin_changed(case, *at).is_none())
+        .map(|(at, incident)| {
+            let (serial, incident) = (case.chain(at).serial, case.names.get(incident));
+            let text = format!("the PIN of key {serial} was used for {incident} and not changed since");
+            Finding::new("PIN-UNCHANGED", Sort::Due, Severity::Low, text)
+                .in_incident(incident)
+                .on([case.hash(at)])
+                .at(case.claimed(at))
+                .then(format!("breakglass key pin {serial}"))
+        })
+        .collect()
+}
+
+/// A PIN that was blocked, or forgotten, and set anew with the PUK.
+pub(super) fn pin_unblocked(case: &Case, _: &Told) -> Vec<Finding> {
+    let unblocked = case.pin_changes.iter().filter(|(_, what)| what == "unblock");
+    unblocked
+        .map(|(at, _)| {
+            let text = format!(
+                "{}: the PIN of key {} was set anew with the PUK",
+                case.named(*at),
+                case.chain(*at).serial
+            );
+            Finding::new("PIN-UNBLOCKED", Sort::Note, Severity::Low, text)
+                .on([case.hash(*at)])
+                .at(case.claimed(*at))
+        })
+        .collect()
+}
+
+/// Keys that belong and of which nothing was heard for too long.
+fn silent<'a>(case: &'a Case, told: &'a Told) -> impl Iterator<Item = (&'a KeyStatement, i64, bool)> {
+    let admitted = told.keys.iter().filter(|key| matches!(key.standing, "admitted" | "frozen"));
+    admitted.filter_map(|key| {
+        let (age, certain) = overdue(case, &key.last.as_ref()?.time, HEARD_WITHIN)?;
+        Some((key, age, certain))
+    })
+}
+
+/// A key of which there is no record for too long: whether it still exists cannot be told.
+pub(super) fn drill_witness(case: &Case, told: &Told) -> Vec<Finding> {
+    silent(case, told)
+        .map(|(key, age, certain)| {
+            let serial = key.serial;
+            let text = format!("key {serial} has not been heard from for {}", span(age));
+            Finding::new("DRILL-WITNESS", Sort::CannotCheck, Severity::Medium, text)
+                .on(key.last.as_ref().map(|last| last.hash))
+                .at(key.last.as_ref().map_or(case.now, |last| last.time.claimed))
+                .possibly_if(!certain)
+                .then(format!("breakglass drill --key {serial}   or   breakglass key witness {serial}"))
+        })
+        .collect()
+}
+
+/// A key with FIDO2 that has records, but no assertion for too long: its counter was not seen.
+pub(super) fn drill_overdue(case: &Case, told: &Told) -> Vec<Finding> {
+    let silent: BTreeSet<KeyId> = silent(case, told).map(|(key, ..)| key.key).collect();
+    let admitted = told.keys.iter().filter(|key| key.standing == "admitted" && !silent.contains(&key.key));
+    admitted
+        .filter_map(|key| {
+            let (place, _) = key.last_proof.as_ref()?;
+            let (age, certain) = overdue(case, &place.time, HEARD_WITHIN)?;
+            let serial = key.serial;
+            let text = format!(
+                "key {serial} has not shown its FIDO2 counter for {}, since {}",
+                span(age),
+                day(place.time.claimed)
+            );
+            Some(
+                Finding::new("DRILL-OVERDUE", Sort::Due, Severity::Medium, text)
+                    .on([place.hash])
+                    .at(place.time.claimed)
+                    .possibly_if(!certain)
+                    .then(format!("breakglass key witness {serial}")),
+            )
+        })
+        .collect()
+}
+
+/// One FIDO2 envelope for several generations: what it answers for one of them opens that layer of all.
+pub(super) fn envelope_reused(case: &Case, _: &Told) -> Vec<Finding> {
+    let mut used: HashMap<(KeyId, EnvelopeId), Vec<(String, Hash)>> = HashMap::new();
+    for (name, credential) in &case.credentials {
+        for generation in &credential.generations {
+            for key in &generation.facts.recipients {
+                let Some(envelope) = envelope_in(&generation.facts, key) else { continue };
+                let of = format!("{name}, generation {}", generation.number);
+                used.entry((*key, envelope)).or_default().push((of, generation.record));
+            }
+        }
+    }
+    let serial = |key: &KeyId| {
+        let member = case.roster.as_ref().ok().and_then(|roster| roster.keys.get(key));
+        member.map_or_else(|| key.0.short(), |member| member.enrolled.serial.to_string())
+    };
+    let mut findings: Vec<Finding> = used
+        .into_iter()
+        .filter(|(_, uses)| uses.len() > 1)
+        .map(|((key, _), uses)| {
+            let what: Vec<&str> = uses.iter().take(10).map(|(of, _)| of.as_str()).collect();
+            let text = format!(
+                "key {}: one FIDO2 envelope for {} generations ({}): what it answers for one opens that layer of all",
+                serial(&key),
+                uses.len(),
+                what.join("; ")
+            );
+            Finding::new("ENVELOPE-REUSED", Sort::Note, Severity::Low, text).on(uses.iter().map(|(_, hash)| *hash))
+        })
+        .collect();
+    findings.sort_by(|one, other| one.text.cmp(&other.text));
+    findings
+}

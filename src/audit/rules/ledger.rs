@@ -1,0 +1,216 @@
+//! What the ledger as a whole shows: what came in, and what did not.
+
+use std::collections::BTreeMap;
+
+use super::count;
+use crate::attestation::Serial;
+use crate::audit::finding::{Finding, Severity, Sort};
+use crate::audit::ledger::{BundleEnd, Evidence, Imported, KitRow, LedgerError, SetAside, Which};
+use crate::record::event::{Event, KitKind};
+use crate::record::hash::{Hash, KeyId};
+
+/// Lines that were set aside are told one by one up to so many.
+const LINES: usize = 1_000;
+
+/// What the ledger says of itself.
+#[derive(Debug)]
+pub struct Books {
+    /// The auditor's clock.
+    pub now: i64,
+    /// Kits, with whether each was founded as real or practice, where that is known.
+    pub kits: Vec<(KitRow, Option<KitKind>)>,
+    /// Records of keys that no kit is known for.
+    pub homeless: Vec<(Serial, KeyId, u64)>,
+    /// Lines that are no records, the newest first; and how many there are.
+    pub set_aside: (Vec<SetAside>, u64),
+    /// Imports, the oldest first.
+    pub imports: Vec<Imported>,
+}
+
+impl Books {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// Those of the ledger.
+    pub fn read(evidence: &mut dyn Evidence, now: i64) -> Result<Self, LedgerError> {
+        let mut kits = Vec::new();
+        for row in evidence.kits()? {
+            let kind = kind(evidence, &row.kit)?;
+            kits.push((row, kind));
+        }
+        Ok(Books {
+            now,
+            kits,
+            homeless: evidence.homeless()?,
+            set_aside: evidence.set_aside(LINES)?,
+            imports: evidence.imports()?,
+        })
+    }
+}
+
+/// What the founding record of a kit says it is.
+fn kind(evidence: &mut dyn Evidence, kit: &Hash) -> Result<Option<KitKind>, LedgerError> {
+    let mut kind = None;
+    evidence.records(kit, Which::Governance, &mut |held| match &held.record.event {
+        Event::KitFounded(facts) if held.record.hash() == *kit => {
+            kind = Some(facts.kind);
+            std::ops::ControlFlow::Break(())
+        }
+        _ => std::ops::ControlFlow::Continue(()),
+    })?;
+    Ok(kind)
+}
+
+fn lines(books: &Books, newer: bool) -> impl Iterator<Item = &SetAside> {
+    books.set_aside.0.iter().filter(move |line| line.unknown_event == newer)
+}
+
+/// Lines that are no records: damaged on the way, or never any.
+pub(super) fn line_unreadable(books: &Books) -> Vec<Finding> {
+    let (told, all) = (books.set_aside.0.len() as u64, books.set_aside.1);
+    let mut findings: Vec<Finding> = lines(books, false)
+        .map(|line| {
+            let text = format!("line {} of {} is no record: {}", line.line, line.source, line.why);
+            Finding::new("LINE-UNREADABLE", Sort::CannotRead, Severity::Medium, text)
+                .on([Hash::of(&line.bytes)])
+                .at(line.received)
+        })
+        .collect();
+    if all > told {
+        let text = format!("{} more that are no records were set aside", count(all - told, "line"));
+        findings.push(Finding::new("LINE-UNREADABLE", Sort::CannotRead, Severity::Medium, text));
+    }
+    findings
+}
+
+/// Records of a newer version: a newer program reads them.
+pub(super) fn line_newer(books: &Books) -> Vec<Finding> {
+    let mut sources: BTreeMap<&str, Vec<&SetAside>> = BTreeMap::new();
+    for line in lines(books, true) {
+        sources.entry(&line.source).or_default().push(line);
+    }
+    sources
+        .into_iter()
+        .map(|(source, lines)| {
+            let text = format!(
+                "{} of {source} a newer breakglass-audit is needed for: {}",
+                count(lines.len() as u64, "line"),
+                lines[0].why
+            );
+            Finding::new("LINE-NEWER", Sort::CannotRead, Severity::Medium, text)
+                .on(lines.iter().map(|line| Hash::of(&line.bytes)))
+                .at(lines[0].received)
+                .then("install the newer breakglass-audit, then import the same again")
+        })
+        .collect()
+}
+
+/// How the newest import of each source ended, where that shows or leaves open that something was cut off.
+pub(super) fn bundle_end(books: &Books) -> Vec<Finding> {
+    let mut newest: BTreeMap<&str, &Imported> = BTreeMap::new();
+    for import in &books.imports {
+        newest.insert(&import.source, import);
+    }
+    newest
+        .into_values()
+        .filter_map(|import| {
+            let source = &import.source;
+            let (sort, severity, text) = match import.end? {
+                BundleEnd::Whole => return None,
+                BundleEnd::Other => (
+                    Sort::Wrong,
+                    Severity::High,
+                    format!("{source}: the signed export that ends it was of other lines: some were added, changed, moved or taken out"),
+                ),
+                BundleEnd::Cut => {
+                    (Sort::Wrong, Severity::High, format!("{source} ends in the middle of a line: it was cut"))
+                }
+                BundleEnd::Open => (
+                    Sort::NotChecked,
+                    Severity::Low,
+                    format!("{source}: no signed export ends it, so that whether lines were cut off cannot be seen"),
+                ),
+            };
+            Some(
+                Finding::new("BUNDLE-END", sort, severity, text)
+                    .on(import.export)
+                    .at(import.at)
+                    .then("import the bundle again from where it was written"),
+            )
+        })
+        .collect()
+}
+
+/// A source that brought fewer lines than it had before: what is there was rolled back, or exchanged.
+pub(super) fn import_shrunk(books: &Books) -> Vec<Finding> {
+    let mut most: BTreeMap<&str, &Imported> = BTreeMap::new();
+    let mut findings: BTreeMap<&str, Finding> = BTreeMap::new();
+    for import in &books.imports {
+        // Of standard input nobody knows that it is the same again.
+        if import.source == "-" {
+            continue;
+        }
+        let before = *most.entry(&import.source).or_insert(import);
+        if import.read < before.read {
+            let text = format!(
+                "{} brought {}, and {} before: the medium may have been rolled back",
+                import.source,
+                count(import.read, "line"),
+                count(before.read, "line")
+            );
+            findings.insert(
+                &import.source,
+                Finding::new("IMPORT-SHRUNK", Sort::Wrong, Severity::Medium, text)
+                    .possibly()
+                    .on(import.export)
+                    .at(import.at)
+                    .then("compare it with the other copies of the kit; what was imported before is kept"),
+            );
+        } else {
+            most.insert(&import.source, import);
+            findings.remove(import.source.as_str());
+        }
+    }
+    findings.into_values().collect()
+}
+
+/// Records that came in again: harmless, told apart by the hash of their bytes.
+pub(super) fn records_known(books: &Books) -> Vec<Finding> {
+    match books.imports.iter().map(|import| import.known).sum() {
+        0 => Vec::new(),
+        known => {
+            let text = format!("{} came in more than once and is held once", count(known, "record"));
+            let text = if known == 1 { text } else { text.replace("is held", "are held") };
+            vec![Finding::new("RECORDS-KNOWN", Sort::Note, Severity::Info, text)]
+        }
+    }
+}
+
+/// Records of keys that no kit is known for.
+pub(super) fn key_homeless(books: &Books) -> Vec<Finding> {
+    books
+        .homeless
+        .iter()
+        .map(|(serial, _, records)| {
+            let text =
+                format!("{} of key {serial} belong to no kit that is known", count(*records, "record"));
+            Finding::new("KEY-HOMELESS", Sort::CannotCheck, Severity::Low, text)
+                .then("breakglass-audit import   of the bundle of the kit that this key is of")
+        })
+        .collect()
+}
+
+/// Practice kits in a ledger that has real ones.
+pub(super) fn practice_among_real(books: &Books) -> Vec<Finding> {
+    let of = |kind| books.kits.iter().filter(move |(_, it)| *it == Some(kind)).map(|(row, _)| row.kit);
+    let (practice, real) = (of(KitKind::Practice).count(), of(KitKind::Real).count());
+    if practice == 0 || real == 0 {
+        return Vec::new();
+    }
+    let text = format!(
+        "{} of this ledger shows nothing about the {} beside: keep rehearsals in a ledger of their own",
+        count(practice as u64, "practice kit"),
+        count(real as u64, "real kit")
+    );
+    vec![Finding::new("PRACTICE-AMONG-REAL", Sort::Note, Severity::Low, text).on(of(KitKind::Practice))]
+}

@@ -1,0 +1,369 @@
+//! Whether each opening was one that the policy and the records allow.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::count;
+use crate::audit::assess::case::{Intent, Release};
+use crate::audit::assess::{Case, Told};
+use crate::audit::finding::{Finding, Severity, Sort};
+use crate::audit::time::{At, TOLERANCE};
+use crate::kit::credentials::Generation;
+use crate::kit::policy::{Policy, Role};
+use crate::record::event::Event;
+use crate::record::hash::Hash;
+
+/// A finding about an intent.
+fn about(
+    case: &Case,
+    intent: &Intent,
+    rule: &'static str,
+    sort: Sort,
+    severity: Severity,
+    text: String,
+) -> Finding {
+    Finding::new(rule, sort, severity, text)
+        .on([case.hash(intent.at)])
+        .at(case.claimed(intent.at))
+        .in_incident(case.names.get(intent.incident))
+}
+
+/// `record 1-ab/3, core-db/root generation 2`.
+fn opening(case: &Case, intent: &Intent) -> String {
+    format!(
+        "{}, {} generation {}",
+        case.named(intent.at),
+        case.names.get(intent.credential),
+        intent.generation
+    )
+}
+
+/// The policy that an intent was judged by: the one it names, if that ever was in force; else the one that is.
+fn judged_by<'a>(case: &'a Case, at: At) -> Option<&'a Policy> {
+    let roster = case.roster.as_ref().ok()?;
+    let named = case.policy_of(at).filter(|named| roster.policies.iter().any(|(hash, _)| hash == named));
+    case.policies.get(&named.unwrap_or(roster.policy))
+}
+
+/// Intents of keys that belong, with whether the policy lets `allowed` of them pass; each distinct pair is asked once.
+fn against_policy<'a>(
+    case: &'a Case,
+    what: fn(&Intent) -> u32,
+    allowed: fn(&Policy, &str) -> bool,
+) -> impl Iterator<Item = (&'a Intent, &'a str)> {
+    let mut asked: HashMap<(Hash, u32), bool> = HashMap::new();
+    let refused = case.intents.iter().filter(move |intent| {
+        let Some(policy) = judged_by(case, intent.at) else { return false };
+        let index = what(intent);
+        !*asked.entry((policy.hash, index)).or_insert_with(|| allowed(policy, case.names.get(index)))
+    });
+    refused.map(move |intent| (intent, case.names.get(what(intent))))
+}
+
+/// Opened by somebody whom the policy does not name as an operator.
+pub(super) fn open_operator(case: &Case, _: &Told) -> Vec<Finding> {
+    let known = |policy: &Policy, name: &str| policy.person(name, Role::Operator).is_some();
+    against_policy(case, |intent| intent.operator, known)
+        .map(|(intent, name)| {
+            let text = format!(
+                "{}: opened by {name:?}, whom the policy does not name as an operator",
+                opening(case, intent)
+            );
+            about(case, intent, "OPEN-OPERATOR", Sort::Wrong, Severity::High, text)
+        })
+        .collect()
+}
+
+/// Opened for what the policy does not count as an emergency.
+pub(super) fn open_emergency(case: &Case, _: &Told) -> Vec<Finding> {
+    let known = |policy: &Policy, name: &str| policy.emergencies.iter().any(|one| one.as_str() == name);
+    against_policy(case, |intent| intent.emergency, known)
+        .map(|(intent, name)| {
+            let text = format!(
+                "{}: opened for {name:?}, which the policy does not count as an emergency",
+                opening(case, intent)
+            );
+            about(case, intent, "OPEN-EMERGENCY", Sort::Wrong, Severity::High, text)
+        })
+        .collect()
+}
+
+fn generations<'a>(case: &'a Case, name: u32) -> &'a [Generation] {
+    let credential = case.names.get(name).parse().ok().and_then(|name| case.credentials.get(&name));
+    credential.map_or(&[], |credential| &credential.generations)
+}
+
+/// What is opened was not sealed so by a key of the kit, or not to the key that opened it.
+pub(super) fn open_sealed(case: &Case, _: &Told) -> Vec<Finding> {
+    if case.roster.is_err() {
+        return Vec::new();
+    }
+    let mut findings = Vec::new();
+    for intent in &case.intents {
+        let mut of_it = generations(case, intent.credential).iter();
+        let sealed = of_it.find(|it| it.record == intent.sealed && it.number == intent.generation);
+        let (sort, why) = match sealed {
+            Some(it)
+                if it.facts.list.is_some() || it.facts.recipients.contains(&case.chain(intent.at).key) =>
+            {
+                continue;
+            }
+            Some(_) => (Sort::Wrong, "it was not sealed to that key"),
+            None if case.sealed_at.contains_key(&intent.sealed) => {
+                (Sort::Wrong, "the record that it names sealed something else, or its key had no right to")
+            }
+            None => (Sort::CannotCheck, "the record that sealed it is not in the ledger"),
+        };
+        let text = format!("{}: {why}", opening(case, intent));
+        findings.push(about(case, intent, "OPEN-SEALED", sort, Severity::High, text));
+    }
+    findings
+}
+
+/// Where a generation came into force: its sealing, or its confirmation.
+fn in_force_from(case: &Case, generation: &Generation) -> Option<At> {
+    match generation.facts.pending {
+        true => case.confirmed_at.get(&generation.record).copied(),
+        false => case.sealed_at.get(&generation.record).copied(),
+    }
+}
+
+/// A generation was opened that another had replaced.
+pub(super) fn open_generation(case: &Case, _: &Told) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for intent in &case.intents {
+        let newer = generations(case, intent.credential).iter().filter(|it| it.number > intent.generation);
+        let newer: Vec<(u64, At)> =
+            newer.filter_map(|it| Some((it.number, in_force_from(case, it)?))).collect();
+        let knew = newer.iter().find(|(_, at)| case.knew(intent.at, *at));
+        let claimed = |at: &At| case.claimed(intent.at).saturating_sub(case.claimed(*at)) > TOLERANCE;
+        let after = newer.iter().find(|(_, at)| !case.knew(*at, intent.at) && claimed(at));
+        let Some((number, at)) = knew.or(after) else { continue };
+        let text = format!("{}: generation {number} was in force already", opening(case, intent));
+        findings.push(
+            about(case, intent, "OPEN-GENERATION", Sort::Wrong, Severity::Medium, text)
+                .on([case.hash(*at)])
+                .possibly_if(knew.is_none()),
+        );
+    }
+    findings
+}
+
+/// The intents that an outcome names, as far as the ledger has them; and how many it has not.
+struct Named<'a> {
+    by_hash: HashMap<Hash, &'a Intent>,
+}
+
+impl<'a> Named<'a> {
+    fn of(case: &'a Case) -> Self {
+        Named { by_hash: case.intents.iter().map(|intent| (case.hash(intent.at), intent)).collect() }
+    }
+
+    fn intents(&self, release: &Release) -> (Vec<&'a Intent>, usize) {
+        let found: Vec<&Intent> =
+            release.intents.iter().filter_map(|hash| self.by_hash.get(hash).copied()).collect();
+        let lacking = release.intents.len() - found.len();
+        (found, lacking)
+    }
+}
+
+fn of_release(
+    case: &Case,
+    release: &Release,
+    rule: &'static str,
+    sort: Sort,
+    severity: Severity,
+    text: String,
+) -> Finding {
+    Finding::new(rule, sort, severity, text)
+        .on([case.hash(release.at)])
+        .at(case.claimed(release.at))
+        .in_incident(case.names.get(release.incident))
+}
+
+/// An outcome that rests on the intents of fewer keys than it takes, or on intents for something else.
+pub(super) fn open_threshold(case: &Case, _: &Told) -> Vec<Finding> {
+    let named = Named::of(case);
+    let mut findings = Vec::new();
+    for release in &case.releases {
+        let (intents, lacking) = named.intents(release);
+        let what = format!(
+            "{}, {} generation {}",
+            case.named(release.at),
+            case.names.get(release.credential),
+            release.generation
+        );
+        let other = intents
+            .iter()
+            .find(|it| (it.credential, it.generation) != (release.credential, release.generation));
+        if let Some(other) = other {
+            let text = format!("{what}: it rests on an intent for something else, {}", opening(case, other));
+            findings.push(
+                of_release(case, release, "OPEN-THRESHOLD", Sort::Wrong, Severity::High, text)
+                    .on([case.hash(other.at)]),
+            );
+            continue;
+        }
+        let keys: BTreeSet<u32> = intents.iter().map(|it| case.records.chain[it.at as usize]).collect();
+        let sealed = intents.first().map(|intent| intent.sealed);
+        let generation = generations(case, release.credential).iter().find(|it| Some(it.record) == sealed);
+        let Some(threshold) = generation.map(|it| usize::from(it.facts.threshold)) else { continue };
+        if keys.len() < threshold && lacking == 0 {
+            let text = format!(
+                "{what}: it takes {threshold} keys, and {} on record opened it: the others' records are lacking, or it was opened otherwise",
+                count(keys.len() as u64, "key")
+            );
+            findings.push(of_release(case, release, "OPEN-THRESHOLD", Sort::Wrong, Severity::High, text));
+        }
+    }
+    findings
+}
+
+/// An outcome names intents that the ledger has not.
+pub(super) fn open_intent_lacking(case: &Case, _: &Told) -> Vec<Finding> {
+    let named = Named::of(case);
+    case.releases
+        .iter()
+        .filter_map(|release| {
+            let lacking = match named.intents(release).1 {
+                0 if !release.intents.is_empty() => return None,
+                0 => "it names no intent at all".to_owned(),
+                lacking => {
+                    format!("{} that it rests on are not in the ledger", count(lacking as u64, "intent"))
+                }
+            };
+            let text =
+                format!("{}, {}: {lacking}", case.named(release.at), case.names.get(release.credential));
+            Some(
+                of_release(case, release, "OPEN-INTENT-LACKING", Sort::CannotCheck, Severity::Medium, text)
+                    .then("import the bundles of every key that took part"),
+            )
+        })
+        .collect()
+}
+
+/// An opening after its incident had been closed.
+pub(super) fn open_after_close(case: &Case, _: &Told) -> Vec<Finding> {
+    let mut closes: BTreeMap<u32, Vec<At>> = BTreeMap::new();
+    for close in case.closes.iter().filter(|close| case.belongs(close.at)) {
+        closes.entry(close.incident).or_default().push(close.at);
+    }
+    let mut findings = Vec::new();
+    for intent in &case.intents {
+        let Some(closes) = closes.get(&intent.incident) else { continue };
+        let lower = case.bounds.lower[intent.at as usize];
+        let certain = closes.iter().find(|close| {
+            let upper = case.bounds.upper[**close as usize];
+            case.knew(intent.at, **close) || lower.is_some_and(|lower| !case.clock_in_doubt && lower > upper)
+        });
+        let possible = || {
+            closes.iter().find(|close| {
+                let later = case.claimed(intent.at).saturating_sub(case.claimed(**close));
+                !case.knew(**close, intent.at) && later > TOLERANCE
+            })
+        };
+        let Some(close) = certain.or_else(possible) else { continue };
+        let incident = case.names.get(intent.incident);
+        let text = format!("{}: opened after {incident} had been closed", opening(case, intent));
+        findings.push(
+            about(case, intent, "OPEN-AFTER-CLOSE", Sort::Wrong, Severity::High, text)
+                .on([case.hash(*close)])
+                .possibly_if(certain.is_none()),
+        );
+    }
+    findings
+}
+
+/// An opening that was begun and of which no record tells the end: the credential may have been disclosed.
+pub(super) fn open_no_outcome(case: &Case, told: &Told) -> Vec<Finding> {
+    let current: HashMap<&str, u64> =
+        told.credentials.iter().map(|it| (it.name.as_str(), it.generation.unwrap_or_default())).collect();
+    let mut findings = Vec::new();
+    for opening in told.incidents.iter().flat_map(|incident| &incident.openings) {
+        if opening.released.is_some() {
+            continue;
+        }
+        let keys: BTreeSet<String> = opening.intents.iter().map(|place| place.serial.to_string()).collect();
+        let text = format!(
+            "{}, generation {}: {} began to open it with {} for {}, and no record tells the end: it may have been disclosed",
+            opening.credential,
+            opening.generation,
+            opening.operator,
+            keys.into_iter().collect::<Vec<_>>().join(", "),
+            opening.incident
+        );
+        let name = opening.credential.as_str();
+        let replaced = current.get(name).is_some_and(|current| opening.generation < *current);
+        let finding = match replaced {
+            true => Finding::new("OPEN-NO-OUTCOME", Sort::Note, Severity::Low, text),
+            false => Finding::new("OPEN-NO-OUTCOME", Sort::Due, Severity::High, text)
+                .then(format!("breakglass rotate {name}")),
+        };
+        let finding = finding.possibly().in_incident(&opening.incident);
+        let begun = opening.intents.iter().map(|place| place.time.claimed).min().unwrap_or(case.now);
+        findings.push(finding.on(opening.intents.iter().map(|place| place.hash)).at(begun));
+    }
+    findings
+}
+
+/// Something that the program refused, and a person overrode to open.
+pub(super) fn open_override(case: &Case, _: &Told) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for intent in &case.intents {
+        for (rule, why) in &intent.overrides {
+            let text = format!("{}: opened although {rule} spoke against it: {why}", opening(case, intent));
+            findings.push(about(case, intent, "OPEN-OVERRIDE", Sort::Note, Severity::Medium, text));
+        }
+    }
+    findings
+}
+
+/// PIN tries had been spent before an opening: somebody did not know the PIN.
+pub(super) fn open_tries(case: &Case, _: &Told) -> Vec<Finding> {
+    let mut most: HashMap<u32, u8> = HashMap::new();
+    for intent in &case.intents {
+        let most = most.entry(case.records.chain[intent.at as usize]).or_default();
+        *most = (*most).max(intent.tries);
+    }
+    let mut findings = Vec::new();
+    for intent in &case.intents {
+        let most = most[&case.records.chain[intent.at as usize]].max(USUAL_TRIES);
+        if intent.tries < most {
+            let text = format!(
+                "{}: {} of {most} were left before the PIN was asked: wrong PINs had been tried",
+                opening(case, intent),
+                count(u64::from(intent.tries), "PIN try").replace("trys", "tries")
+            );
+            findings.push(about(case, intent, "OPEN-TRIES", Sort::Note, Severity::Low, text));
+        }
+    }
+    findings
+}
+
+/// PIN tries that a YubiKey leaves the factory with (Yubico, PIV: 3 for the PIN).
+const USUAL_TRIES: u8 = 3;
+
+/// A PIN was typed into a key that had not proved itself, though it can.
+pub(super) fn open_presence(case: &Case, _: &Told) -> Vec<Finding> {
+    let can: HashMap<u32, bool> = case
+        .enrolments
+        .iter()
+        .filter_map(|(at, record)| match &record.event {
+            Event::KeyEnrolled(facts) => Some((case.records.chain[*at as usize], facts.presence.is_some())),
+            _ => None,
+        })
+        .collect();
+    case.intents
+        .iter()
+        .filter(|intent| {
+            !intent.presence && can.get(&case.records.chain[intent.at as usize]).copied().unwrap_or(true)
+        })
+        .map(|intent| {
+            let text = format!(
+                "{}: key {} had not proved itself by 9E before its PIN was typed",
+                opening(case, intent),
+                case.chain(intent.at).serial
+            );
+            about(case, intent, "OPEN-PRESENCE", Sort::Wrong, Severity::Medium, text)
+        })
+        .collect()
+}

@@ -1,0 +1,1 @@
+//! Each rule by an example that passes and one that does not.
