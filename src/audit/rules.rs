@@ -88,6 +88,7 @@ pub const KIT: &[(&str, OfKit)] = &[
     ("TIME-BEHIND", clocks::time_behind),
     ("TIME-BACKWARDS", clocks::time_backwards),
     ("TIME-UNANCHORED", clocks::time_unanchored),
+    ("ANCHOR-UNKNOWN", clocks::anchor_unknown),
     ("LEDGER-CLOCK", clocks::ledger_clock),
 ];
 

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod check;
 mod desk;
 mod import;
 mod trouble;
@@ -40,6 +41,8 @@ pub(crate) struct Global {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// What the records show: what is wrong, what is due, what could not be checked
+    Check(check::Options),
     /// Take in bundles, journals and whole folders of them
     Import(import::Options),
     /// Every kit that the records name, and whether somebody vouched for it
@@ -62,6 +65,7 @@ pub fn main() -> ExitCode {
 
 fn run(desk: &mut AuditDesk, verb: Verb) -> Result<Outcome, Trouble> {
     match verb {
+        Verb::Check(options) => check::check(desk, options),
         Verb::Import(options) => import::import(desk, options),
         Verb::Kits => trust::kits(desk),
         Verb::Trust(options) => trust::trust(desk, options),

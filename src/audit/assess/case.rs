@@ -58,6 +58,8 @@ pub struct Case {
     pub gaps_accepted: Vec<(At, String)>,
     /// Records that name another kit.
     pub other_kit: Vec<At>,
+    /// Records that name a checkpoint which this ledger has not made, with the ledger's name among [`Case::names`].
+    pub strange_anchors: Vec<(At, u32)>,
     /// Names that records use, each once.
     pub names: Names,
     /// What each chain had seen of each other.

@@ -39,9 +39,12 @@ pub(super) fn gather(evidence: &mut dyn Evidence, kit: &Hash, now: i64) -> Resul
     for chain in &mut reader.chains {
         chain.observations = chain.account.as_ref().map(Account::observe).unwrap_or_default();
     }
-    let mut anchors: Vec<(At, i64)> = Vec::new();
-    for (at, anchor) in std::mem::take(&mut reader.anchors) {
-        anchors.extend(evidence.checkpoint_time(&anchor)?.map(|time| (at, time)));
+    let (mut anchors, mut strange_anchors) = (Vec::new(), Vec::new());
+    for (at, checkpoint, origin) in std::mem::take(&mut reader.anchored) {
+        match evidence.checkpoint_time(&checkpoint)? {
+            Some(time) => anchors.push((at, time)),
+            None => strange_anchors.push((at, origin)),
+        }
     }
     let logins = evidence.logins(kit)?;
     let (graph, known, unmet) = reader.claims.resolve(&reader.records, &reader.chains);
@@ -80,6 +83,7 @@ pub(super) fn gather(evidence: &mut dyn Evidence, kit: &Hash, now: i64) -> Resul
         pin_changes: reader.pin_changes,
         gaps_accepted: reader.gaps_accepted,
         other_kit: reader.other_kit,
+        strange_anchors,
         names: reader.names,
         known,
         graph,
@@ -201,7 +205,7 @@ struct Reader<'a> {
     pin_changes: Vec<(At, String)>,
     gaps_accepted: Vec<(At, String)>,
     other_kit: Vec<At>,
-    anchors: Vec<(At, Hash)>,
+    anchored: Vec<(At, Hash, u32)>,
     names: Names,
 }
 
@@ -225,7 +229,7 @@ impl<'a> Reader<'a> {
             pin_changes: Vec::new(),
             gaps_accepted: Vec::new(),
             other_kit: Vec::new(),
-            anchors: Vec::new(),
+            anchored: Vec::new(),
             names: Names::default(),
         }
     }
@@ -299,6 +303,15 @@ impl<'a> Reader<'a> {
             Event::CredentialConfirmed(facts) => drop(self.confirmed_at.insert(facts.sealed, at)),
             Event::KeyPinChanged(facts) => self.pin_changes.push((at, facts.what.clone())),
             Event::GapAccepted(facts) => self.gaps_accepted.push((at, facts.why.clone())),
+            Event::LedgerAnchored(facts) => {
+                self.anchored.push((at, facts.checkpoint, names.put(&facts.origin)));
+            }
+            Event::IncidentClosed(facts) => self.closes.push(Close {
+                at,
+                incident: incident(names),
+                verdict: facts.verdict.name().to_owned(),
+                outcome: facts.outcome.clone(),
+            }),
             Event::OpenIntent(facts) => self.intents.push(Intent {
                 at,
                 credential: names.put(&facts.credential),

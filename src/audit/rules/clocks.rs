@@ -119,6 +119,25 @@ pub(super) fn time_unanchored(case: &Case, _: &Told) -> Vec<Finding> {
     ]
 }
 
+/// A kit was given a checkpoint that this ledger has not made: another ledger's, or this one was set back since.
+pub(super) fn anchor_unknown(case: &Case, _: &Told) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (at, origin) in &case.strange_anchors {
+        let text = format!(
+            "{} names a checkpoint of the ledger {} that this ledger has not made: it is another's, or this one was set back since",
+            case.named(*at),
+            case.names.get(*origin)
+        );
+        findings.push(
+            Finding::new("ANCHOR-UNKNOWN", Sort::CannotCheck, Severity::High, text)
+                .on([case.hash(*at)])
+                .at(case.claimed(*at))
+                .then("compare with the ledger that made it, and with the receipts that were given out"),
+        );
+    }
+    findings
+}
+
 /// The ledger's own clock contradicts itself: what rests on it is possible at most.
 pub(super) fn ledger_clock(case: &Case, _: &Told) -> Vec<Finding> {
     let text = "the ledger's own clock contradicts itself: records came in later than it is now, or before a checkpoint that they name was made; no time bound of this kit is certain";

@@ -61,7 +61,7 @@ pub(super) fn trust(desk: &mut AuditDesk, options: Options) -> Result<Outcome, T
 }
 
 /// The kit with these words, or this id.
-fn find(ledger: &mut dyn Ledger, named: &str) -> Result<Hash, Trouble> {
+pub(super) fn find(ledger: &mut dyn Ledger, named: &str) -> Result<Hash, Trouble> {
     if let Some(id) = kit_id(named) {
         return Ok(id);
     }
