@@ -6,10 +6,12 @@
 
 pub mod assess;
 pub mod assessment;
+pub mod bearer;
 pub mod checkpoint;
 pub mod finding;
 pub mod import;
 pub mod ledger;
+pub mod push;
 pub mod qr;
 pub mod reconcile;
 pub mod report;
