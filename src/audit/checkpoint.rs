@@ -15,6 +15,7 @@ use crate::record::hash::Hash;
 
 pub mod note;
 pub mod receipt;
+pub mod survey;
 pub mod tree;
 
 use note::{LedgerKey, LedgerPublic, NoteError};
@@ -122,31 +123,43 @@ pub enum Consistency {
 /// Compares checkpoints with a ledger, given its hashes in the order of arrival, one after the other. Answers in the order
 /// of `old`.
 pub fn compare(old: &[Checkpoint], hashes: impl IntoIterator<Item = Hash>) -> Vec<Consistency> {
-    let mut answers = vec![None; old.len()];
     let mut tree = tree::Tree::new([]);
-    let mut judge = |tree: &tree::Tree| {
-        for (answer, checkpoint) in answers.iter_mut().zip(old) {
-            if checkpoint.size == tree.size() {
-                let root = tree.root();
-                *answer = Some(if root == checkpoint.root {
-                    Consistency::Same
-                } else {
-                    Consistency::Other { root }
-                });
-            }
-        }
-    };
-    let mut sizes: Vec<u64> = old.iter().map(|checkpoint| checkpoint.size).collect();
-    sizes.sort_unstable();
-    judge(&tree);
+    let mut comparison = Comparison::new(old);
+    comparison.at(&tree);
     for hash in hashes {
         tree.push(&hash);
-        if sizes.binary_search(&tree.size()).is_ok() {
-            judge(&tree);
+        comparison.at(&tree);
+    }
+    comparison.end(tree.size())
+}
+
+/// A comparison that is going on while a tree grows.
+struct Comparison<'a> {
+    old: &'a [Checkpoint],
+    answers: Vec<Option<Consistency>>,
+    /// Which of them come next: by size, the largest first.
+    coming: Vec<usize>,
+}
+
+impl<'a> Comparison<'a> {
+    fn new(old: &'a [Checkpoint]) -> Self {
+        let mut coming: Vec<usize> = (0..old.len()).collect();
+        coming.sort_by_key(|at| std::cmp::Reverse(old[*at].size));
+        Comparison { old, answers: vec![None; old.len()], coming }
+    }
+
+    /// The tree as it is now. To be told of each size, from 0.
+    fn at(&mut self, tree: &tree::Tree) {
+        while let Some(next) = self.coming.pop_if(|next| self.old[*next].size == tree.size()) {
+            let root = tree.root();
+            let same = root == self.old[next].root;
+            self.answers[next] = Some(if same { Consistency::Same } else { Consistency::Other { root } });
         }
     }
-    let holds = tree.size();
-    answers.into_iter().map(|answer| answer.unwrap_or(Consistency::Shorter { holds })).collect()
+
+    fn end(self, holds: u64) -> Vec<Consistency> {
+        self.answers.into_iter().map(|answer| answer.unwrap_or(Consistency::Shorter { holds })).collect()
+    }
 }
 
 /// A decimal without sign and leading zeros.

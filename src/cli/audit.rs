@@ -5,8 +5,10 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod check;
+mod checkpoint;
 mod desk;
 mod import;
+mod push;
 mod trouble;
 mod trust;
 
@@ -43,10 +45,14 @@ pub(crate) struct Global {
 enum Verb {
     /// What the records show: what is wrong, what is due, what could not be checked
     Check(check::Options),
+    /// Sign what the ledger holds, hold older promises against it, make and verify receipts
+    Checkpoint(checkpoint::Options),
     /// Take in bundles, journals and whole folders of them
     Import(import::Options),
     /// Every kit that the records name, and whether somebody vouched for it
     Kits,
+    /// Send records to a receiver (RFC 8935), and fetch its receipt
+    Push(push::Options),
     /// Say that a kit is the right one: by the words on its bags, or by keys you were given
     Trust(trust::Options),
 }
@@ -66,8 +72,10 @@ pub fn main() -> ExitCode {
 fn run(desk: &mut AuditDesk, verb: Verb) -> Result<Outcome, Trouble> {
     match verb {
         Verb::Check(options) => check::check(desk, options),
+        Verb::Checkpoint(options) => checkpoint::checkpoint(desk, options),
         Verb::Import(options) => import::import(desk, options),
         Verb::Kits => trust::kits(desk),
+        Verb::Push(options) => push::push(desk, options),
         Verb::Trust(options) => trust::trust(desk, options),
     }
 }

@@ -1,5 +1,6 @@
 //! A receipt: that a ledger held these records, in text that a kit can carry home. One or more proofs of the C2SP tlog-proof
-//! format, one after the other, each for one record with the checkpoint it leads to.
+//! format, one after the other, each for one record with the checkpoint it leads to. Before them may stand the newest of
+//! these checkpoints and an empty line: what a kit anchors is there at the beginning.
 //!
 //! The record's hash is given as `extra`, so that people and programs find it; it is believed only where the proof bears
 //! it out.
@@ -65,6 +66,15 @@ impl Proof {
     }
 }
 
+/// A whole receipt of such proofs, which may lead to different checkpoints; the newest of these stands at its beginning.
+///
+/// # Errors
+/// [`ReceiptError`], where one of them is none, or there is none.
+pub fn of(proofs: &[String]) -> Result<String, ReceiptError> {
+    let text = proofs.concat();
+    Ok(format!("{}\n{text}", newest_checkpoint(&text)?))
+}
+
 /// One proof of a receipt that holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proven {
@@ -83,7 +93,8 @@ pub struct Proven {
 pub fn verify(text: &str, key: &LedgerPublic) -> Result<Vec<Proven>, ReceiptError> {
     let mut checked: Option<(&str, Checkpoint)> = None;
     let mut proven = Vec::new();
-    for (at, text) in cut(text)?.into_iter().enumerate() {
+    let (lead, proofs) = cut(text)?;
+    for (at, text) in proofs.iter().enumerate() {
         let number = at + 1;
         let (proof, signed) = Proof::parse(text).map_err(|why| ReceiptError::Form { number, why })?;
         // Most proofs of a receipt lead to one checkpoint, whose signature need be verified once.
@@ -99,6 +110,9 @@ pub fn verify(text: &str, key: &LedgerPublic) -> Result<Vec<Proven>, ReceiptErro
         proven.push(Proven { proof, checkpoint_id: super::id(signed), checkpoint: checkpoint.clone() });
         checked = Some((signed, checkpoint));
     }
+    if lead.is_some_and(|lead| proven.iter().all(|one| one.checkpoint_id != super::id(lead))) {
+        return Err(ReceiptError::Lead);
+    }
     Ok(proven)
 }
 
@@ -109,7 +123,7 @@ pub fn verify(text: &str, key: &LedgerPublic) -> Result<Vec<Proven>, ReceiptErro
 /// [`ReceiptError::Form`] and [`ReceiptError::Checkpoint`].
 pub fn newest_checkpoint(text: &str) -> Result<&str, ReceiptError> {
     let mut newest: Option<(u64, &str)> = None;
-    for (at, text) in cut(text)?.into_iter().enumerate() {
+    for (at, text) in cut(text)?.1.into_iter().enumerate() {
         let number = at + 1;
         let (_, signed) = Proof::parse(text).map_err(|why| ReceiptError::Form { number, why })?;
         let size =
@@ -121,13 +135,23 @@ pub fn newest_checkpoint(text: &str) -> Result<&str, ReceiptError> {
     newest.map(|(_, signed)| signed).ok_or(ReceiptError::Empty)
 }
 
-/// The proofs of a receipt, at least one.
-fn cut(text: &str) -> Result<Vec<&str>, ReceiptError> {
+/// What stands before the proofs, and the proofs, at least one.
+fn cut(text: &str) -> Result<(Option<&str>, Vec<&str>), ReceiptError> {
+    if text.is_empty() {
+        return Err(ReceiptError::Empty);
+    }
+    let first = format!("\n{FIRST}\n");
+    let (lead, text) = match text.find(&first) {
+        Some(at) if !text.starts_with(&first[1..]) => {
+            let lead = text[..at + 1].strip_suffix('\n').ok_or(ReceiptError::Lead)?;
+            (Some(lead), &text[at + 1..])
+        }
+        _ => (None, text),
+    };
     let mut starts: Vec<usize> = vec![0];
-    starts.extend(text.match_indices(&format!("\n{FIRST}\n")).map(|(at, _)| at + 1));
+    starts.extend(text.match_indices(&first).map(|(at, _)| at + 1));
     starts.push(text.len());
-    let proofs: Vec<&str> = starts.windows(2).map(|pair| &text[pair[0]..pair[1]]).collect();
-    if text.is_empty() { Err(ReceiptError::Empty) } else { Ok(proofs) }
+    Ok((lead, starts.windows(2).map(|pair| &text[pair[0]..pair[1]]).collect()))
 }
 
 /// Why a receipt proves nothing.
@@ -136,6 +160,9 @@ pub enum ReceiptError {
     /// Nothing in it.
     #[error("the receipt is empty")]
     Empty,
+    /// What stands before its proofs.
+    #[error("what the receipt begins with is not the checkpoint of one of its proofs")]
+    Lead,
     /// Not in the form of a proof.
     #[error("proof {number} of the receipt cannot be read: {why}")]
     Form {

@@ -26,6 +26,10 @@ fn checkpoint(records: &[Hash]) -> Checkpoint {
 
 /// A receipt for some of the records.
 fn receipt(records: &[Hash], of: &[u64]) -> String {
+    super::receipt::of(&proofs(records, of)).unwrap()
+}
+
+fn proofs(records: &[Hash], of: &[u64]) -> Vec<String> {
     let mut tree = tree::Tree::new(of.iter().copied());
     records.iter().for_each(|record| tree.push(record));
     let signed = checkpoint(records).sign(&key(1));
@@ -131,10 +135,17 @@ fn a_receipt_proves_each_of_its_records() {
 #[test]
 fn receipts_of_different_times_stand_in_one_file() {
     let records = records(21);
-    let text = receipt(&records, &[4]) + &receipt(&records[..9], &[4, 8]);
+    let all = [proofs(&records[..9], &[4, 8]), proofs(&records, &[4])].concat();
+    let text = super::receipt::of(&all).unwrap();
+    assert!(text.starts_with(&checkpoint(&records).sign(&key(1))), "the newest is what a kit anchors");
     let proven = verify(&text, key(1).public()).unwrap();
-    assert_eq!(proven.iter().map(|one| one.checkpoint.size).collect::<Vec<_>>(), [21, 9, 9]);
+    assert_eq!(proven.iter().map(|one| one.checkpoint.size).collect::<Vec<_>>(), [9, 9, 21]);
     assert_eq!(newest_checkpoint(&text), Ok(checkpoint(&records).sign(&key(1)).as_str()));
+    // Bare proofs are a receipt too; another checkpoint before them is not theirs.
+    assert_eq!(verify(&all.concat(), key(1).public()).unwrap(), proven);
+    let other = checkpoint(&records[..5]).sign(&key(1));
+    assert_eq!(verify(&format!("{other}\n{}", all.concat()), key(1).public()), Err(ReceiptError::Lead));
+    assert_eq!(super::receipt::of(&[]), Err(ReceiptError::Empty));
 }
 
 #[test]

@@ -48,6 +48,11 @@ impl Tree {
         Tree { size: 0, subtrees: Vec::new(), proofs }
     }
 
+    /// Will prove the leaf that is added next.
+    pub fn want_next(&mut self) {
+        self.proofs.insert(self.size, Vec::new());
+    }
+
     /// Adds a record.
     pub fn push(&mut self, record: &Hash) {
         self.push_subtree(1, leaf(record));

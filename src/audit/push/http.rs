@@ -13,6 +13,7 @@ use ureq::http::header::{
 use ureq::http::{Response, Uri};
 use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
 use ureq::{Agent, Body};
+use zeroize::Zeroizing;
 
 use super::answer::{Answer, BODY_CAP};
 use super::{Cut, Post};
@@ -68,7 +69,7 @@ pub struct Credentials {
     /// PEM: the authorities that the receiver's certificate may come from. Without it those of Mozilla.
     pub authorities: Option<Vec<u8>>,
     /// PEM: this station's certificate (and what certifies it), and its key.
-    pub client: Option<(Vec<u8>, Vec<u8>)>,
+    pub client: Option<(Vec<u8>, Zeroizing<Vec<u8>>)>,
     /// For the `Authorization` header.
     pub bearer: Option<Bearer>,
 }
@@ -305,7 +306,7 @@ mod tests {
         let certificate =
             rcgen::CertificateParams::new(vec!["x".into()]).unwrap().self_signed(&mine).unwrap();
         let with = |key: &rcgen::KeyPair| Credentials {
-            client: Some((certificate.pem().into_bytes(), key.serialize_pem().into_bytes())),
+            client: Some((certificate.pem().into_bytes(), key.serialize_pem().into_bytes().into())),
             ..Credentials::default()
         };
         assert!(matches!(Receiver::new(to(), with(&key()), CONNECT), Err(SetupError::Tls(_))));

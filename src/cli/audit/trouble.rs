@@ -4,7 +4,12 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+mod transport;
+
+pub(super) use transport::Transport;
+
 use super::desk::AuditDesk;
+use crate::audit::checkpoint::survey::IssueError;
 use crate::audit::import::ImportError;
 use crate::audit::ledger::LedgerError;
 
@@ -23,6 +28,8 @@ pub(super) enum Trouble {
     File { path: PathBuf, error: io::Error },
     #[error("reading {source_name}: {error}")]
     Read { source_name: String, error: io::Error },
+    #[error(transparent)]
+    Transport(Transport),
     #[error("standard output: {0}")]
     Output(#[from] io::Error),
     #[error("--json: {0}")]
@@ -34,6 +41,16 @@ impl From<ImportError> for Trouble {
         match error {
             ImportError::Read { source_name, error } => Trouble::Read { source_name, error },
             ImportError::Ledger(error) => Trouble::Ledger(error),
+        }
+    }
+}
+
+impl<E: Into<Transport>> From<E> for Trouble {
+    fn from(error: E) -> Self {
+        match error.into() {
+            // A ledger is told of in one way, whoever met its error.
+            Transport::Issue(IssueError::Ledger(error)) => Trouble::Ledger(error),
+            error => Trouble::Transport(error),
         }
     }
 }
@@ -69,6 +86,7 @@ impl Trouble {
             Trouble::File { .. } | Trouble::Read { .. } => {
                 (5, "what was stored before stands; set right what it says, then run the same again")
             }
+            Trouble::Transport(error) => error.advice(),
             Trouble::Output(_) | Trouble::Json(_) => (5, "the ledger is as it was"),
         };
         desk.terminal.complain(&format!("next: {next}"));

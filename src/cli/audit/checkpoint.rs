@@ -1,0 +1,397 @@
+//! `checkpoint`: the ledger's signed promise, older promises held against it, and receipts for what a kit sent.
+
+use std::collections::{HashMap, HashSet};
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use rand_core::Rng;
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use super::desk::AuditDesk;
+use super::import::grouped;
+use super::trouble::{Transport, Trouble};
+use crate::audit::checkpoint::note::{LedgerKey, LedgerPublic};
+use crate::audit::checkpoint::survey::{Issued, issue, survey};
+use crate::audit::checkpoint::{self, Checkpoint, CheckpointError, Consistency, receipt};
+use crate::audit::push::queue::Queue;
+use crate::cli::Outcome;
+use crate::record::hash::Hash;
+use crate::record::token::Record;
+
+/// More than any key, checkpoint or receipt for a few chains.
+const FILE_CAP: u64 = 64 * 1024 * 1024;
+
+/// What to sign, to compare, or to verify.
+#[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["new_key", "key", "check", "receipt"]))]
+pub(super) struct Options {
+    /// Make the ledger's key in this file, and its public half in FILE.pub
+    #[arg(long, value_name = "FILE", exclusive = true)]
+    new_key: Option<PathBuf>,
+    /// Sign a checkpoint with the ledger's key
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// Where to write what was signed; never over something that is there
+    #[arg(long, value_name = "FILE", requires = "key")]
+    out: Option<PathBuf>,
+    /// Write a receipt for the newest record of each chain in these bundles, instead of the bare checkpoint
+    #[arg(long = "for", value_name = "BUNDLE", num_args = 1.., requires = "key")]
+    bundles: Vec<PathBuf>,
+    /// In the receipt, a proof for every record
+    #[arg(long, requires = "bundles")]
+    every_record: bool,
+    /// Hold these older checkpoints, or receipts, against the ledger as it is now
+    #[arg(long, value_name = "OLD", num_args = 1..)]
+    check: Vec<PathBuf>,
+    /// Verify a receipt; needs no ledger
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["key", "check"], requires = "public")]
+    receipt: Option<PathBuf>,
+    /// The ledger's public key (FILE.pub, or its one line), to verify signatures by
+    #[arg(long, value_name = "FILE")]
+    public: Option<PathBuf>,
+    /// With --receipt: which of the records in these bundles it covers
+    #[arg(value_name = "BUNDLE", requires = "receipt")]
+    records: Vec<PathBuf>,
+}
+
+pub(super) fn checkpoint(desk: &mut AuditDesk, options: Options) -> Result<Outcome, Trouble> {
+    if let Some(path) = &options.new_key {
+        return new_key(desk, path);
+    }
+    let public = options.public.as_deref().map(public_key).transpose()?;
+    match (&options.receipt, &public) {
+        (Some(path), Some(public)) => verify(desk, path, public, &options.records),
+        _ => sign_and_check(desk, &options, public),
+    }
+}
+
+fn new_key(desk: &mut AuditDesk, path: &Path) -> Result<Outcome, Trouble> {
+    let mut seed = Zeroizing::new([0; 32]);
+    rand_core::UnwrapErr(getrandom::SysRng).fill_bytes(&mut seed[..]);
+    let (key, pem) = LedgerKey::new(&seed);
+    let public = beside(path, "pub");
+    write_new(path, pem.as_bytes(), 0o600)?;
+    write_new(&public, key.public().to_pem().as_bytes(), 0o644)?;
+    let line = key.public().to_line();
+    if desk.json {
+        desk.object(&serde_json::json!({
+            "key": path, "public": public, "name": key.public().name(), "verifier": line,
+        }))?;
+    } else {
+        desk.text(&format!(
+            "wrote the key of {} to {}: it signs for this ledger, keep it where the ledger's other writers are not\n\
+             wrote its public half to {}: give it to everybody who gets checkpoints\n{line}\n",
+            key.public().name(),
+            path.display(),
+            public.display(),
+        ))?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// An older checkpoint that is held against the ledger.
+struct Old {
+    path: PathBuf,
+    checkpoint: Checkpoint,
+    /// Whether its signature verifies; `None`: no key to verify it by, or not signed by that one.
+    signature: Option<bool>,
+}
+
+fn sign_and_check(
+    desk: &mut AuditDesk,
+    options: &Options,
+    public: Option<LedgerPublic>,
+) -> Result<Outcome, Trouble> {
+    let key = options.key.as_deref().map(|path| private_key(desk, path)).transpose()?;
+    let public = public.or_else(|| key.as_ref().map(|key| key.public().clone()));
+    let old = options
+        .check
+        .iter()
+        .map(|path| older(path, public.as_ref()))
+        .collect::<Result<Vec<Old>, Trouble>>()?;
+    let checkpoints: Vec<Checkpoint> = old.iter().map(|old| old.checkpoint.clone()).collect();
+    let wanted = match options.bundles.is_empty() {
+        true => HashSet::new(),
+        false => wanted(&Queue::of(&options.bundles)?, options.every_record),
+    };
+    if let Some(out) = &options.out
+        && out.exists()
+    {
+        return Err(Trouble::File { path: out.clone(), error: io::ErrorKind::AlreadyExists.into() });
+    }
+    let mut ledger = desk.open()?;
+    let (size, answers, signed, missing) = match &key {
+        None => {
+            let survey = survey(&mut *ledger, &HashSet::new(), &checkpoints)?;
+            (survey.size, survey.answers, None, 0)
+        }
+        Some(key) => {
+            let issued = issue(&mut *ledger, key, desk.now(), &wanted, &checkpoints)?;
+            let missing = (wanted.len() - issued.proofs.len()) as u64;
+            let text = match options.bundles.is_empty() {
+                true => issued.signed.clone(),
+                false => receipt_of(&issued)?,
+            };
+            if let Some(out) = &options.out {
+                write_new(out, text.as_bytes(), 0o644)?;
+            }
+            (issued.checkpoint.size, issued.answers, Some((checkpoint::id(&issued.signed), text)), missing)
+        }
+    };
+    let outcome = judged(&old, &answers, missing);
+    if desk.json {
+        let checked: Vec<_> =
+            old.iter().zip(&answers).map(|(old, answer)| Checked::of(old, answer)).collect();
+        desk.object(&serde_json::json!({
+            "size": size, "id": signed.as_ref().map(|(id, _)| id), "text": signed.as_ref().map(|(_, text)| text),
+            "missing": missing, "checked": checked,
+        }))?;
+        return Ok(outcome);
+    }
+    for (old, answer) in old.iter().zip(&answers) {
+        desk.text(&sentence(old, answer))?;
+    }
+    if missing > 0 {
+        desk.terminal
+            .say(&format!("{} of the records are not in the ledger: they have no proof", grouped(missing)));
+    }
+    match (signed, &options.out) {
+        (Some((id, _)), Some(out)) => desk.terminal.say(&format!(
+            "signed for {} records: {}, checkpoint {id}",
+            grouped(size),
+            out.display()
+        )),
+        (Some((_, text)), None) => desk.terminal.result(text.as_bytes())?,
+        (None, _) => {}
+    }
+    Ok(outcome)
+}
+
+/// The receipt, of at least one record.
+fn receipt_of(issued: &Issued) -> Result<String, Trouble> {
+    let proofs: Vec<String> = issued.proofs.iter().map(|proof| proof.text(&issued.signed)).collect();
+    receipt::of(&proofs).map_err(|_| Trouble::Refused("none of these records is in the ledger".into()))
+}
+
+/// Wrong is what does not fit; due, what could not be checked.
+fn judged(old: &[Old], answers: &[Consistency], missing: u64) -> Outcome {
+    let forged = old.iter().any(|old| old.signature == Some(false));
+    if forged || answers.iter().any(|answer| *answer != Consistency::Same) {
+        Outcome::Wrong
+    } else if missing > 0 || old.iter().any(|old| old.signature.is_none()) {
+        Outcome::Due
+    } else {
+        Outcome::Done
+    }
+}
+
+fn sentence(old: &Old, answer: &Consistency) -> String {
+    let name = old.path.display();
+    let size = grouped(old.checkpoint.size);
+    let at = match old.checkpoint.at.and_then(|at| jiff::Timestamp::from_second(at).ok()) {
+        Some(at) => format!(" of {at}"),
+        None => String::new(),
+    };
+    let fits = match answer {
+        Consistency::Same => {
+            format!("{name}: its {size} records{at} are the first of this ledger, unchanged")
+        }
+        Consistency::Shorter { holds } => format!(
+            "{name}: WRONG. It is over {size} records{at}; this ledger holds {}: some were taken away, or it is another ledger",
+            grouped(*holds)
+        ),
+        Consistency::Other { .. } => format!(
+            "{name}: WRONG. The first {size} records of this ledger are not those{at}: it was rewritten, or it is another ledger"
+        ),
+    };
+    let signature = match old.signature {
+        Some(true) => "",
+        Some(false) => " · its signature does NOT verify: the file was changed",
+        None => " · its signature was not checked: no key of its signer (--public)",
+    };
+    format!("{fits}{signature}\n")
+}
+
+#[derive(Serialize)]
+struct Checked<'a> {
+    file: &'a Path,
+    size: u64,
+    at: Option<i64>,
+    answer: &'static str,
+    signature: &'static str,
+}
+
+impl<'a> Checked<'a> {
+    fn of(old: &'a Old, answer: &Consistency) -> Self {
+        let answer = match answer {
+            Consistency::Same => "same",
+            Consistency::Shorter { .. } => "shorter",
+            Consistency::Other { .. } => "other",
+        };
+        let signature = match old.signature {
+            Some(true) => "good",
+            Some(false) => "bad",
+            None => "not-checked",
+        };
+        Checked { file: &old.path, size: old.checkpoint.size, at: old.checkpoint.at, answer, signature }
+    }
+}
+
+/// Reads an older checkpoint, or the newest one of a receipt.
+fn older(path: &Path, public: Option<&LedgerPublic>) -> Result<Old, Trouble> {
+    let text = read(path)?;
+    let signed = match receipt::newest_checkpoint(&text) {
+        Ok(signed) => signed,
+        Err(_) => &text,
+    };
+    let checkpoint =
+        Checkpoint::believe(signed).map_err(|cause| Transport::Checkpoint { path: path.into(), cause })?;
+    let signature = public.and_then(|public| match Checkpoint::verify(signed, public) {
+        Ok(_) => Some(true),
+        Err(CheckpointError::Note(checkpoint::note::NoteError::NotSigned { .. })) => None,
+        Err(_) => Some(false),
+    });
+    Ok(Old { path: path.into(), checkpoint, signature })
+}
+
+/// The hashes that a receipt is for.
+fn wanted(queue: &Queue, every: bool) -> HashSet<Hash> {
+    match every {
+        true => queue.chains().flat_map(|(_, items)| items.iter().map(|item| item.hash)).collect(),
+        false => queue.heads().collect(),
+    }
+}
+
+fn verify(
+    desk: &mut AuditDesk,
+    path: &Path,
+    public: &LedgerPublic,
+    bundles: &[PathBuf],
+) -> Result<Outcome, Trouble> {
+    let proven = receipt::verify(&read(path)?, public)
+        .map_err(|cause| Transport::Receipt { path: path.into(), cause })?;
+    let queue = Queue::of(bundles)?;
+    let open = uncovered(&queue, proven.iter().map(|one| one.proof.record).collect())?;
+    let outcome = if open.is_empty() { Outcome::Done } else { Outcome::Due };
+    if desk.json {
+        let proofs: Vec<_> = proven
+            .iter()
+            .map(|one| {
+                let (size, at) = (one.checkpoint.size, one.checkpoint.at);
+                serde_json::json!({
+                    "record": one.proof.record, "index": one.proof.index, "checkpoint": one.checkpoint_id,
+                    "size": size, "at": at,
+                })
+            })
+            .collect();
+        desk.object(&serde_json::json!({
+            "ledger": public.name(), "proofs": proofs, "records": queue.len(), "not_covered": open,
+        }))?;
+        return Ok(outcome);
+    }
+    let mut text = String::new();
+    for one in &proven {
+        let at = one.checkpoint.at.and_then(|at| jiff::Timestamp::from_second(at).ok());
+        let at = at.map_or("a time that is not given".into(), |at| at.to_string());
+        text += &format!(
+            "record {} was number {} of {} in {} at {at}\n",
+            one.proof.record,
+            grouped(one.proof.index + 1),
+            grouped(one.checkpoint.size),
+            public.name(),
+        );
+    }
+    if !bundles.is_empty() {
+        let covered = queue.len() - open.iter().map(|chain| chain.records).sum::<u64>();
+        text += &format!("{} of {} records are covered\n", grouped(covered), grouped(queue.len()));
+    }
+    for Uncovered { chain, records, from } in &open {
+        let from = from.map_or(String::new(), |seq| format!(", from number {seq} on"));
+        text += &format!("NOT COVERED: {} of {chain}{from}\n", grouped(*records));
+    }
+    desk.text(&text)?;
+    Ok(outcome)
+}
+
+/// Records of one chain that a receipt says nothing of.
+#[derive(Serialize)]
+struct Uncovered {
+    chain: String,
+    records: u64,
+    from: Option<u64>,
+}
+
+/// What neither is proven itself nor stands below something proven: a record vouches for the one whose hash is its `prev`.
+fn uncovered(queue: &Queue, proven: HashSet<Hash>) -> Result<Vec<Uncovered>, Trouble> {
+    let mut open = Vec::new();
+    for (chain, items) in queue.chains() {
+        let mut below: HashMap<Hash, Option<Hash>> = HashMap::new();
+        for item in items {
+            let prev = Record::parse(&queue.read(item)?).ok().and_then(|record| record.link.prev);
+            below.insert(item.hash, prev);
+        }
+        let mut covered = HashSet::new();
+        for item in items.iter().filter(|item| proven.contains(&item.hash)) {
+            let mut next = Some(item.hash);
+            while let Some(hash) = next
+                && below.contains_key(&hash)
+                && covered.insert(hash)
+            {
+                next = below[&hash];
+            }
+        }
+        let rest: Vec<_> = items.iter().filter(|item| !covered.contains(&item.hash)).collect();
+        if let Some(first) = rest.first() {
+            open.push(Uncovered { chain: chain.into(), records: rest.len() as u64, from: first.seq });
+        }
+    }
+    Ok(open)
+}
+
+/// The ledger's key. One that others may read is no secret of the ledger, and that is said.
+pub(super) fn private_key(desk: &mut AuditDesk, path: &Path) -> Result<LedgerKey, Trouble> {
+    use std::os::unix::fs::PermissionsExt;
+    let text = Zeroizing::new(read(path)?);
+    let mode = fs::metadata(path).map(|about| about.permissions().mode()).unwrap_or(0);
+    if mode & 0o077 != 0 {
+        desk.terminal.say(&format!("{} can be read by others than its owner: chmod 600", path.display()));
+    }
+    let key = LedgerKey::from_pem(&text);
+    Ok(key.map_err(|cause| Transport::LedgerKey { path: path.into(), cause })?)
+}
+
+/// The public half.
+pub(super) fn public_key(path: &Path) -> Result<LedgerPublic, Trouble> {
+    let key = LedgerPublic::parse(&read(path)?);
+    Ok(key.map_err(|cause| Transport::LedgerKey { path: path.into(), cause })?)
+}
+
+fn read(path: &Path) -> Result<String, Trouble> {
+    use std::io::Read;
+    let failed = |error| Trouble::File { path: path.into(), error };
+    let mut text = String::new();
+    let file = File::open(path).map_err(failed)?;
+    file.take(FILE_CAP).read_to_string(&mut text).map_err(failed)?;
+    Ok(text)
+}
+
+/// A new file, whole and durable.
+pub(super) fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Trouble> {
+    let written = File::options()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(path)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
+    written.map_err(|error| Trouble::File { path: path.into(), error })
+}
+
+fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(end);
+    name.into()
+}
