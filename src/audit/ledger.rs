@@ -2,6 +2,7 @@
 //! engines behind one trait, the same behaviour in both. `doc/ledger.md` tells what is where.
 
 mod error;
+pub mod postgres;
 mod rows;
 pub mod sqlite;
 
@@ -192,11 +193,12 @@ pub trait Evidence {
 }
 
 pub use error::LedgerError;
+pub use postgres::shown;
 
 /// How long a call waits for others who are writing, where nobody says otherwise.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Opens the ledger of that name, a path; makes it if it is not there.
+/// Opens the ledger of that name, a path or `postgres://…`; makes it if it is not there.
 ///
 /// # Errors
 /// Every variant of [`LedgerError`] but [`LedgerError::Missing`].
@@ -209,7 +211,10 @@ pub fn open(name: &str) -> Result<Box<dyn Ledger>, LedgerError> {
 /// # Errors
 /// As [`open`].
 pub fn open_waiting(name: &str, patience: Duration) -> Result<Box<dyn Ledger>, LedgerError> {
-    Ok(Box::new(sqlite::Sqlite::open(Path::new(name), patience)?))
+    Ok(match postgres::is_url(name) {
+        true => Box::new(postgres::Postgres::open(name, patience)?),
+        false => Box::new(sqlite::Sqlite::open(Path::new(name), patience)?),
+    })
 }
 
 /// Opens a ledger to be read: one that is not there is an error.
@@ -217,7 +222,7 @@ pub fn open_waiting(name: &str, patience: Duration) -> Result<Box<dyn Ledger>, L
 /// # Errors
 /// Every variant of [`LedgerError`].
 pub fn open_existing(name: &str) -> Result<Box<dyn Ledger>, LedgerError> {
-    if !Path::new(name).exists() {
+    if !postgres::is_url(name) && !Path::new(name).exists() {
         return Err(LedgerError::Missing { ledger: name.into() });
     }
     open(name)

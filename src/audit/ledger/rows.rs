@@ -172,3 +172,8 @@ pub(super) fn key_of(kid: &KeyId, point: &[u8]) -> Result<VerifyingKey, String> 
         _ => Err(format!("the public key of {kid} is another one")),
     }
 }
+
+/// Text as PostgreSQL takes it: it knows no NUL. Both engines write it so, that they hold the same.
+pub(super) fn text(text: &str) -> String {
+    text.replace('\0', "\u{FFFD}")
+}

@@ -173,12 +173,12 @@ fn claim(db: &Connection, known: &mut Known, kit: i64, chain: i64, backed: bool)
 }
 
 fn credential(db: &Connection, known: &mut Known, kit: i64, name: &str) -> Result<(), Fault> {
-    let entry = (kit, name.to_owned());
+    let entry = (kit, rows::text(name));
     if known.credentials.contains(&entry) {
         return Ok(());
     }
     db.prepare_cached("INSERT OR IGNORE INTO credentials (kit_id, name) VALUES (?1, ?2)")?
-        .execute(params![kit, name])?;
+        .execute(params![kit, entry.1])?;
     known.credentials.insert(entry);
     Ok(())
 }
@@ -192,11 +192,11 @@ pub(super) fn aside(db: &Connection, lines: &[SetAside]) -> Result<(), Fault> {
         let hash = Hash::of(&one.bytes);
         let (line, bytes) = (one.line as i64, &one.bytes);
         insert.execute(params![
-            one.source,
+            rows::text(&one.source),
             line,
             &hash.0[..],
             bytes,
-            one.why,
+            rows::text(&one.why),
             one.unknown_event,
             one.received
         ])?;
@@ -210,7 +210,7 @@ pub(super) fn imported(db: &Connection, import: &Imported) -> Result<(), Fault> 
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?
     .execute(params![
-        import.source,
+        rows::text(&import.source),
         import.at,
         import.read as i64,
         import.stored as i64,
@@ -275,15 +275,18 @@ pub(super) fn logins(db: &Connection, logins: &[Login], covers: &[LogCover]) -> 
         "INSERT OR IGNORE INTO logins (log, credential, at, origin, success, raw) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?;
     for login in logins {
-        let origin = login.from.as_deref().unwrap_or_default();
-        insert.execute(params![login.log, login.credential, login.at, origin, login.success, login.raw])?;
+        let origin = rows::text(login.from.as_deref().unwrap_or_default());
+        let (log, credential) = (rows::text(&login.log), rows::text(&login.credential));
+        let raw = rows::text(&login.raw);
+        insert.execute(params![log, credential, login.at, origin, login.success, raw])?;
     }
     let mut insert = db.prepare_cached(
         "INSERT OR IGNORE INTO covers (log, credential, first, last, hash) VALUES (?1, ?2, ?3, ?4, ?5)",
     )?;
     for cover in covers {
         let (first, last) = cover.from_to;
-        insert.execute(params![cover.log, cover.credential, first, last, &cover.hash.0[..]])?;
+        let (log, credential) = (rows::text(&cover.log), rows::text(&cover.credential));
+        insert.execute(params![log, credential, first, last, &cover.hash.0[..]])?;
     }
     Ok(())
 }
