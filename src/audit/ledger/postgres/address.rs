@@ -191,7 +191,10 @@ mod tests {
         let check = |url: &str| Address::parse(url).map(|address| address.tls.map(|files| files.check));
         assert!(matches!(check("postgres://db.example.org/r"), Ok(Some(tls::Check::Name))));
         assert!(matches!(check("postgres://db/r?sslmode=require"), Ok(Some(tls::Check::Nothing))));
-        assert!(matches!(check("postgres://db/r?sslmode=require&sslrootcert=ca.pem"), Ok(Some(tls::Check::Issuer))));
+        assert!(matches!(
+            check("postgres://db/r?sslmode=require&sslrootcert=ca.pem"),
+            Ok(Some(tls::Check::Issuer))
+        ));
         assert!(matches!(check("postgres://db/r?sslmode=verify-ca"), Ok(Some(tls::Check::Issuer))));
         assert!(matches!(check("postgres://db/r?sslmode=disable"), Ok(None)));
         assert!(matches!(check("postgres:///r?host=/run/postgresql"), Ok(None)));
@@ -205,7 +208,8 @@ mod tests {
     fn the_file_of_passwords_is_read_as_libpq_reads_it() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("pass");
-        let lines = "# comment\nother:*:*:*:wrong\n*:5433:*:*:port\ndb:*:records:ada:s3\\:cr\\\\et\n*:*:*:*:last\n";
+        let lines =
+            "# comment\nother:*:*:*:wrong\n*:5433:*:*:port\ndb:*:records:ada:s3\\:cr\\\\et\n*:*:*:*:last\n";
         std::fs::write(&path, lines).expect("writes");
         let found = |url: &str| password(&url.parse().expect("a URL"), &path).expect("reads");
         assert_eq!(found("postgres://ada@db/records").as_deref(), Some("s3:cr\\et"));

@@ -121,7 +121,8 @@ pub(super) fn homeless(db: &mut Transaction<'_>) -> Result<Vec<(Serial, KeyId, u
 }
 
 pub(super) fn set_aside(db: &mut Transaction<'_>, most: usize) -> Result<(Vec<SetAside>, u64), Fault> {
-    let question = "SELECT source, line, bytes, why, unknown_event, received FROM set_aside ORDER BY id DESC LIMIT $1";
+    let question =
+        "SELECT source, line, bytes, why, unknown_event, received FROM set_aside ORDER BY id DESC LIMIT $1";
     let most = i64::try_from(most).unwrap_or(i64::MAX);
     let lines = all(db, question, &[&most], |row| {
         Ok(SetAside {

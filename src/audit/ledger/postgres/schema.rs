@@ -119,7 +119,9 @@ pub(super) fn prepare(client: &mut Client, steps: &[&str]) -> Result<(), Fault> 
     lock(&mut db)?;
     let found = format(&mut db, steps)?;
     if found == 0 {
-        db.batch_execute("CREATE SCHEMA IF NOT EXISTS breakglass; CREATE TABLE format (version bigint NOT NULL)")?;
+        db.batch_execute(
+            "CREATE SCHEMA IF NOT EXISTS breakglass; CREATE TABLE format (version bigint NOT NULL)",
+        )?;
         db.execute("INSERT INTO format (version) VALUES (0)", &[])?;
     }
     for step in &steps[found..] {

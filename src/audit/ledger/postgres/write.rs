@@ -299,13 +299,7 @@ fn read_again(db: &mut Transaction<'_>) -> Result<(), Fault> {
             "DELETE FROM set_aside WHERE id = $1 AND EXISTS (
                 SELECT 1 FROM records r JOIN chains c ON c.id = r.chain_id
                 WHERE c.kid = $2 AND c.serial = $3 AND r.seq = $4 AND r.hash = $5)",
-            &[
-                &id,
-                &&kid[..],
-                &i64::from(record.serial.0),
-                &(record.link.seq as i64),
-                &&hash[..],
-            ],
+            &[&id, &&kid[..], &i64::from(record.serial.0), &(record.link.seq as i64), &&hash[..]],
         )?;
     }
     Ok(())
@@ -347,10 +341,7 @@ pub(super) fn logins(db: &mut Transaction<'_>, logins: &[Login], covers: &[LogCo
         // Lines of logs are longer than an index takes: one hash stands for all of it.
         let all = format!("{log}\0{credential}\0{}\0{from}\0{}\0{raw}", login.at, login.success);
         let hash = Hash::of(all.as_bytes());
-        db.execute(
-            &insert,
-            &[&log, &credential, &login.at, &from, &login.success, &raw, &&hash.0[..]],
-        )?;
+        db.execute(&insert, &[&log, &credential, &login.at, &from, &login.success, &raw, &&hash.0[..]])?;
     }
     let insert = db.prepare(
         "INSERT INTO covers (log, credential, first, last, hash) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
