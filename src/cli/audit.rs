@@ -34,7 +34,13 @@ struct Arguments {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Global {
     /// Where the records are kept: a file, or postgres://… for a ledger that several share
-    #[arg(long, env = "BREAKGLASS_LEDGER", default_value = "ledger.db", global = true)]
+    #[arg(
+        long,
+        env = "BREAKGLASS_LEDGER",
+        default_value = "ledger.db",
+        hide_env_values = true,
+        global = true
+    )]
     pub(crate) ledger: String,
     /// One JSON object on stdout
     #[arg(long, global = true)]
