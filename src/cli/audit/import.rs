@@ -11,8 +11,11 @@ use super::trouble::Trouble;
 use crate::audit::import::sources::{self, POLICY_CAP, Source};
 use crate::audit::import::{self, Job};
 use crate::audit::ledger::{BundleEnd, Imported, Ledger, SetAside};
+use crate::audit::qr::FromCodes;
 use crate::cli::Outcome;
 use crate::cli::terminal::escape;
+
+mod pictures;
 
 /// What to import.
 #[derive(Debug, clap::Args)]
@@ -26,10 +29,20 @@ pub(super) struct Options {
     /// How many threads verify signatures [default: one per core]
     #[arg(long, value_name = "N")]
     threads: Option<std::num::NonZero<usize>>,
+    /// The paths are pictures (PNG, JPEG) of the codes that breakglass records export --qr shows or prints
+    #[arg(long)]
+    qr: bool,
 }
 
 pub(super) fn import(desk: &mut AuditDesk, options: Options) -> Result<Outcome, Trouble> {
-    let found = sources::find(&options.paths).map_err(|(path, error)| Trouble::File { path, error })?;
+    let (found, shown) = match options.qr {
+        true => (Vec::new(), pictures::bundles(desk, &options.paths)?),
+        false => {
+            let found =
+                sources::find(&options.paths).map_err(|(path, error)| Trouble::File { path, error })?;
+            (found, FromCodes::default())
+        }
+    };
     let mut ledger = desk.open_or_make()?;
     let mut quarantine = Quarantine::new(options.quarantine.unwrap_or_else(|| beside(&desk.ledger)));
     let mut done = Vec::new();
@@ -54,8 +67,17 @@ pub(super) fn import(desk: &mut AuditDesk, options: Options) -> Result<Outcome, 
             }
         }
     }
+    for (index, bundle) in shown.bundles.iter().enumerate() {
+        let name = format!("codes of {}, bundle {}", options.paths[0].display(), index + 1);
+        let bytes = Some(bundle.len() as u64);
+        let mut input = &bundle[..];
+        done.push(one(desk, &mut *ledger, &name, bytes, &mut input, options.threads, &mut quarantine)?);
+    }
     let quarantine = quarantine.end()?;
-    tell(desk, &mut *ledger, &done, policies, quarantine.as_deref())
+    let outcome = tell(desk, &mut *ledger, &done, policies, quarantine.as_deref())?;
+    let missing =
+        !shown.incomplete.is_empty() || !shown.damaged.is_empty() || (options.qr && done.is_empty());
+    Ok(if missing && outcome == Outcome::Done { Outcome::Due } else { outcome })
 }
 
 /// Imports one source, with a bar.
