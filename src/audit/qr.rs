@@ -15,7 +15,7 @@ const LONGEST_SIDE: u32 = 12_000;
 /// Memory for one picture, in bytes.
 const PICTURE_CAP: u64 = 512 * 1024 * 1024;
 /// A bundle in more codes than this is not read with a camera by anybody.
-const MOST_PARTS: usize = 20_000;
+const MOST_PARTS: u64 = 20_000;
 
 /// Why a picture gives nothing.
 #[derive(Debug, thiserror::Error)]
@@ -42,8 +42,17 @@ pub struct Codes {
 
 /// One bundle that comes in parts.
 struct Message {
-    parts: usize,
+    which: Which,
     decoder: ur::Decoder,
+}
+
+/// What all parts of one bundle say of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Which {
+    parts: u64,
+    bytes: u64,
+    /// CRC-32.
+    checksum: u64,
 }
 
 /// What the pictures gave.
@@ -100,19 +109,17 @@ impl Codes {
     }
 
     fn part(&mut self, part: &str) {
-        let Some(parts) = parts_of(part) else {
+        let Some(which) = Which::of(part) else {
             self.strangers += 1;
             return;
         };
-        // Two bundles of one length are told apart by what the decoder knows of each.
-        for message in self.messages.iter_mut().filter(|message| message.parts == parts) {
-            if message.decoder.receive(part).is_ok() {
-                return;
-            }
+        if let Some(message) = self.messages.iter_mut().find(|message| message.which == which) {
+            self.strangers += usize::from(message.decoder.receive(part).is_err());
+            return;
         }
         let mut decoder = ur::Decoder::default();
         match decoder.receive(part) {
-            Ok(()) => self.messages.push(Message { parts, decoder }),
+            Ok(()) => self.messages.push(Message { which, decoder }),
             Err(_) => self.strangers += 1,
         }
     }
@@ -121,7 +128,7 @@ impl Codes {
     pub fn finish(self) -> FromCodes {
         let mut from = FromCodes { strangers: self.strangers, ..FromCodes::default() };
         let mut lines = self.lines;
-        for Message { parts, decoder } in self.messages {
+        for Message { which, decoder } in self.messages {
             match decoder.message() {
                 Ok(Some(packed)) => match unpack(&packed) {
                     // A record that was too long for one printed code.
@@ -131,7 +138,9 @@ impl Codes {
                     Ok(bundle) => from.bundles.push(bundle),
                     Err(error) => from.damaged.push(error),
                 },
-                _ => from.incomplete.push((decoder.resolved_fragment_count().unwrap_or(0), parts)),
+                _ => from
+                    .incomplete
+                    .push((decoder.resolved_fragment_count().unwrap_or(0), which.parts as usize)),
             }
         }
         if !lines.is_empty() {
@@ -141,10 +150,31 @@ impl Codes {
     }
 }
 
-/// `ur:bytes/<n>-<of>/…`: of how many parts.
-fn parts_of(part: &str) -> Option<usize> {
-    let (_, of) = part.split('/').nth(1)?.split_once('-')?;
-    of.parse().ok().filter(|of| (1..=MOST_PARTS).contains(of))
+impl Which {
+    /// Of `ur:bytes/<n>-<of>/<bytewords>`, whose bytes are the CBOR array (RFC 8949) of n, of, length, checksum and data.
+    fn of(part: &str) -> Option<Self> {
+        let bytes = ur::bytewords::decode(part.split('/').nth(2)?, ur::bytewords::Style::Minimal).ok()?;
+        let mut rest = bytes.strip_prefix(&[0x85])?;
+        let [_, parts, bytes, checksum] = [(); 4].map(|()| unsigned(&mut rest));
+        let (parts, bytes, checksum) = (parts?, bytes?, checksum?);
+        (1..=MOST_PARTS).contains(&parts).then_some(Which { parts, bytes, checksum })
+    }
+}
+
+/// The next CBOR item, if it is an unsigned integer.
+fn unsigned(rest: &mut &[u8]) -> Option<u64> {
+    let (first, after) = rest.split_first()?;
+    let more = match first {
+        0..=0x17 => 0,
+        0x18..=0x1B => 1 << (first - 0x18),
+        _ => return None,
+    };
+    let (number, after) = after.split_at_checked(more)?;
+    *rest = after;
+    match more {
+        0 => Some(u64::from(*first)),
+        _ => Some(number.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte))),
+    }
 }
 
 /// Lines as a bundle has them: by chain and place, the record of its export last.
@@ -222,11 +252,11 @@ mod tests {
             codes.text(a);
             codes.text(b);
         }
-        let mut bundles = codes.finish().bundles;
-        bundles.sort();
+        let mut from = codes.finish();
+        from.bundles.sort();
         let mut expected = vec![one, two];
         expected.sort();
-        assert_eq!(bundles, expected);
+        assert_eq!(from, FromCodes { bundles: expected, ..FromCodes::default() });
     }
 
     #[test]
