@@ -16,5 +16,6 @@ pub mod qr;
 pub mod reconcile;
 pub mod report;
 pub mod rules;
+pub mod siem;
 pub mod time;
 pub mod trust;

@@ -7,8 +7,10 @@ use clap::{Parser, Subcommand};
 mod check;
 mod checkpoint;
 mod desk;
+mod export;
 mod import;
 mod push;
+mod reconcile;
 mod trouble;
 mod trust;
 
@@ -59,6 +61,10 @@ enum Verb {
     Kits,
     /// Send records to a receiver (RFC 8935), and fetch its receipt
     Push(push::Options),
+    /// Read what platforms log of logins, and hold it against the openings on record
+    Reconcile(reconcile::Options),
+    /// Write records and findings for a SIEM, one line each, the signed record inside
+    Export(export::Options),
     /// Say that a kit is the right one: by the words on its bags, or by keys you were given
     Trust(trust::Options),
 }
@@ -82,6 +88,8 @@ fn run(desk: &mut AuditDesk, verb: Verb) -> Result<Outcome, Trouble> {
         Verb::Import(options) => import::import(desk, options),
         Verb::Kits => trust::kits(desk),
         Verb::Push(options) => push::push(desk, options),
+        Verb::Reconcile(options) => reconcile::reconcile(desk, options),
+        Verb::Export(options) => export::export(desk, options),
         Verb::Trust(options) => trust::trust(desk, options),
     }
 }

@@ -13,6 +13,9 @@ pub struct Accounts {
     /// Each account.
     #[serde(default)]
     account: Vec<Account>,
+    /// Upper and lower case are the same where an account does not say otherwise.
+    #[serde(skip)]
+    ignore_case: bool,
 }
 
 /// One account.
@@ -30,13 +33,9 @@ pub struct Account {
     /// Only on that machine, as the log names it.
     #[serde(default)]
     host: Option<String>,
-    /// Upper and lower case differ, as they do on Unix, and in PostgreSQL.
-    #[serde(default = "yes")]
-    case_sensitive: bool,
-}
-
-fn yes() -> bool {
-    true
+    /// Upper and lower case differ, as they do on Unix and in PostgreSQL. Without it, as the format has it.
+    #[serde(default)]
+    case_sensitive: Option<bool>,
 }
 
 /// Why a map is none.
@@ -66,12 +65,17 @@ impl Accounts {
     /// Adds a credential whose account is called as its name says.
     pub fn add(&mut self, credential: &CredentialName) {
         let credential = credential.to_string();
-        self.account.push(Account { credential, account: None, log: None, host: None, case_sensitive: true });
+        self.account.push(Account { credential, account: None, log: None, host: None, case_sensitive: None });
     }
 
-    /// Names are compared without case, as Windows and Entra do.
+    /// Names are compared without case, as Windows and Entra do, but where the map says otherwise.
     pub fn ignore_case(&mut self) {
-        self.account.iter_mut().for_each(|account| account.case_sensitive = false);
+        self.ignore_case = true;
+    }
+
+    /// Whether no account is named at all.
+    pub fn is_empty(&self) -> bool {
+        self.account.is_empty()
     }
 
     /// The credentials that this log is about.
@@ -86,14 +90,14 @@ impl Accounts {
     pub fn credentials<'a>(&'a self, log: &'a str, sighting: &'a Sighting) -> impl Iterator<Item = &'a str> {
         self.account
             .iter()
-            .filter(move |account| account.is(log, sighting))
+            .filter(move |account| account.is(log, sighting, self.ignore_case))
             .map(|account| account.credential.as_str())
     }
 }
 
 impl Account {
-    fn is(&self, log: &str, sighting: &Sighting) -> bool {
-        let same = |ours: &str, theirs: &str| match self.case_sensitive {
+    fn is(&self, log: &str, sighting: &Sighting, ignore_case: bool) -> bool {
+        let same = |ours: &str, theirs: &str| match self.case_sensitive.unwrap_or(!ignore_case) {
             true => ours == theirs,
             false => ours.to_lowercase() == theirs.to_lowercase(),
         };

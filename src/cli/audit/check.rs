@@ -121,7 +121,8 @@ impl Shown {
     }
 }
 
-fn lines(findings: &[Finding]) -> String {
+/// Findings, one a line, and what to do about them.
+pub(super) fn lines(findings: &[Finding]) -> String {
     let mut text = String::new();
     for finding in findings {
         let sure = match (finding.claim, finding.sort) {

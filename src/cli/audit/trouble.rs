@@ -18,6 +18,9 @@ use crate::audit::ledger::LedgerError;
 pub(super) enum Trouble {
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// What was given on the command line, or in a file that it names, is not of the right form.
+    #[error("{0}")]
+    Usage(String),
     /// The verb does not do that, and nothing was changed.
     #[error("{0}")]
     Refused(String),
@@ -81,6 +84,7 @@ impl Trouble {
             Trouble::Ledger(LedgerError::Changed { .. }) => {
                 (6, "keep this ledger as evidence; import the bundles into a new one and compare")
             }
+            Trouble::Usage(_) => (2, "set right what it says; the ledger is as it was"),
             Trouble::Refused(_) => (1, "set right what it says, and try again; the ledger is as it was"),
             Trouble::Wrong(_) => (6, "the ledger is as it was; keep what you were given as evidence"),
             Trouble::File { .. } | Trouble::Read { .. } => {
