@@ -17,14 +17,14 @@ fn header(class: &str, name: &str, severity: u8) -> String {
     format!("CEF:0|breakglass|breakglass-audit|{version}|{}|{}|{severity}|", escaped(class), escaped(name))
 }
 
-/// The extension, pair by pair.
-struct Extension(String);
+/// The extension, pair by pair, after the header.
+struct Extension(String, bool);
 
 impl Extension {
     fn put(&mut self, key: &str, value: impl std::fmt::Display) {
         let value = visible(&value.to_string()).replace('\\', "\\\\").replace('=', "\\=");
         if !value.is_empty() {
-            let blank = if self.0.ends_with('|') { "" } else { " " };
+            let blank = if std::mem::replace(&mut self.1, true) { " " } else { "" };
             let _ = write!(self.0, "{blank}{key}={value}");
         }
     }
@@ -52,7 +52,7 @@ pub(super) fn record(digest: &Digest<'_>, raw: bool) -> String {
         Weight::High => 7,
         Weight::Critical => 10,
     };
-    let mut line = Extension(header(record.event.name(), record.event.name(), severity));
+    let mut line = Extension(header(record.event.name(), record.event.name(), severity), false);
     line.put("rt", millis(digest.received));
     line.put("start", millis(record.iat));
     line.put("act", record.event.name());
@@ -89,7 +89,7 @@ pub(super) fn finding(finding: &Finding, now: i64) -> String {
         Severity::High => 8,
         Severity::Critical => 10,
     };
-    let mut line = Extension(header(finding.rule, finding.rule, severity));
+    let mut line = Extension(header(finding.rule, finding.rule, severity), false);
     line.put("rt", millis(now));
     if let Some(at) = finding.at {
         line.put("start", millis(at));

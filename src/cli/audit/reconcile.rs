@@ -6,7 +6,6 @@ use std::io::{self, Read};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-
 use super::desk::AuditDesk;
 use super::import::grouped;
 use super::trouble::Trouble;
