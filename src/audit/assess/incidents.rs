@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::case::{Case, Intent};
+use super::case::{Case, Close, Intent};
 use crate::audit::assessment::{Closing, Debt, Incident, Opening};
-use crate::audit::time::At;
+use crate::audit::time::{At, TOLERANCE};
 use crate::kit::credentials::Credential;
 use crate::record::hash::Hash;
 
@@ -87,12 +87,15 @@ impl Group<'_> {
 
     fn told(mut self, case: &Case, name: &str) -> Incident {
         self.openings.sort_by_key(|sitting| sitting.first(case));
-        // Two closes of one incident are judged by a rule; the newest on record is told here.
-        let close = self
-            .closes
-            .iter()
-            .map(|index| &case.closes[*index])
-            .max_by_key(|close| (case.belongs(close.at), case.claimed(close.at), close.at));
+        // Whoever opens again reopens the incident.
+        let reopened = |close: &Close| {
+            let mut intents = self.openings.iter().flat_map(|sitting| &sitting.intents);
+            intents.any(|intent| after(case, intent.at, close.at))
+        };
+        let closes = self.closes.iter().map(|index| &case.closes[*index]);
+        let close = closes
+            .filter(|close| case.belongs(close.at) && !reopened(close))
+            .max_by_key(|close| (case.claimed(close.at), close.at));
         let closed = close.map(|close| Closing {
             record: case.place(close.at),
             verdict: close.verdict.clone(),
@@ -152,6 +155,12 @@ impl Sitting<'_> {
             overrides,
         }
     }
+}
+
+/// Whether that record was made after the other: by what its writer knew, else by what both claim.
+fn after(case: &Case, later: At, earlier: At) -> bool {
+    case.knew(later, earlier)
+        || !case.knew(earlier, later) && case.claimed(later).saturating_sub(case.claimed(earlier)) > TOLERANCE
 }
 
 /// Rotate each credential, change the PIN of each key, close: what an incident leaves, and what discharged it.

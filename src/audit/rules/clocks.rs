@@ -115,7 +115,7 @@ pub(super) fn time_unanchored(case: &Case, _: &Told) -> Vec<Finding> {
     let text = "no record names a checkpoint of this ledger: nothing but the machines' own clocks says how early anything was";
     vec![
         Finding::new("TIME-UNANCHORED", Sort::NotChecked, Severity::Info, text)
-            .then("breakglass-audit checkpoint   and carry it to the kit"),
+            .then("breakglass-audit checkpoint   and, at the kit,  breakglass records anchor FILE"),
     ]
 }
 

@@ -49,7 +49,7 @@ pub(super) fn incident_open(case: &Case, told: &Told) -> Vec<Finding> {
                 .on([last.hash])
                 .at(last.time.claimed)
                 .possibly_if(!certain)
-                .then(format!("breakglass close {name}")),
+                .then(format!("breakglass close {name} --verdict … --outcome …")),
         );
     }
     findings
@@ -222,7 +222,7 @@ pub(super) fn drill_witness(case: &Case, told: &Told) -> Vec<Finding> {
                 .on(key.last.as_ref().map(|last| last.hash))
                 .at(key.last.as_ref().map_or(case.now, |last| last.time.claimed))
                 .possibly_if(!certain)
-                .then(format!("breakglass drill --key {serial}   or   breakglass key witness {serial}"))
+                .then("breakglass inventory --witness   with that key plugged in, then import the records")
         })
         .collect()
 }
@@ -246,7 +246,7 @@ pub(super) fn drill_overdue(case: &Case, told: &Told) -> Vec<Finding> {
                     .on([place.hash])
                     .at(place.time.claimed)
                     .possibly_if(!certain)
-                    .then(format!("breakglass key witness {serial}")),
+                    .then("breakglass inventory --witness   with that key plugged in"),
             )
         })
         .collect()

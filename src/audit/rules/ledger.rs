@@ -111,34 +111,44 @@ pub(super) fn bundle_end(books: &Books) -> Vec<Finding> {
     for import in &books.imports {
         newest.insert(&import.source, import);
     }
-    newest
-        .into_values()
-        .filter_map(|import| {
-            let source = &import.source;
-            let (sort, severity, text) = match import.end? {
-                BundleEnd::Whole => return None,
-                BundleEnd::Other => (
-                    Sort::Wrong,
-                    Severity::High,
-                    format!("{source}: the signed export that ends it was of other lines: some were added, changed, moved or taken out"),
-                ),
-                BundleEnd::Cut => {
-                    (Sort::Wrong, Severity::High, format!("{source} ends in the middle of a line: it was cut"))
-                }
-                BundleEnd::Open => (
-                    Sort::NotChecked,
-                    Severity::Low,
-                    format!("{source}: no signed export ends it, so that whether lines were cut off cannot be seen"),
-                ),
-            };
-            Some(
-                Finding::new("BUNDLE-END", sort, severity, text)
-                    .on(import.export)
-                    .at(import.at)
-                    .then("import the bundle again from where it was written"),
-            )
-        })
-        .collect()
+    let mut findings = Vec::new();
+    let mut open: Vec<&Imported> = Vec::new();
+    for import in newest.into_values() {
+        let source = &import.source;
+        let text = match import.end {
+            None | Some(BundleEnd::Whole) => continue,
+            Some(BundleEnd::Open) => {
+                open.push(import);
+                continue;
+            }
+            Some(BundleEnd::Cut) => format!("{source} ends in the middle of a line: it was cut"),
+            Some(BundleEnd::Other) => format!(
+                "{source}: the signed export that ends it was of other lines: some were added, changed, moved or taken out"
+            ),
+        };
+        findings.push(
+            Finding::new("BUNDLE-END", Sort::Wrong, Severity::High, text)
+                .on(import.export)
+                .at(import.at)
+                .then("import the bundle again from where it was written"),
+        );
+    }
+    if let Some(first) = open.first() {
+        let more = match open.len() {
+            1 => String::new(),
+            all => format!(" and {} more", all - 1),
+        };
+        let text = format!(
+            "no signed export ends {}{more}: whether lines were cut off there cannot be seen",
+            first.source
+        );
+        findings.push(
+            Finding::new("BUNDLE-END", Sort::NotChecked, Severity::Low, text)
+                .at(first.at)
+                .then("breakglass records export DIR --with SERIAL   ends a bundle so that a cut is seen"),
+        );
+    }
+    findings
 }
 
 /// A source that brought fewer lines than it had before: what is there was rolled back, or exchanged.
@@ -192,8 +202,9 @@ pub(super) fn key_homeless(books: &Books) -> Vec<Finding> {
         .homeless
         .iter()
         .map(|(serial, _, records)| {
+            let s = if *records == 1 { "s" } else { "" };
             let text =
-                format!("{} of key {serial} belong to no kit that is known", count(*records, "record"));
+                format!("{} of key {serial} belong{s} to no kit that is known", count(*records, "record"));
             Finding::new("KEY-HOMELESS", Sort::CannotCheck, Severity::Low, text)
                 .then("breakglass-audit import   of the bundle of the kit that this key is of")
         })

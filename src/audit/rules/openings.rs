@@ -320,18 +320,16 @@ pub(super) fn open_override(case: &Case, _: &Told) -> Vec<Finding> {
 /// PIN tries had been spent before an opening: somebody did not know the PIN.
 pub(super) fn open_tries(case: &Case, _: &Told) -> Vec<Finding> {
     let mut most: HashMap<u32, u8> = HashMap::new();
-    for intent in &case.intents {
-        let most = most.entry(case.records.chain[intent.at as usize]).or_default();
-        *most = (*most).max(intent.tries);
-    }
     let mut findings = Vec::new();
     for intent in &case.intents {
-        let most = most[&case.records.chain[intent.at as usize]].max(USUAL_TRIES);
-        if intent.tries < most {
+        let most = most.entry(case.records.chain[intent.at as usize]).or_insert(USUAL_TRIES);
+        *most = (*most).max(intent.tries);
+        if intent.tries < *most {
+            let tries = if intent.tries == 1 { "try" } else { "tries" };
             let text = format!(
-                "{}: {} of {most} were left before the PIN was asked: wrong PINs had been tried",
+                "{}: {} PIN {tries} of {most} were left before the PIN was asked: wrong PINs had been given",
                 opening(case, intent),
-                count(u64::from(intent.tries), "PIN try").replace("trys", "tries")
+                intent.tries
             );
             findings.push(about(case, intent, "OPEN-TRIES", Sort::Note, Severity::Low, text));
         }

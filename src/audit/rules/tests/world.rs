@@ -6,6 +6,9 @@ use crate::attestation::Serial;
 /// When the ledger is asked: an hour after the last of the sample times.
 pub(super) const NOW: i64 = NOON + 2 * 3_600;
 
+/// A day, in seconds.
+pub(super) const DAY: i64 = 86_400;
+
 /// Of every opening, unless a test says otherwise.
 pub(super) const INCIDENT: &str = "2026-11-21-database-down";
 
@@ -64,6 +67,17 @@ impl World {
         world
     }
 
+    /// A kit that was opened once, rotated, closed, its PINs changed.
+    pub(super) fn lived(count: u8) -> Self {
+        let mut world = World::new(count);
+        world.seal(1, 2);
+        world.open(1);
+        world.seal(2, 2);
+        world.close(Verdict::Real);
+        world.change_pins();
+        world
+    }
+
     pub(super) fn kit(&self) -> Hash {
         self.keys[0].kit.expect("founded")
     }
@@ -108,6 +122,21 @@ impl World {
         let serial: Serial = self.keys[key].serial;
         let change = Change::Admit { key: id, enrolment }.hash(&self.kit());
         self.write(by, Event::KeyAdmitted(KeyAdmitted { change, serial, key: id, enrolment }))
+    }
+
+    /// `by` signs the retirement of `key` as of that record.
+    pub(super) fn retire(&mut self, key: usize, by: usize, last_seq: u64) -> Record {
+        let (id, serial) = (self.id(key), self.keys[key].serial);
+        let change = Change::Retire { key: id, last_seq }.hash(&self.kit());
+        let facts = KeyRetired { change, serial, key: id, last_seq, why: "lost".into() };
+        self.write(by, Event::KeyRetired(facts))
+    }
+
+    /// `by` signs the adoption of a policy.
+    pub(super) fn adopt(&mut self, policy: &[u8], by: usize) -> Record {
+        let policy = Hash::of(policy);
+        let change = Change::Adopt { policy }.hash(&self.kit());
+        self.write(by, Event::PolicyAdopted(PolicyAdopted { change, policy }))
     }
 
     /// Seals that generation to all keys, both factors.
@@ -180,6 +209,18 @@ impl World {
         }
     }
 
+    /// A witness and its assertion.
+    pub(super) fn witness(&mut self, key: usize) -> Record {
+        let witness = self.write(key, Event::KeyWitness(KeyWitness { nonce: Random([9; 32]) }));
+        let asserted = self.fido2[key].asserted(&witness, None);
+        self.write(key, asserted)
+    }
+
+    /// The name of a key's chain.
+    pub(super) fn chain(&self, key: usize) -> String {
+        self.keys[key].name()
+    }
+
     /// The ledger with all of it.
     pub(super) fn ledger(&self) -> Sqlite {
         let mut ledger = Sqlite::in_memory();
@@ -198,7 +239,9 @@ impl World {
         let judged: Vec<(Record, Signature)> = records
             .iter()
             .map(|record| {
-                let key = self.keys.iter().find(|key| KeyId::of(&key.verifying_key()) == record.kid);
+                let enrolled = |key: &&Writer| key.records.iter().any(|record| record.link.seq == 0);
+                let mut keys = self.keys.iter().filter(enrolled);
+                let key = keys.find(|key| KeyId::of(&key.verifying_key()) == record.kid);
                 let signature = match key.map(|key| record.verify(&key.verifying_key())) {
                     Some(Ok(())) => Signature::Good,
                     Some(Err(_)) => Signature::Bad,
