@@ -14,7 +14,7 @@ const MOST_ROWS: usize = 1_000;
 pub(super) fn pages(book: &Book<'_>, kit: &Assessment) -> Markup {
     let notes: Vec<&Finding> = kit.findings.iter().filter(|one| one.sort == Sort::Note).collect();
     html! {
-        section .chapter {
+        section .chapter.kit {
             p .kind { "Kit" }
             h2 { (visible(&kit.name)) }
             h3 { "Custody" }
@@ -113,7 +113,7 @@ fn timeline(book: &Book<'_>, kit: &Assessment) -> Markup {
                     tr id=(format!("r-{hash}")) {
                         td { (told(book, &hash, "time", "")) }
                         td { (told(book, &hash, "place", "")) }
-                        td { b { (told(book, &hash, "title", "")) } br; span .small { (told(book, &hash, "line", "")) } }
+                        td { b { (told(book, &hash, "title", "")) } " " span .small { (told(book, &hash, "line", "")) } }
                         td { (mark(&hash)) }
                     }
                 }
