@@ -5,15 +5,18 @@
 #[allow(dead_code)]
 mod audited;
 
-use audited::{NOW, data_centre, ledger, office};
-use breakglass::audit::report::{MOST_EMBEDDED, Report, page};
+use audited::{data_centre, ledger, office, report};
+use breakglass::audit::report::{MOST_EMBEDDED, page, text};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let path = std::env::args_os().nth(1).ok_or("give the path of the file to write")?;
     let all = [data_centre("PAM cluster lost quorum, db1 disk full"), office(true)];
-    let kits = all.iter().map(|one| one.assessment.clone()).collect();
-    let report = Report::new(kits, Vec::new(), None, NOW);
-    let enclosed = report.enclose(&mut ledger(&all), MOST_EMBEDDED)?;
-    std::fs::write(path, page(&report, &enclosed).html)?;
+    let mut ledger = ledger(&all);
+    let report = report(&mut ledger, &all, None);
+    let enclosed = report.enclose(&mut ledger, MOST_EMBEDDED)?;
+    std::fs::write(&path, page(&report, &enclosed).html)?;
+    std::fs::write(std::path::Path::new(&path).with_extension("txt"), text(&report))?;
+    let words = all.iter().map(|kit| format!("{}: {}\n", kit.name, kit.words())).collect::<String>();
+    std::fs::write(std::path::Path::new(&path).with_extension("words"), words)?;
     Ok(())
 }

@@ -10,7 +10,7 @@ mod browser;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use audited::{Audited, NOW, data_centre, ledger, office};
+use audited::{Audited, data_centre, ledger, office, report};
 use breakglass::audit::report::{MOST_EMBEDDED, Report, page};
 use browser::Browser;
 
@@ -18,9 +18,15 @@ const REASON: &str = "PAM cluster lost quorum, db1 disk full";
 
 /// The report of these kits as a file.
 fn written(all: &[Audited]) -> String {
-    let kits = all.iter().map(|one| one.assessment.clone()).collect();
-    let report = Report::new(kits, Vec::new(), None, NOW);
-    let enclosed = report.enclose(&mut ledger(all), MOST_EMBEDDED).expect("records");
+    written_with(all, |_| {})
+}
+
+/// The same, of what somebody made of it.
+fn written_with(all: &[Audited], change: impl FnOnce(&mut Report)) -> String {
+    let mut ledger = ledger(all);
+    let mut report = report(&mut ledger, all, None);
+    change(&mut report);
+    let enclosed = report.enclose(&mut ledger, MOST_EMBEDDED).expect("records");
     page(&report, &enclosed).html
 }
 
@@ -97,7 +103,7 @@ fn it_is_verified_only_from_what_the_reader_brings() {
     let typed = words[1].to_uppercase().replace(' ', "  ");
     let (state, text) = reader.brings(&[words[0].clone(), typed]);
     assert_eq!(state, "verified", "{text}");
-    assert!(text.contains("42 records in 5 chains and 12 FIDO2 assertions"), "{text}");
+    assert!(text.contains("49 records in 5 chains and 11 FIDO2 assertions"), "{text}");
     assert_eq!(reader.browser.console(), Vec::<String>::new());
 }
 
@@ -117,7 +123,7 @@ fn one_byte_of_one_record_turns_it_red_and_names_the_record() {
     let mut reader = Reader::new();
     let (html, words) = whole();
     let lines = records_of(&html);
-    for (at, line) in lines.iter().enumerate().step_by(5) {
+    for (at, line) in lines.iter().enumerate().step_by(9) {
         // In the header, in the claims, in the signature, and in its last character.
         let dots: Vec<usize> = line.match_indices('.').map(|(dot, _)| dot).collect();
         for byte in [dots[0] - 9, (dots[0] + dots[1]) / 2, dots[1] + 20, line.len() - 1] {
@@ -137,7 +143,7 @@ fn a_record_that_is_taken_out_or_added_turns_it_red() {
     let mut reader = Reader::new();
     let (html, words) = whole();
     let lines = records_of(&html);
-    for (at, line) in lines.iter().enumerate().step_by(4) {
+    for (at, line) in lines.iter().enumerate().step_by(6) {
         reader.opens(&html.replacen(&format!("{line}\n"), "", 1));
         let (state, text) = reader.brings(&words);
         assert_eq!(state, "wrong", "without record {at}: {text}");
@@ -163,7 +169,11 @@ fn text_that_says_something_else_than_the_records_turns_it_red() {
         ("the credential", "<dd>core-fw/admin</dd>", "<dd>core-fw/guest</dd>"),
         ("the time", ">2026-09-22 03:12:00 UTC<", ">2026-09-22 13:12:00 UTC<"),
         ("a label", "<dt>reason</dt>", "<dt>approved</dt>"),
-        ("what was overridden", "carol and dana not reachable, phone is down too", "carol and dana agreed"),
+        (
+            "what was overridden",
+            "carol and erin not reachable, the phones are down too",
+            "carol and erin agreed",
+        ),
     ];
     for (what, from, to) in all {
         assert!(html.contains(from), "{what}");
@@ -195,7 +205,7 @@ fn what_the_report_itself_calls_wrong_is_said_and_not_green() {
         "{text}"
     );
     // The same records, and a report that keeps silent about it.
-    let fault = html.find("\"faults\":[\"signature ").expect("a fault");
+    let fault = html.find("\"faults\":[\"").expect("a fault");
     let end = fault + html[fault..].find(']').expect("its end");
     reader.opens(&format!("{}\"faults\":[{}", &html[..fault], &html[end..]));
     let (state, text) = reader.brings(&words);
@@ -215,15 +225,16 @@ fn hostile_text_stays_text() {
         "größte Not \u{1F525} 緊急 \u{fffd} \u{e0041}",
     ];
     for reason in reasons {
-        let mut all = [data_centre(reason)];
+        let all = [data_centre(reason)];
         let words: Vec<String> = all.iter().map(Audited::words).collect();
         // What a ledger or a log may put into a finding, and names of people and places.
-        let told = &mut all[0].assessment;
-        told.findings[0].text = reason.to_owned();
-        told.findings[1].next = Some(reason.to_owned());
-        told.keys[0].place = Some(reason.to_owned());
-        told.trusted = Some(reason.to_owned());
-        let html = written(&all);
+        let html = written_with(&all, |report| {
+            let told = &mut report.kits[0];
+            told.findings[0].text = reason.to_owned();
+            told.findings[1].next = Some(reason.to_owned());
+            told.keys[0].place = Some(reason.to_owned());
+            told.trusted = Some(reason.to_owned());
+        });
         reader.opens(&html);
         let (state, text) = reader.brings(&words);
         assert_eq!(state, "verified", "{reason:?}: {text}");

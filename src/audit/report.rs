@@ -20,7 +20,7 @@ mod text;
 mod told;
 pub mod words;
 
-pub use html::{Page, page};
+pub use html::{Page, page, script_hash};
 pub use text::text;
 
 /// No more records than this are put into one file. A browser verifies so many in seconds.
@@ -71,6 +71,9 @@ impl Report {
     /// Of these assessments, the findings of no kit, and the time from which on to tell.
     pub fn new(mut kits: Vec<Assessment>, ledger: Vec<Finding>, since: Option<i64>, at: i64) -> Self {
         let mut left_out = LeftOut::default();
+        for kit in kits.iter_mut().filter(|kit| kit.name.is_empty()) {
+            kit.name = "not founded in this ledger".into();
+        }
         kits.sort_by(|one, other| (&one.name, one.kit).cmp(&(&other.name, other.kit)));
         if let Some(since) = since {
             for kit in &mut kits {

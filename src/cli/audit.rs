@@ -11,6 +11,7 @@ mod export;
 mod import;
 mod push;
 mod reconcile;
+mod report;
 mod trouble;
 mod trust;
 
@@ -55,6 +56,8 @@ enum Verb {
     Check(check::Options),
     /// Sign what the ledger holds, hold older promises against it, make and verify receipts
     Checkpoint(checkpoint::Options),
+    /// Tell what the records show: as text, or as one HTML file that verifies itself
+    Report(report::Options),
     /// Take in bundles, journals and whole folders of them
     Import(import::Options),
     /// Every kit that the records name, and whether somebody vouched for it
@@ -85,6 +88,7 @@ fn run(desk: &mut AuditDesk, verb: Verb) -> Result<Outcome, Trouble> {
     match verb {
         Verb::Check(options) => check::check(desk, options),
         Verb::Checkpoint(options) => checkpoint::checkpoint(desk, options),
+        Verb::Report(options) => report::report(desk, options),
         Verb::Import(options) => import::import(desk, options),
         Verb::Kits => trust::kits(desk),
         Verb::Push(options) => push::push(desk, options),

@@ -23,7 +23,8 @@ use super::faults::faults;
 use super::told::{TABLE, Told};
 use super::words::{count, day, time, visible};
 use super::{Enclosed, Report};
-use crate::audit::assessment::Place;
+use crate::audit::assessment::{Assessment, Place};
+use crate::audit::ledger::{Held, Signature};
 use crate::record::hash::Hash;
 
 const SCRIPT: &str = include_str!("page.js");
@@ -51,12 +52,12 @@ pub fn page(report: &Report, enclosed: &Enclosed) -> Page {
     let told = enclosed.records.iter().map(|held| (held.record.hash(), Told::of(&held.record))).collect();
     let book = Book { report, told, enclosed };
     let script = script();
-    let hash = |text: &str| format!("sha256-{}", STANDARD.encode(Sha256::digest(text)));
+    let hash = hash_source(&script);
     let policy = format!(
         "default-src 'none'; script-src '{}'; style-src '{}'; base-uri 'none'; form-action 'none'; \
          require-trusted-types-for 'script'; trusted-types 'none'",
-        hash(&script),
-        hash(STYLE)
+        hash,
+        hash_source(STYLE)
     );
     let body = html! {
         (front::cover(&book))
@@ -67,7 +68,7 @@ pub fn page(report: &Report, enclosed: &Enclosed) -> Page {
             @for kit in &report.kits { (kit::pages(&book, kit)) }
             (silence::completeness(&book))
             (silence::not_checked(&book))
-            (method::method(&book, &hash(&script)))
+            (method::method(&book, &hash))
         }
     };
     let html = html! {
@@ -90,7 +91,16 @@ pub fn page(report: &Report, enclosed: &Enclosed) -> Page {
             }
         }
     };
-    Page { html: html.into_string(), script: hash(&script) }
+    Page { html: html.into_string(), script: hash }
+}
+
+/// SHA-256 of the script of every report of this version, as its content security policy names it.
+pub fn script_hash() -> String {
+    hash_source(&script())
+}
+
+fn hash_source(text: &str) -> String {
+    format!("sha256-{}", STANDARD.encode(Sha256::digest(text)))
 }
 
 /// The script: two tables and the code that uses them. They are part of what the hash covers, since words that mean
@@ -133,6 +143,15 @@ struct Stated {
 struct StatedKit {
     id: Hash,
     name: String,
+    /// Whether its founding record is enclosed, and good.
+    founded: bool,
+}
+
+impl StatedKit {
+    fn of(kit: &Assessment, records: &[Held]) -> Self {
+        let founding = |held: &Held| held.record.hash() == kit.kit && held.signature == Signature::Good;
+        StatedKit { id: kit.kit, name: visible(&kit.name), founded: records.iter().any(founding) }
+    }
 }
 
 fn stated(book: &Book<'_>, faults: &[String]) -> Stated {
@@ -147,7 +166,7 @@ fn stated(book: &Book<'_>, faults: &[String]) -> Stated {
     Stated {
         made: report.at,
         since: report.since,
-        kits: report.kits.iter().map(|kit| StatedKit { id: kit.kit, name: visible(&kit.name) }).collect(),
+        kits: report.kits.iter().map(|kit| StatedKit::of(kit, records)).collect(),
         records: records.len(),
         of: book.enclosed.of,
         heads: heads.collect(),
@@ -161,6 +180,14 @@ fn stated(book: &Book<'_>, faults: &[String]) -> Stated {
 /// JSON that can stand in a script element: `<` escaped, so that nothing in it ends the element or begins a comment.
 fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("maps with text keys").replace('<', "\\u003c")
+}
+
+impl Book<'_> {
+    /// A sentence of a finding. Kit words are left out: whoever took them from this file would prove the file by itself.
+    fn sentence(&self, text: &str) -> String {
+        let kits = self.report.kits.iter();
+        visible(&kits.fold(text.to_owned(), |text, kit| text.replace(&kit.words, "(the words on its bags)")))
+    }
 }
 
 /// Something that is told of a record. `tells` is `time`, `place`, `title`, `txn`, `line`, or the name of a fact.

@@ -497,6 +497,7 @@ async function main() {
   ];
   for (const kit of stated.kits) {
     const founding = records.find((record) => record.hash === kit.id);
+    if (!kit.founded && !founding?.good) continue; // the report says so; no words can name it
     if (!founding?.good || founding.event !== "kit.founded") wrong.push(`the founding record of ${kit.name} is not here, or is not good`);
     else if (visible(founding.facts.name) !== kit.name) wrong.push(`the kit that the report calls ${kit.name} was founded as ${visible(founding.facts.name)}`);
   }
@@ -512,7 +513,7 @@ async function main() {
       const kit = stated.kits.find((one) => one.id === input.dataset.kit);
       const founder = records.find((record) => record.hash === kit?.id)?.kid;
       const named = names(input.value, input.dataset.kit);
-      const known = named === true || (named === null && jwks.has(founder));
+      const known = founder !== undefined && (named === true || (named === null && jwks.has(founder)));
       if (named === false) other.push(`${kit?.name}: what you typed is not this kit. Its founding record here has other words: this file is about another kit, or was made up.`);
       if (jwks.size > 0 && named === null && !known) other.push(`${kit?.name}: the key that founded it is not in your key set`);
       input.parentElement.querySelector("output").textContent = known ? "\u2713 this kit" : named === false ? "\u2717 another kit" : "";

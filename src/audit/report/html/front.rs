@@ -137,11 +137,11 @@ fn row(book: &Book<'_>, finding: &Finding) -> Markup {
     html! {
         tr .(sort_class(finding.sort)) {
             td {
-                p .sentence { (visible(&finding.text)) }
+                p .sentence { (book.sentence(&finding.text)) }
                 p .small {
                     code { (finding.rule) }
                     @if let Some(at) = finding.at { " · " (day(at)) }
-                    @if let Some(next) = &finding.next { br; "To do: " (visible(next)) }
+                    @if let Some(next) = &finding.next { br; "To do: " (book.sentence(next)) }
                 }
             }
             td {
