@@ -13,6 +13,7 @@ pub mod import;
 pub mod ledger;
 pub mod push;
 pub mod qr;
+pub mod receive;
 pub mod reconcile;
 pub mod report;
 pub mod rules;

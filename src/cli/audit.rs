@@ -12,6 +12,7 @@ mod import;
 mod push;
 mod reconcile;
 mod report;
+mod receive;
 mod trouble;
 mod trust;
 
@@ -68,6 +69,8 @@ enum Verb {
     Reconcile(reconcile::Options),
     /// Write records and findings for a SIEM, one line each, the signed record inside
     Export(export::Options),
+    /// Take in records that others send (RFC 8935), and give receipts
+    Receive(receive::Options),
     /// Say that a kit is the right one: by the words on its bags, or by keys you were given
     Trust(trust::Options),
 }
@@ -94,6 +97,7 @@ fn run(desk: &mut AuditDesk, verb: Verb) -> Result<Outcome, Trouble> {
         Verb::Push(options) => push::push(desk, options),
         Verb::Reconcile(options) => reconcile::reconcile(desk, options),
         Verb::Export(options) => export::export(desk, options),
+        Verb::Receive(options) => receive::receive(desk, options),
         Verb::Trust(options) => trust::trust(desk, options),
     }
 }

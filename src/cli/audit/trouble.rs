@@ -12,6 +12,7 @@ use super::desk::AuditDesk;
 use crate::audit::checkpoint::survey::IssueError;
 use crate::audit::import::ImportError;
 use crate::audit::ledger::LedgerError;
+use crate::audit::receive::ReceiveError;
 
 /// Every way a verb of the auditor can fail.
 #[derive(Debug, thiserror::Error)]
@@ -52,7 +53,9 @@ impl<E: Into<Transport>> From<E> for Trouble {
     fn from(error: E) -> Self {
         match error.into() {
             // A ledger is told of in one way, whoever met its error.
-            Transport::Issue(IssueError::Ledger(error)) => Trouble::Ledger(error),
+            Transport::Issue(IssueError::Ledger(error)) | Transport::Receive(ReceiveError::Ledger(error)) => {
+                Trouble::Ledger(error)
+            }
             error => Trouble::Transport(error),
         }
     }

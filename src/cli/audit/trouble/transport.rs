@@ -1,5 +1,7 @@
 //! What goes wrong between a station, a receiver and a ledger's key.
 
+use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::audit::bearer::BearerError;
@@ -11,6 +13,7 @@ use crate::audit::push::http::SetupError;
 use crate::audit::push::queue::QueueError;
 use crate::audit::push::state::StateError;
 use crate::audit::push::{Cut, PushError};
+use crate::audit::receive::{ReceiveError, TlsError};
 
 /// Every way a checkpoint, a receipt or an upload can fail.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +41,14 @@ pub(in crate::cli::audit) enum Transport {
     Unsent { why: String, again: bool },
     #[error("all was sent, but no receipt came: {0}")]
     NoReceipt(Cut),
+    #[error("cannot listen at {listen}: {error}")]
+    Listen { listen: SocketAddr, error: io::Error },
+    #[error("{listen} is not on this machine alone")]
+    PlainHttp { listen: SocketAddr },
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    #[error(transparent)]
+    Receive(#[from] ReceiveError),
 }
 
 impl Transport {
@@ -91,6 +102,16 @@ impl Transport {
                 8,
                 "what was accepted stands; set right what it says (URL, certificates, token), then run the same again",
             ),
+            Transport::Listen { .. } => {
+                (8, "nothing was received; name another --listen, or end who has that port")
+            }
+            Transport::PlainHttp { .. } => {
+                (2, "listen at 127.0.0.1 or [::1], or give a certificate: --cert and --cert-key")
+            }
+            Transport::Tls(_) => (2, "nothing was received"),
+            Transport::Receive(_) => {
+                (5, "what was answered with 202 is stored; set right what it says, then run the same again")
+            }
             Transport::NoReceipt(_) => (8, "the records are there; run the same again for the receipt"),
         }
     }
