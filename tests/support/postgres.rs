@@ -58,6 +58,11 @@ pub(crate) struct Tls {
 impl Server {
     /// Starts one and waits until it answers. With TLS it answers over TCP to nothing else.
     pub(crate) fn start(tls: Option<&Tls>) -> Self {
+        Server::start_with(tls, "")
+    }
+
+    /// The same with further lines of `postgresql.conf`.
+    pub(crate) fn start_with(tls: Option<&Tls>, more: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("bg-pg-{}-{number}", std::process::id()));
@@ -75,7 +80,7 @@ impl Server {
         let port =
             std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("it").port();
         let mut settings = format!(
-            "listen_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = '{}'\nlogging_collector = off\n",
+            "listen_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = '{}'\nlogging_collector = off\n{more}\n",
             folder.display()
         );
         if let Some(tls) = tls {
