@@ -10,9 +10,9 @@ mod desk;
 mod export;
 mod import;
 mod push;
+mod receive;
 mod reconcile;
 mod report;
-mod receive;
 mod trouble;
 mod trust;
 

@@ -240,6 +240,23 @@ fn login_failed_is_a_note_with_its_opening() {
 }
 
 #[test]
+fn every_identifier_is_described() {
+    let source = concat!(include_str!("../matching.rs"), include_str!("cover.rs"));
+    for document in
+        [include_str!("../../../../doc/reconcile.md"), include_str!("../../../../doc/audit-rules.md")]
+    {
+        let mut ids = BTreeSet::new();
+        for part in
+            source.split('"').filter(|part| part.starts_with("LOGIN-") || part.starts_with("OPENING-"))
+        {
+            assert!(document.contains(&format!("| `{part}` |")), "{part}");
+            ids.insert(part);
+        }
+        assert_eq!(ids.len(), 5);
+    }
+}
+
+#[test]
 fn a_credential_without_any_log_is_named() {
     let names = [NAME, "db/root"];
     let found = unlogged(&kit(), names.into_iter(), &around());
