@@ -61,11 +61,27 @@ fn main() {
             None => println!("{name:<34} not there: tests/stock_verifiers.rs tells the command"),
         }
     }
-    println!("\nSQLite to openssl       {:.2} by CPU, {:.2} by the clock (goal 0.95)", sqlite_run.rate.cpu / openssl.cpu, sqlite_run.rate.clock / openssl.clock);
-    println!("PostgreSQL to SQLite    {:.2} by CPU, {:.2} by the clock (goal 0.90)", shared.rate.cpu / sqlite_run.rate.cpu, shared.rate.clock / sqlite_run.rate.clock);
+    println!(
+        "\nSQLite to openssl       {:.2} by CPU, {:.2} by the clock (goal 0.95)",
+        sqlite_run.rate.cpu / openssl.cpu,
+        sqlite_run.rate.clock / openssl.clock
+    );
+    println!(
+        "PostgreSQL to SQLite    {:.2} by CPU, {:.2} by the clock (goal 0.90)",
+        shared.rate.cpu / sqlite_run.rate.cpu,
+        shared.rate.clock / sqlite_run.rate.clock
+    );
     let growth = sqlite_run.peak as f64 / small.peak as f64;
-    println!("peak memory             {} kB at {number}, {} kB at {}: {growth:.2} (goal 1.20)", sqlite_run.peak, small.peak, number / 10);
-    println!("ledger                  {} bytes a record", fs::metadata(ledger_file(&folder)).expect("a file").len() / number as u64);
+    println!(
+        "peak memory             {} kB at {number}, {} kB at {}: {growth:.2} (goal 1.20)",
+        sqlite_run.peak,
+        small.peak,
+        number / 10
+    );
+    println!(
+        "ledger                  {} bytes a record",
+        fs::metadata(ledger_file(&folder)).expect("a file").len() / number as u64
+    );
 }
 
 /// Operations a second: by the clock, and as two free cores would do by the CPU time that each took.
@@ -136,7 +152,8 @@ fn one_import(bundle: &Path, name: &str) {
 fn cpu(of_children: bool) -> f64 {
     let stat = fs::read_to_string("/proc/self/stat").expect("its own times");
     let (_, fields) = stat.rsplit_once(')').expect("the name ends");
-    let ticks: Vec<u64> = fields.split_whitespace().skip(11).take(4).map(|tick| tick.parse().expect("a number")).collect();
+    let ticks: Vec<u64> =
+        fields.split_whitespace().skip(11).take(4).map(|tick| tick.parse().expect("a number")).collect();
     let (own, children) = (ticks[0] + ticks[1], ticks[2] + ticks[3]);
     (if of_children { children } else { own }) as f64 / 100.0
 }
@@ -157,11 +174,13 @@ fn openssl() -> Rate {
 /// PyJWT and node jose, one process each, on the first lines of the same file.
 fn peers(bundle: &records::Bundle, number: usize) -> [(&'static str, Option<Rate>); 2] {
     let home = PathBuf::from(std::env::var_os("HOME").expect("a home"));
-    let tools = std::env::var_os("BREAKGLASS_TEST_TOOLS").map_or(home.join(".cache/breakglass-tools"), PathBuf::from);
+    let tools =
+        std::env::var_os("BREAKGLASS_TEST_TOOLS").map_or(home.join(".cache/breakglass-tools"), PathBuf::from);
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stock_verifiers");
     let sample = bundle.records.with_extension("sample");
     let text = fs::read(&bundle.records).expect("a bundle");
-    let end = text.iter().enumerate().filter(|(_, byte)| **byte == b'\n').nth(number - 1).expect("so many lines").0;
+    let end =
+        text.iter().enumerate().filter(|(_, byte)| **byte == b'\n').nth(number - 1).expect("so many lines").0;
     fs::write(&sample, &text[..=end]).expect("writes");
     let python = tools.join("venv/bin/python");
     let mut pyjwt = Command::new(&python);

@@ -1,5 +1,7 @@
 //! What every verb of the auditor works with: the ledger, the terminal, the clock.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use super::Global;
@@ -31,6 +33,11 @@ impl AuditDesk {
     /// The ledger, made if it is not there: for verbs by which records come in.
     pub(super) fn open_or_make(&self) -> Result<Box<dyn Ledger>, Trouble> {
         Ok(ledger::open(&self.ledger)?)
+    }
+
+    /// The same, and waits no longer than that for others who are writing.
+    pub(super) fn open_waiting(&self, patience: Duration) -> Result<Box<dyn Ledger>, Trouble> {
+        Ok(ledger::open_waiting(&self.ledger, patience)?)
     }
 
     /// The auditor's clock, Unix seconds.

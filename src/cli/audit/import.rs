@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -10,7 +11,7 @@ use super::desk::AuditDesk;
 use super::trouble::Trouble;
 use crate::audit::import::sources::{self, POLICY_CAP, Source};
 use crate::audit::import::{self, Job};
-use crate::audit::ledger::{BundleEnd, Imported, Ledger, SetAside};
+use crate::audit::ledger::{BundleEnd, Imported, Ledger, PATIENCE, SetAside};
 use crate::audit::qr::FromCodes;
 use crate::cli::Outcome;
 use crate::cli::terminal::escape;
@@ -29,6 +30,9 @@ pub(super) struct Options {
     /// How many threads verify signatures [default: one per core]
     #[arg(long, value_name = "N")]
     threads: Option<std::num::NonZero<usize>>,
+    /// How long to wait while others write to the ledger
+    #[arg(long, value_name = "SECONDS", default_value_t = PATIENCE.as_secs())]
+    wait: u64,
     /// The paths are pictures (PNG, JPEG) of the codes that breakglass records export --qr shows or prints
     #[arg(long)]
     qr: bool,
@@ -43,7 +47,7 @@ pub(super) fn import(desk: &mut AuditDesk, options: Options) -> Result<Outcome, 
             (found, FromCodes::default())
         }
     };
-    let mut ledger = desk.open_or_make()?;
+    let mut ledger = desk.open_waiting(Duration::from_secs(options.wait))?;
     let mut quarantine = Quarantine::new(options.quarantine.unwrap_or_else(|| beside(&desk.ledger)));
     let mut done = Vec::new();
     let mut policies = 0;
