@@ -1,6 +1,6 @@
 //! How fast records come into a ledger, beside what openssl, PyJWT and node jose reach on the same machine in the same run.
 //!
-//! `cargo bench --features audit --bench import -- 1000000` (100,000 where no number is given). Real records: chained, of
+//! `cargo bench --profile audit --features audit --bench import -- 1000000` (100,000 where no number is given). Real records: chained, of
 //! four kits with four keys each, each signed, verified, parsed, hashed and stored. The machine may be shared, so each
 //! rate stands twice: by the clock, and by CPU time as two cores would do it that nobody else uses.
 
