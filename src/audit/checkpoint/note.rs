@@ -160,8 +160,11 @@ impl LedgerPublic {
     }
 }
 
-/// A note cut into its text (with its last line feed) and its signatures: name of the key, and what stands behind it.
-pub(super) fn split(note: &str) -> Result<(&str, Vec<(&str, Vec<u8>)>), NoteError> {
+/// Each signature of a note: name of the key, and what stands behind it.
+type Signatures<'a> = Vec<(&'a str, Vec<u8>)>;
+
+/// A note cut into its text (with its last line feed) and its signatures.
+pub(super) fn split(note: &str) -> Result<(&str, Signatures<'_>), NoteError> {
     if note.len() > super::CHECKPOINT_CAP {
         return Err(NoteError::Form("it is too long"));
     }

@@ -1,7 +1,7 @@
 //! HTTP to a receiver, over TLS.
 
 use std::fmt;
-use std::io::Read;
+use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -196,7 +196,14 @@ fn cut(error: ureq::Error) -> Cut {
             format!("the receiver ends the TLS handshake: {alert:?}")
         }
         (_, Some(tls)) => format!("TLS: {tls}"),
-        (ureq::Error::Io(error), None) => error.to_string(),
+        (ureq::Error::Io(error), None) => match error.kind() {
+            // In TLS 1.3 a receiver judges the station's certificate after the station may send already: what it says then
+            // can be lost with the connection.
+            io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => {
+                format!("{error} (a receiver ends so where it does not take this station's certificate, too)")
+            }
+            _ => error.to_string(),
+        },
         (error, None) => error.to_string(),
     };
     Cut { text, again }
