@@ -4,7 +4,7 @@
 #   install      what the tests compare with (scripts/install.sh test)
 #   fmt          the formatting that rustfmt.toml says
 #   clippy       lints as errors, everything
-#   clippy-bare  lints as errors, without any driver (the auditor's build)
+#   clippy-bare  lints as errors, without any driver: the auditor's program
 #   doc          documentation with every link resolved
 #   test         every test
 #   deny         licences and sources by cargo-deny, where it is installed (tests/supply_chain.rs checks the rest always)
@@ -28,17 +28,38 @@ part_fmt() {
     cargo fmt --check --manifest-path "$key"
 }
 part_clippy() {
-    cargo clippy --quiet --locked --all-targets -- -D warnings
+    cargo clippy --quiet --locked --all-features --all-targets -- -D warnings
     cargo clippy --quiet --locked --manifest-path "$key" --target-dir "${CARGO_TARGET_DIR:-target}/vm" -- -D warnings
 }
-part_clippy-bare() { cargo clippy --quiet --locked --no-default-features --lib --bins -- -D warnings; }
-part_doc() { RUSTDOCFLAGS='-D warnings' cargo doc --quiet --locked --no-deps; }
+part_clippy-bare() { cargo clippy --quiet --locked --no-default-features --features audit --lib --bins -- -D warnings; }
+part_doc() { RUSTDOCFLAGS='-D warnings' cargo doc --quiet --locked --all-features --no-deps; }
 
 part_test() {
     local shared=${BREAKGLASS_SHARED:-../shared}
     [ -d "$shared/data" ] || say "not checked: $shared/data is not here, so Cargo.lock is not held against the advisories" \
         'and the attestation certificates of real keys are not read'
-    cargo test --quiet --locked
+    cargo test --quiet --locked --all-features --doc
+    # Many a test waits for a card, a guest or a server: two programs of tests at a time leave no core idle.
+    local list=${CARGO_TARGET_DIR:-target}/tests.list log=${CARGO_TARGET_DIR:-target}/tests
+    mkdir -p "$log"
+    cargo test --quiet --locked --all-features --no-run --message-format json |
+        python3 -c 'import json, sys
+for line in sys.stdin:
+    built = json.loads(line)
+    if built.get("executable") and built["profile"]["test"]:
+        kind = built["target"]["kind"][0]
+        print(built["target"]["name"] + ("" if kind == "test" else "-" + kind), built["executable"])' | sort >"$list"
+    # The longest first.
+    { grep -E '^(vm|syscall_faults|opening_faults|life) ' "$list"; grep -vE '^(vm|syscall_faults|opening_faults|life) ' "$list"; } |
+        CARGO_MANIFEST_DIR=$PWD LOG=$log xargs -P 2 -L 1 bash -c '
+            begun=$SECONDS
+            if "$1" --quiet >"$LOG/$0.log" 2>&1; then
+                printf "%-24s %5s s  %s\n" "$0" "$((SECONDS - begun))" "$(grep "^test result" "$LOG/$0.log" | cut -d";" -f1)"
+            else
+                cat "$LOG/$0.log"
+                printf "\nfailed: %s, after %s s    alone:  cargo test --all-features --test %s\n" "$0" "$((SECONDS - begun))" "$0"
+                exit 1
+            fi'
 }
 
 part_deny() {
