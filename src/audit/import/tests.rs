@@ -205,3 +205,62 @@ fn lines_are_found_wherever_the_pieces_are_cut() {
         assert_eq!(read.before_last, Hash::of(&bytes[..bytes.len() - long.len()]));
     }
 }
+
+/// Gives no more than so many bytes at a time.
+struct Trickle<'a>(&'a [u8], usize);
+
+impl Read for Trickle<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let most = buffer.len().min(self.1);
+        self.0.read(&mut buffer[..most])
+    }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+
+    /// Lines taken out, doubled, changed and cut, however they arrive: the same as when all is looked at in one piece.
+    #[test]
+    fn in_pieces_as_in_one(
+        acts in proptest::collection::vec((0usize..12, 0u8..5, proptest::prelude::any::<u16>()), 0..6),
+        cut in 0usize..400,
+        step in 1usize..5_000,
+    ) {
+        let (_, bytes) = bundle();
+        let mut all: Vec<Vec<u8>> = lines(&bytes).iter().map(|line| line.to_vec()).collect();
+        for (at, act, how) in acts {
+            let at = at.min(all.len() - 1);
+            match act {
+                0 if all.len() > 1 => drop(all.remove(at)),
+                1 => all.insert(at, all[at].clone()),
+                2 => {
+                    let place = usize::from(how) % all[at].len();
+                    all[at][place] ^= 1 << (how % 7);
+                }
+                3 => all.insert(at, vec![b'\n'; usize::from(how) % 4]),
+                _ => all.insert(at, [vec![b'q'; READ_CAP + usize::from(how)], b"\n".to_vec()].concat()),
+            }
+        }
+        let mut bytes = all.concat();
+        bytes.truncate(bytes.len() - if cut < 200 { cut.min(bytes.len()) } else { 0 });
+        let whole = crate::record::bundle::unbundle(&bytes);
+        let mut ledger = Sqlite::in_memory();
+        let mut input = Trickle(&bytes, step);
+        let taken = import(&mut ledger, "test", &mut input, NOON, &mut |_, _| {}).expect("imports");
+        let torn = bytes.last().is_some_and(|byte| *byte != b'\n');
+        let records: usize = whole.journals.values().map(|journal| lines(journal).len()).sum();
+        let last = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let whole_tail = torn && Record::parse(&bytes[last..]).is_ok();
+        proptest::prop_assert_eq!((taken.stored + taken.known) as usize, records + usize::from(whole_tail));
+        proptest::prop_assert_eq!(taken.set_aside as usize, whole.strays.len() + usize::from(torn && !whole_tail));
+        let end = match whole.end {
+            crate::record::bundle::End::Whole(record) => (Some(BundleEnd::Whole), Some(record.hash())),
+            crate::record::bundle::End::Cut => (Some(BundleEnd::Cut), None),
+            crate::record::bundle::End::Other(record) if whole.journals.len() > 1 => {
+                (Some(BundleEnd::Other), Some(record.hash()))
+            }
+            _ => ((whole.journals.len() > 1).then_some(BundleEnd::Open), None),
+        };
+        proptest::prop_assert_eq!((taken.end, taken.export), end);
+    }
+}
