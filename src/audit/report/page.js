@@ -19,8 +19,16 @@ const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 const DIGIT = new Int8Array(128).fill(-1);
 for (let at = 0; at < 64; at++) DIGIT[ALPHABET.charCodeAt(at)] = at;
 
-/** base64url without padding, in its one canonical spelling; throws otherwise. */
+/** base64url without padding, in its one canonical spelling; throws otherwise. By the browser itself where it can. */
 function decode(text) {
+  if (text.includes("=") || /\s/.test(text)) throw new Error("not base64url");
+  return Uint8Array.fromBase64 ? Uint8Array.fromBase64(padded(text), STRICT) : decoded(text);
+}
+
+const STRICT = { alphabet: "base64url", lastChunkHandling: "strict" };
+const padded = (text) => text + "==".slice(0, (4 - (text.length % 4)) % 4);
+
+function decoded(text) {
   const length = text.length;
   const bytes = new Uint8Array((length * 3) >> 2);
   if (length % 4 === 1) throw new Error("not base64url");
@@ -41,6 +49,7 @@ function decode(text) {
 }
 
 function encode(bytes) {
+  if (bytes.toBase64) return bytes.toBase64({ alphabet: "base64url", omitPadding: true });
   let text = "";
   for (let at = 0; at < bytes.length; at += 3) {
     const [a, b = 0, c = 0] = bytes.subarray(at, at + 3);
@@ -108,11 +117,27 @@ function raw(der) {
 
 const text8 = new TextDecoder("utf-8", { fatal: true });
 
+const headers = new Map();
+
+/** A header, which many records of one key have in common. */
+function headerOf(part) {
+  let header = headers.get(part);
+  if (!header) {
+    header = JSON.parse(text8.decode(decode(part)));
+    header.short = Array.from(decode(header.kid).subarray(0, 4), (byte) => byte.toString(16).padStart(2, "0")).join("");
+    headers.set(part, header);
+  }
+  return header;
+}
+
+/** Whether s is in the lower half of the group's order, as every record has it. */
+const isLow = (signature) => signature[32] < 0x7f || number(signature.subarray(32)) <= N >> 1n;
+
 /** One line, taken apart as strictly as the signature needs. */
 function parse(line) {
   const parts = line.split(".");
   if (parts.length !== 3) throw new Error("not three parts");
-  const header = JSON.parse(text8.decode(decode(parts[0])));
+  const header = headerOf(parts[0]);
   const claims = JSON.parse(text8.decode(decode(parts[1])));
   const signature = decode(parts[2]);
   const uris = Object.keys(claims.events);
@@ -120,14 +145,13 @@ function parse(line) {
   if (header.alg !== "ES256" || header.typ !== "secevent+jwt" || uris.length !== 1 || !uris[0].startsWith(EVENT_BASE)) {
     throw new Error("not a record");
   }
-  if (signature.length !== 64 || number(signature.subarray(32)) > N >> 1n) throw new Error("not a signature in its lower form");
+  if (signature.length !== 64 || !isLow(signature)) throw new Error("not a signature in its lower form");
   if (typeof header.kid !== "string" || !Number.isSafeInteger(body.seq) || claims.sub_id?.format !== "opaque") {
     throw new Error("not a record");
   }
-  const short = Array.from(decode(header.kid).subarray(0, 4), (byte) => byte.toString(16).padStart(2, "0")).join("");
   return {
     line, claims, signature, kid: header.kid, body, facts: body.facts, seq: body.seq, event: uris[0].slice(EVENT_BASE.length),
-    chain: `${claims.sub_id.id}-${short}`, input: parts[0].length + 1 + parts[1].length, hash: "", good: false,
+    chain: `${claims.sub_id.id}-${header.short}`, input: parts[0].length + 1 + parts[1].length, hash: "", good: false, counter: null,
   };
 }
 
@@ -148,33 +172,6 @@ function lines() {
   return { records, unreadable };
 }
 
-/** Hashes all records and verifies each that a key is known for. Says which keys there are. */
-async function verified(records) {
-  const bytes = records.map((record) => utf8.encode(record.line));
-  const hashes = await Promise.all(bytes.map((one) => subtle.digest("SHA-256", one)));
-  records.forEach((record, at) => (record.hash = encode(new Uint8Array(hashes[at]))));
-  const keys = new Map();
-  for (const record of records.filter((one) => one.event === "key.enrolled")) {
-    try {
-      const coordinates = decompressed(decode(record.facts.signing));
-      if ((await thumbprint(coordinates)) === record.kid && !keys.has(record.kid)) {
-        keys.set(record.kid, { coordinates, key: await imported(coordinates), enrolment: null });
-      }
-    } catch { /* no key: its records cannot be verified, and that is said */ }
-  }
-  const verify = async (record, at) => {
-    const key = keys.get(record.kid)?.key;
-    record.good = key !== undefined && (await subtle.verify(SHA256, key, record.signature, bytes[at].subarray(0, record.input)));
-  };
-  await Promise.all(records.map(verify));
-  for (const record of records) {
-    const key = keys.get(record.kid);
-    if (record.event === "key.enrolled" && record.good && key && !key.enrolment) key.enrolment = record;
-  }
-  for (const [kid, key] of keys) if (!key.enrolment) keys.delete(kid);
-  return keys;
-}
-
 // --- Assertions ------------------------------------------------------------------------------------------------------
 
 let party;
@@ -193,26 +190,46 @@ async function asserted(key, challenge, { data, signature }) {
   }
 }
 
-/** The counters of every chain: first that of the enrolment, then those of its assertions. */
-async function counters(keys, records) {
-  party = await digest(utf8.encode(RELYING_PARTY));
-  for (const key of keys.values()) {
-    const fido2 = key.enrolment.facts.fido2;
-    if (!fido2) continue;
+// --- All of it at once: the browser computes in threads of its own while this one goes on -----------------------------
+
+/** The keys that enrolments in this file name, each with its enrolment and, where it has one, its FIDO2 side. */
+async function enrolled(records) {
+  const keys = new Map();
+  for (const record of records.filter((one) => one.event === "key.enrolled")) {
     try {
+      const coordinates = decompressed(decode(record.facts.signing));
+      if (keys.has(record.kid) || (await thumbprint(coordinates)) !== record.kid) continue;
+      const key = { key: await imported(coordinates), enrolment: record };
+      const bytes = utf8.encode(record.line);
+      if (!(await subtle.verify(SHA256, key.key, record.signature, bytes.subarray(0, record.input)))) continue;
+      keys.set(record.kid, key);
+      const { fido2, signing } = record.facts;
+      if (!fido2) continue;
       key.fido2 = await imported(decompressed(decode(fido2.public)));
-      const challenge = await digest(joined(utf8.encode(ENROLMENT_CHALLENGE), decode(key.enrolment.facts.signing)));
-      key.first = await asserted(key.fido2, challenge, fido2.proof);
-    } catch {
-      key.first = null;
-    }
+      key.first = await asserted(key.fido2, await digest(joined(utf8.encode(ENROLMENT_CHALLENGE), decode(signing))), fido2.proof);
+    } catch { /* no key, or no FIDO2 side: what needs it cannot be verified, and that is said */ }
   }
-  const evidence = records.filter((record) => record.good && record.event === "open.asserted");
-  await Promise.all(evidence.map(async (record) => {
-    const key = keys.get(record.kid)?.fido2;
-    record.counter = key ? await asserted(key, decode(record.facts.over), record.facts) : null;
-  }));
-  return evidence.length;
+  return keys;
+}
+
+/** Hashes every record, verifies each that a key is known for, and each assertion. Says which keys there are. */
+async function verified(records) {
+  party = await digest(utf8.encode(RELYING_PARTY));
+  const keys = await enrolled(records);
+  const work = [];
+  for (const record of records) {
+    const bytes = utf8.encode(record.line);
+    const key = keys.get(record.kid);
+    work.push(subtle.digest("SHA-256", bytes).then((hash) => (record.hash = encode(new Uint8Array(hash)))));
+    if (!key) continue;
+    const signed = bytes.subarray(0, record.input);
+    work.push(subtle.verify(SHA256, key.key, record.signature, signed).then((good) => (record.good = good)));
+    if (record.event !== "open.asserted") continue;
+    const over = () => asserted(key.fido2, decode(record.facts.over), record.facts);
+    work.push(Promise.resolve().then(over).then((counter) => (record.counter = counter), () => {}));
+  }
+  await Promise.all(work);
+  return keys;
 }
 
 // --- What the records say of themselves: the same as faults.rs ------------------------------------------------------
@@ -484,7 +501,7 @@ async function main() {
   }
   const { records, unreadable } = lines();
   const keys = await verified(records);
-  const evidence = await counters(keys, records);
+  const evidence = records.filter((record) => record.good && record.event === "open.asserted").length;
   const vouched = vouching(records, keys, new Set(stated.kits.map((kit) => kit.id)));
   const found = faultsOf(records, keys, vouched, stated);
   const expected = new Set(stated.faults);
@@ -507,6 +524,7 @@ async function main() {
   const faulty = told.map((fault) => `the report says so itself: ${sentence(fault)}`);
 
   const judge = async () => {
+    const asked = performance.now();
     const jwks = await pinned(element("jwks").value);
     let anchored = 0, other = [];
     for (const input of document.querySelectorAll("input[data-kit]")) {
@@ -533,6 +551,7 @@ async function main() {
     } else {
       say("verified", "Verified in this browser", `${figures} verified here in ${seconds} s, from what you typed. The text says what they say, and the links of every chain hold.`, []);
     }
+    document.body.dataset.judged = String(Math.round(performance.now() - asked));
   };
   element("anchors").addEventListener("submit", (event) => {
     event.preventDefault();

@@ -47,7 +47,7 @@ fn page(book: &Book<'_>, kit: &Assessment, incident: &Incident) -> Markup {
     let findings: Vec<&Finding> = kit
         .findings
         .iter()
-        .filter(|one| one.incident.as_ref() == Some(&incident.name) && one.sort != Sort::Note)
+        .filter(|one| one.incident.as_ref() == Some(&incident.name) && one.sort < Sort::NotChecked)
         .collect();
     let open = incident.debts.iter().filter(|debt| debt.done.is_none()).count();
     html! {
