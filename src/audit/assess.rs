@@ -33,7 +33,10 @@ pub fn assess(evidence: &mut dyn Evidence, kit: &Hash, now: i64) -> Result<Asses
     let told = Told::of(&case);
     let mut findings = rules::of_kit(&case, &told);
     let (logins, covers) = &case.logins;
-    findings.extend(reconcile::findings(kit, &told.incidents, logins, covers));
+    // Where no log was given, that is told once for each credential, not for each opening.
+    if !(logins.is_empty() && covers.is_empty()) {
+        findings.extend(reconcile::findings(kit, &told.incidents, logins, covers));
+    }
     let names = told.credentials.iter().map(|credential| credential.name.as_str());
     findings.extend(reconcile::unlogged(kit, names, covers));
     sort(&mut findings);

@@ -54,6 +54,8 @@ pub struct Case {
     pub closes: Vec<Close>,
     /// Changes of PIN and PUK: record, and what was done.
     pub pin_changes: Vec<(At, String)>,
+    /// Records by which the PIN of a chain's key became another, by chain and in their order.
+    pub new_pins: HashMap<u32, Vec<At>>,
     /// Losses that a person accepted: record, and the reason.
     pub gaps_accepted: Vec<(At, String)>,
     /// Records that name another kit.

@@ -62,6 +62,12 @@ pub(super) fn gather(evidence: &mut dyn Evidence, kit: &Hash, now: i64) -> Resul
     let founded = governance.founded(kit);
     let mut intents = reader.intents;
     link_releases(&mut intents, &reader.releases, &reader.records);
+    let mut new_pins: HashMap<u32, Vec<At>> = HashMap::new();
+    for (at, what) in &reader.pin_changes {
+        if ["pin", "unblock"].contains(&what.as_str()) {
+            new_pins.entry(reader.records.chain[*at as usize]).or_default().push(*at);
+        }
+    }
     Ok(Case {
         kit: *kit,
         now,
@@ -81,6 +87,7 @@ pub(super) fn gather(evidence: &mut dyn Evidence, kit: &Hash, now: i64) -> Resul
         releases: reader.releases,
         closes: reader.closes,
         pin_changes: reader.pin_changes,
+        new_pins,
         gaps_accepted: reader.gaps_accepted,
         other_kit: reader.other_kit,
         strange_anchors,

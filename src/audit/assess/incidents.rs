@@ -202,14 +202,13 @@ fn debts(case: &Case, openings: &[Sitting<'_>], close: Option<At>) -> Vec<Debt> 
 
 /// The record of the generation in force that came after that one.
 pub(super) fn successor(credential: &Credential, generation: u64) -> Option<Hash> {
-    credential.generations.iter().find(|other| !other.pending && other.number > generation).map(|g| g.record)
+    let newer = credential.generations.partition_point(|other| other.number <= generation);
+    credential.generations[newer..].iter().find(|other| !other.pending).map(|g| g.record)
 }
 
 /// The first change of the PIN of that record's key after it.
 pub fn pin_changed(case: &Case, after: At) -> Option<At> {
-    let chain = case.records.chain[after as usize];
-    let changes = case.pin_changes.iter().filter(|(_, what)| what == "pin" || what == "unblock");
-    changes
-        .map(|(at, _)| *at)
-        .find(|at| case.records.chain[*at as usize] == chain && case.seq(*at) > case.seq(after))
+    let changes = case.new_pins.get(&case.records.chain[after as usize])?;
+    let next = changes.partition_point(|at| case.seq(*at) <= case.seq(after));
+    changes.get(next).copied()
 }

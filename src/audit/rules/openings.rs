@@ -92,6 +92,12 @@ fn generations<'a>(case: &'a Case, name: u32) -> &'a [Generation] {
     credential.map_or(&[], |credential| &credential.generations)
 }
 
+/// Those of that number; they are kept by number.
+fn of_number(generations: &[Generation], number: u64) -> impl Iterator<Item = &Generation> {
+    let first = generations.partition_point(|it| it.number < number);
+    generations[first..].iter().take_while(move |it| it.number == number)
+}
+
 /// What is opened was not sealed so by a key of the kit, or not to the key that opened it.
 pub(super) fn open_sealed(case: &Case, _: &Told) -> Vec<Finding> {
     if case.roster.is_err() {
@@ -99,8 +105,8 @@ pub(super) fn open_sealed(case: &Case, _: &Told) -> Vec<Finding> {
     }
     let mut findings = Vec::new();
     for intent in &case.intents {
-        let mut of_it = generations(case, intent.credential).iter();
-        let sealed = of_it.find(|it| it.record == intent.sealed && it.number == intent.generation);
+        let mut of_it = of_number(generations(case, intent.credential), intent.generation);
+        let sealed = of_it.find(|it| it.record == intent.sealed);
         let (sort, why) = match sealed {
             Some(it)
                 if it.facts.list.is_some() || it.facts.recipients.contains(&case.chain(intent.at).key) =>
@@ -131,9 +137,11 @@ fn in_force_from(case: &Case, generation: &Generation) -> Option<At> {
 pub(super) fn open_generation(case: &Case, _: &Told) -> Vec<Finding> {
     let mut findings = Vec::new();
     for intent in &case.intents {
-        let newer = generations(case, intent.credential).iter().filter(|it| it.number > intent.generation);
+        let all = generations(case, intent.credential);
+        let newer = all[all.partition_point(|it| it.number <= intent.generation)..].iter();
+        // Who knew of a later one knew of the next as well; a few more, lest that one was sealed twice.
         let newer: Vec<(u64, At)> =
-            newer.filter_map(|it| Some((it.number, in_force_from(case, it)?))).collect();
+            newer.filter_map(|it| Some((it.number, in_force_from(case, it)?))).take(8).collect();
         let knew = newer.iter().find(|(_, at)| case.knew(intent.at, *at));
         let claimed = |at: &At| case.claimed(intent.at).saturating_sub(case.claimed(*at)) > TOLERANCE;
         let after = newer.iter().find(|(_, at)| !case.knew(*at, intent.at) && claimed(at));
@@ -205,7 +213,8 @@ pub(super) fn open_threshold(case: &Case, _: &Told) -> Vec<Finding> {
         }
         let keys: BTreeSet<u32> = intents.iter().map(|it| case.records.chain[it.at as usize]).collect();
         let sealed = intents.first().map(|intent| intent.sealed);
-        let generation = generations(case, release.credential).iter().find(|it| Some(it.record) == sealed);
+        let mut of_it = of_number(generations(case, release.credential), release.generation);
+        let generation = of_it.find(|it| Some(it.record) == sealed);
         let Some(threshold) = generation.map(|it| usize::from(it.facts.threshold)) else { continue };
         if keys.len() < threshold && lacking == 0 {
             let text = format!(
