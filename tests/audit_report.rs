@@ -7,6 +7,13 @@ mod audited;
 #[allow(dead_code)]
 mod browser;
 
+#[path = "support/tools.rs"]
+#[allow(dead_code)]
+mod tools;
+
+#[path = "audit_report/telling.rs"]
+mod telling;
+
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 

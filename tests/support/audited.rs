@@ -303,6 +303,12 @@ pub(crate) fn looked_at(records: usize) -> Audited {
 /// A ledger in memory into which these kits were imported, now and then; each is trusted by its words.
 pub(crate) fn ledger(all: &[Audited]) -> Sqlite {
     let mut ledger = Sqlite::in_memory();
+    fill(&mut ledger, all);
+    ledger
+}
+
+/// Imports these kits.
+pub(crate) fn fill(ledger: &mut Sqlite, all: &[Audited]) {
     for one in all {
         let mut from = i64::MIN;
         for at in IMPORTS {
@@ -314,7 +320,6 @@ pub(crate) fn ledger(all: &[Audited]) -> Sqlite {
         ledger.put_policy(&one.policy).expect("a policy");
         ledger.put_trust(&one.kit, &Trust::Words, None, IMPORTS[0] + 600).expect("trust");
     }
-    ledger
 }
 
 /// What the rules say of these kits.

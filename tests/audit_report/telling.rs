@@ -1,0 +1,179 @@
+//! What the report tells beside its verdict: in part, from a day on, for programs of others, and by the verb.
+
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use breakglass::audit::ledger::sqlite::Sqlite;
+use breakglass::audit::report::{Enclosed, Report, page, script_hash, text};
+use serde_json::Value;
+
+use super::audited::{Audited, FOUNDED, data_centre, fill, ledger, looked_at, office, report};
+use super::{REASON, Reader, records_of, tools, whole, written};
+
+const DAY: i64 = 86_400;
+
+/// The report of this kit with no more than so many of its records.
+fn in_part(kit: Audited, most: usize) -> (Report, Enclosed) {
+    let all = [kit];
+    let mut ledger = ledger(&all);
+    let report = report(&mut ledger, &all, None);
+    let enclosed = report.enclose(&mut ledger, most).expect("records");
+    (report, enclosed)
+}
+
+#[test]
+fn a_part_of_the_records_is_verified_and_called_a_part() {
+    let kit = looked_at(1_000);
+    let words = kit.words();
+    let (report, enclosed) = in_part(kit, 400);
+    assert!((300..=400).contains(&enclosed.records.len()), "{}", enclosed.records.len());
+    assert!(!enclosed.omitted.is_empty());
+    let html = page(&report, &enclosed).html;
+    let number = format!("This file holds {} of the {} records", enclosed.records.len(), enclosed.of);
+    assert!(html.contains(&number));
+    let mut reader = Reader::new();
+    reader.opens(&html);
+    let (state, text) = reader.brings(&[words]);
+    assert_eq!(state, "verified", "{text}");
+    // What is left out is known by place: one more is seen.
+    let lines = records_of(&html);
+    reader.opens(&html.replacen(&format!("{}\n", lines[lines.len() / 2]), "", 1));
+    assert_eq!(reader.verdict().0, "wrong");
+}
+
+#[test]
+fn a_key_set_stands_in_for_the_words() {
+    let (html, _) = whole();
+    let enrolment = |line: &&&str| -> Option<Value> {
+        let record = breakglass::record::token::Record::parse(line.as_bytes()).ok()?;
+        let breakglass::record::event::Event::KeyEnrolled(facts) = &record.event else { return None };
+        let point = p256::ecdsa::VerifyingKey::from(facts.signing.0).to_sec1_point(false);
+        let coordinate = |bytes: &[u8]| {
+            use base64::Engine;
+            base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
+        };
+        let bytes = point.as_bytes();
+        Some(
+            serde_json::json!({"kty": "EC", "crv": "P-256", "x": coordinate(&bytes[1..33]), "y": coordinate(&bytes[33..])}),
+        )
+    };
+    let lines = records_of(&html);
+    let keys: Vec<Value> = lines.iter().filter_map(|line| enrolment(&line)).collect();
+    assert_eq!(keys.len(), 5);
+    let mut reader = Reader::new();
+    reader.opens(&html);
+    let put = |keys: &[Value]| {
+        let set = serde_json::json!({ "keys": keys }).to_string();
+        reader.browser.run(&format!("document.getElementById('jwks').value = {}", Value::from(set)));
+    };
+    put(&keys);
+    let (state, text) = reader.brings(&[]);
+    assert_eq!(state, "verified", "{text}");
+    // The founder of one kit is not among them.
+    put(&keys[1..]);
+    let (state, text) = reader.brings(&[]);
+    assert_eq!(state, "wrong", "{text}");
+    assert!(text.contains("is not in your key set"), "{text}");
+    reader.browser.run("document.getElementById('jwks').value = '{'");
+    assert_eq!(reader.brings(&[]).0, "wrong");
+}
+
+#[test]
+fn from_a_day_on_only_what_is_over_is_left_out() {
+    let all = [data_centre(REASON), office(false)];
+    let mut ledger = ledger(&all);
+    let told = report(&mut ledger, &all, Some(FOUNDED + 185 * DAY)); // 2026-11-05
+    let names: Vec<&str> =
+        told.kits.iter().flat_map(|kit| &kit.incidents).map(|one| one.name.as_str()).collect();
+    assert_eq!(names, ["INC-4820"], "INC-4711 and INC-4802 are over");
+    assert!(
+        told.findings().iter().any(|finding| finding.rule == "COUNTER-JUMP"),
+        "wrong is wrong, whenever it was"
+    );
+    let lines = text(&told);
+    assert!(
+        lines.starts_with("report         made 2026-11-20 09:00:00 UTC, of what happened since 2026-11-05\n"),
+        "{lines}"
+    );
+    assert!(lines.contains("not told       2 incidents that had been closed before"), "{lines}");
+    let enclosed = told.enclose(&mut ledger, 1_000).expect("records");
+    assert_eq!(enclosed.records.len(), 49, "the chains are whole all the same");
+    let mut reader = Reader::new();
+    reader.opens(&page(&told, &enclosed).html);
+    let (state, text) = reader.brings(&[all[0].words(), all[1].words()]);
+    assert_eq!(state, "verified", "{text}");
+}
+
+#[test]
+fn the_commands_of_the_last_chapter_verify_the_file() {
+    let html = written(&[data_centre(REASON), office(false)]);
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("report.html"), &html).expect("written");
+    let (_, after) = html.split_once("<p>With PyJWT").expect("the chapter");
+    let (_, code) = after.split_once("<pre><code>").expect("the commands");
+    let (code, _) = code.split_once("</code></pre>").expect("their end");
+    let code = code.replace("&quot;", "\"").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
+    let python = tools::python();
+    let run = |code: &str| -> Output {
+        let path = format!(
+            "{}:{}",
+            python.parent().expect("a folder").display(),
+            std::env::var("PATH").unwrap_or_default()
+        );
+        Command::new("bash")
+            .args(["-ec", code])
+            .current_dir(folder.path())
+            .env("PATH", path)
+            .output()
+            .expect("bash runs")
+    };
+    let output = run(&code);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(said.ends_with("49 records verified\n") && said.contains("DC1 emergency kit"), "{said}");
+    let line = records_of(&html)[7];
+    std::fs::write(
+        folder.path().join("report.html"),
+        html.replacen(line, &super::changed(line, line.len() - 40), 1),
+    )
+    .expect("written");
+    assert!(!run(&code).status.success(), "a changed record passes");
+}
+
+#[test]
+fn the_verb_writes_a_new_file_and_says_what_is_in_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("ledger.db");
+    let mut ledger = Sqlite::open(&path, Duration::from_secs(5)).expect("a ledger");
+    let all = [data_centre(REASON), office(true)];
+    fill(&mut ledger, &all);
+    drop(ledger);
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_breakglass-audit"));
+        command
+            .arg("--ledger")
+            .arg(&path)
+            .args(arguments)
+            .current_dir(folder.path())
+            .output()
+            .expect("it runs")
+    };
+    let output = run(&["report", "--html", "report.html", "--json"]);
+    assert_eq!(output.status.code(), Some(6), "{}", String::from_utf8_lossy(&output.stderr));
+    let said: Value = serde_json::from_slice(&output.stdout).expect("one object");
+    assert_eq!((said["records"].as_u64(), said["of"].as_u64()), (Some(49), Some(49)));
+    assert_eq!(said["script"], script_hash());
+    let html = std::fs::read_to_string(folder.path().join("report.html")).expect("the file");
+    assert!(html.contains(&format!("script-src '{}'", script_hash())));
+    let digest = breakglass::record::hash::Hash::of(html.as_bytes());
+    assert_eq!(said["sha256"], hex::encode(digest.0));
+    assert_eq!(run(&["report", "--html", "report.html"]).status.code(), Some(5), "it is there already");
+    assert_eq!(std::fs::read_to_string(folder.path().join("report.html")).expect("the file"), html);
+
+    let output = run(&["report", "--kit", &all[1].words(), "--since", "2026-10-01"]);
+    let lines = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(lines.contains("RECORD-CHANGED") && !lines.contains("DC1 emergency kit"), "{lines}");
+    assert_eq!(run(&["report", "--since", "yesterday"]).status.code(), Some(2));
+    let output = run(&["report", "--script-hash"]);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), format!("{}\n", script_hash()));
+}
