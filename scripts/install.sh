@@ -52,6 +52,10 @@ if [ "$purpose" = test ]; then
     have npm || need npm
     have qemu-system-x86_64 || need qemu-system-x86 # the guest of tests/vm.rs, and what goes into it
     have cpio || need cpio
+    have sshd || need openssh-server # writes logs of logins, tests/audit_reconcile.rs
+    have ssh || need openssh-client
+    have logger || need bsdutils
+    [ -x /lib/systemd/systemd-journald ] || need systemd
     have udevadm || need udev
     have fido2-token || need fido2-tools
     have chromium || need chromium # opens the HTML report, tests/audit_report.rs
