@@ -114,18 +114,10 @@ fn the_commands_of_the_last_chapter_verify_the_file() {
     let (code, _) = code.split_once("</code></pre>").expect("their end");
     let code = code.replace("&quot;", "\"").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
     let python = tools::python();
+    let folder_of_python = python.parent().expect("a folder").display().to_string();
     let run = |code: &str| -> Output {
-        let path = format!(
-            "{}:{}",
-            python.parent().expect("a folder").display(),
-            std::env::var("PATH").unwrap_or_default()
-        );
-        Command::new("bash")
-            .args(["-ec", code])
-            .current_dir(folder.path())
-            .env("PATH", path)
-            .output()
-            .expect("bash runs")
+        let code = format!("PATH={folder_of_python}:$PATH\n{code}");
+        Command::new("bash").args(["-ec", &code]).current_dir(folder.path()).output().expect("bash runs")
     };
     let output = run(&code);
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
