@@ -99,17 +99,19 @@ const thumbprint = async ({ x, y }) => encode(await digest(utf8.encode(`{"crv":"
 
 /** r and s of a DER signature, as WebCrypto wants them. */
 function raw(der) {
+  const both = new Uint8Array(64);
   let at = 2;
   if (der[0] !== 0x30 || der[1] !== der.length - 2) throw new Error("not a DER signature");
-  const integer = () => {
+  for (const end of [32, 64]) {
     const length = der[at + 1];
-    const value = der.subarray(at + 2, at + 2 + length);
+    let value = der.subarray(at + 2, at + 2 + length);
     if (der[at] !== 2 || length < 1 || value.length !== length) throw new Error("not a DER signature");
+    if (length === 33 && value[0] === 0) value = value.subarray(1);
+    if (value.length > 32) throw new Error("not a DER signature");
+    both.set(value, end - value.length);
     at += 2 + length;
-    return bytes32(number(value));
-  };
-  const both = joined(integer(), integer());
-  if (at !== der.length || both.length !== 64) throw new Error("not a DER signature");
+  }
+  if (at !== der.length) throw new Error("not a DER signature");
   return both;
 }
 
