@@ -24,6 +24,8 @@ mod screen;
 mod tty;
 
 pub(super) use pins::{PinSource, PinSourceError};
+#[cfg(feature = "audit")]
+pub(super) use progress::Progress;
 pub(super) use screen::Shown;
 pub(super) use tty::Tty;
 

@@ -173,7 +173,7 @@ fn syslog_is_what_the_rfc_says_and_ends_with_the_record() {
     assert_eq!(message.parameters["reason"], "a|b=c]d\\\"e\" rawEvent=x\\u{d}\\u{a}CEF:0|\\u{202e}");
     let message = rfc5424(&Writer { format: Format::Syslog, most: None }.finding(&finding(), NOON));
     assert_eq!((message.severity, message.id.as_str()), (2, "LOGIN-WITHOUT-OPENING"));
-    assert_eq!(message.message, "\u{FEFF}a | login = of \"größe\" ]\\\\u{a}x".replace("\\\\u", "\\\\u"));
+    assert_eq!(message.message, "\u{FEFF}a | login = of \"größe\" ]\\\\u{a}x");
 }
 
 #[test]

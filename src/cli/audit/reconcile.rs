@@ -12,12 +12,15 @@ use super::trouble::Trouble;
 use crate::audit::ledger::{Ledger, LedgerError, LogCover, Login};
 use crate::audit::reconcile::{self, Accounts, Clock, Format, Mapping, Settings, Sighting, Summary};
 use crate::cli::Outcome;
+use crate::cli::terminal::Progress;
 use crate::kit::name::CredentialName;
 
 mod compare;
 
 /// Logins are kept in the ledger in lots of this many.
 const LOT: usize = 5_000;
+/// How far it was read is shown every so many bytes.
+const STEP: u64 = 4_000_000;
 
 /// Which logs, and what they do not say themselves.
 #[derive(Debug, clap::Args)]
@@ -146,13 +149,8 @@ fn keep(
     let mut counts = Counts::new();
     let mut lot: Vec<Login> = Vec::new();
     let mut failed = None;
-    let bar = desk.terminal.progress_bar(None);
-    let mut lines = 0;
+    let mut input = Shows { input, bar: desk.terminal.progress_bar(None), log, read: 0 };
     let mut each = |sighting: Sighting| {
-        lines += 1;
-        if lines % 1_000 == 0 {
-            bar.at(0, format!("{log}: {} logins, up to line {}", grouped(lines), grouped(sighting.line)));
-        }
         for credential in accounts.credentials(log, &sighting) {
             let (good, bad) = counts.entry(credential.to_owned()).or_default();
             *(if sighting.success { good } else { bad }) += 1;
@@ -176,7 +174,7 @@ fn keep(
         }
         ControlFlow::Continue(())
     };
-    let summary = reconcile::read(format, settings, input, &mut each).map_err(Stopped::Read)?;
+    let summary = reconcile::read(format, settings, &mut input, &mut each).map_err(Stopped::Read)?;
     if let Some(error) = failed {
         return Err(Stopped::Ledger(error));
     }
@@ -193,6 +191,29 @@ fn keep(
     // Last, so that a log whose reading was cut off does not count as one that covers anything.
     ledger.put_logins(&lot, &covers).map_err(Stopped::Ledger)?;
     Ok((summary, counts))
+}
+
+/// Shows how far a log was read.
+struct Shows<'a> {
+    input: &'a mut dyn Read,
+    bar: Progress,
+    log: &'a str,
+    read: u64,
+}
+
+impl Read for Shows<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.input.read(buffer)?;
+        let before = self.read / STEP;
+        self.read += count as u64;
+        if self.read / STEP != before {
+            let rate = self.read as f64 / self.bar.elapsed().as_secs_f64().max(0.001);
+            let mega = |bytes: u64| grouped(bytes / 1_000_000);
+            self.bar
+                .at(self.read, format!("{}: {} MB   {} MB/s", self.log, mega(self.read), mega(rate as u64)));
+        }
+        Ok(count)
+    }
 }
 
 /// A log's bytes, unpacked where gzip packed them, and when it was last written to.
