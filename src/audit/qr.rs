@@ -179,7 +179,7 @@ fn unsigned(rest: &mut &[u8]) -> Option<u64> {
 
 /// Lines as a bundle has them: by chain and place, the record of its export last.
 fn in_order(lines: Vec<Vec<u8>>) -> Vec<u8> {
-    let mut records: Vec<(Option<(String, u64)>, bool, Vec<u8>)> = lines
+    let mut records: Vec<_> = lines
         .into_iter()
         .map(|line| match Record::parse(&line) {
             Ok(record) => {
@@ -202,7 +202,7 @@ fn in_order(lines: Vec<Vec<u8>>) -> Vec<u8> {
         let last = records.remove(end);
         records.push(last);
     }
-    records.into_iter().flat_map(|(.., line)| [&line[..], b"\n"].concat()).collect()
+    records.into_iter().flat_map(|(.., line): (_, _, Vec<u8>)| [&line[..], b"\n"].concat()).collect()
 }
 
 #[cfg(test)]

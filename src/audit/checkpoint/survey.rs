@@ -165,7 +165,8 @@ mod tests {
         let more = writer.write(crate::record::sample::intent());
         ledger.store(&[(more, Signature::Unknown)], NOON + 60).unwrap();
         let second =
-            issue(&mut ledger, &key(), NOON + 60, &HashSet::new(), &[first.checkpoint.clone()]).unwrap();
+            issue(&mut ledger, &key(), NOON + 60, &HashSet::new(), std::slice::from_ref(&first.checkpoint))
+                .unwrap();
         assert_eq!((second.checkpoint.size, &second.answers[..]), (23, &[Consistency::Same][..]));
     }
 

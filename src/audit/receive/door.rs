@@ -221,7 +221,7 @@ mod tests {
         assert!(visitors.enter(from(1, 2)).is_none());
         inside.extend(
             (2..5)
-                .flat_map(|ip| (0..2).filter_map(move |port| Some((ip, port))))
+                .flat_map(|ip| (0..2).map(move |port| (ip, port)))
                 .filter_map(|(ip, port)| visitors.enter(from(ip, port))),
         );
         assert_eq!(inside.len(), 8);

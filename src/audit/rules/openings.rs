@@ -38,18 +38,18 @@ fn opening(case: &Case, intent: &Intent) -> String {
 }
 
 /// The policy that an intent was judged by: the one it names, if that ever was in force; else the one that is.
-fn judged_by<'a>(case: &'a Case, at: At) -> Option<&'a Policy> {
+fn judged_by(case: &Case, at: At) -> Option<&Policy> {
     let roster = case.roster.as_ref().ok()?;
     let named = case.policy_of(at).filter(|named| roster.policies.iter().any(|(hash, _)| hash == named));
     case.policies.get(&named.unwrap_or(roster.policy))
 }
 
 /// Intents of keys that belong, with whether the policy lets `allowed` of them pass; each distinct pair is asked once.
-fn against_policy<'a>(
-    case: &'a Case,
+fn against_policy(
+    case: &Case,
     what: fn(&Intent) -> u32,
     allowed: fn(&Policy, &str) -> bool,
-) -> impl Iterator<Item = (&'a Intent, &'a str)> {
+) -> impl Iterator<Item = (&Intent, &str)> {
     let mut asked: HashMap<(Hash, u32), bool> = HashMap::new();
     let refused = case.intents.iter().filter(move |intent| {
         let Some(policy) = judged_by(case, intent.at) else { return false };
@@ -87,7 +87,7 @@ pub(super) fn open_emergency(case: &Case, _: &Told) -> Vec<Finding> {
         .collect()
 }
 
-fn generations<'a>(case: &'a Case, name: u32) -> &'a [Generation] {
+fn generations(case: &Case, name: u32) -> &[Generation] {
     let credential = case.names.get(name).parse().ok().and_then(|name| case.credentials.get(&name));
     credential.map_or(&[], |credential| &credential.generations)
 }
