@@ -4,6 +4,7 @@
 //! four kits with four keys each, each signed, verified, parsed, hashed and stored. The machine may be shared, so each
 //! rate stands twice: by the clock, and by CPU time as two cores would do it that nobody else uses.
 
+#![allow(clippy::disallowed_methods, reason = "a benchmark is told how much by the environment")]
 #![allow(clippy::print_stdout, reason = "a benchmark prints its table")]
 
 #[path = "import/records.rs"]

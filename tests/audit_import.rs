@@ -223,10 +223,8 @@ fn many_malformed_lines_among_many_are_set_aside_and_all_others_come_in() {
     let out = desk.run(&["import", "bundle.jws"]);
     assert_eq!(out.status.code(), Some(6), "another bundle than its end says: {}", text(&out.stderr));
     let told = text(&out.stdout);
-    let first = format!(
-        "4,104 read · 4,004 stored · 0 known already · 100 lines set aside (ledger.db.quarantine.txt says where and why)\n\
-         bundle.jws: the record that ends this bundle counts other lines than these\n"
-    );
+    let first = "4,104 read · 4,004 stored · 0 known already · 100 lines set aside (ledger.db.quarantine.txt says where and why)\n\
+         bundle.jws: the record that ends this bundle counts other lines than these\n";
     assert_eq!(told, first);
     let quarantine = std::fs::read_to_string(desk.path("ledger.db.quarantine.txt")).expect("a file");
     let numbers: Vec<u64> = quarantine

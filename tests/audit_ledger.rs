@@ -402,7 +402,7 @@ fn import(n: u64) -> Imported {
             Some(BundleEnd::Cut),
             Some(BundleEnd::Open),
         ][n as usize % 5],
-        export: (n % 2 == 0).then(|| Hash::of(b"export")),
+        export: n.is_multiple_of(2).then(|| Hash::of(b"export")),
     }
 }
 

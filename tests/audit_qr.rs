@@ -1,6 +1,7 @@
 //! Records cross the gap as codes: the terminal's codes and the printed page, made into pictures, come back as the bundle.
 
 #[path = "support/practice.rs"]
+#[allow(dead_code, reason = "others use the rest")]
 mod practice;
 #[path = "support/tools.rs"]
 #[allow(dead_code, reason = "others use the rest")]
