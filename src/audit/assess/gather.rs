@@ -180,9 +180,9 @@ impl Governance {
         })
     }
 
-    fn sealings(&self) -> HashMap<Hash, CredentialSealed> {
+    fn sealings(&self) -> HashMap<Hash, &CredentialSealed> {
         let sealed = self.sealing.iter().filter_map(|record| match &record.event {
-            Event::CredentialSealed(facts) => Some((record.hash(), facts.clone())),
+            Event::CredentialSealed(facts) => Some((record.hash(), facts)),
             _ => None,
         });
         sealed.collect()
@@ -196,7 +196,7 @@ impl Governance {
 /// Takes records as they stream by, and keeps what rules ask.
 struct Reader<'a> {
     kit: Hash,
-    sealings: &'a HashMap<Hash, CredentialSealed>,
+    sealings: &'a HashMap<Hash, &'a CredentialSealed>,
     chains: Vec<ChainFacts>,
     records: Records,
     policies: HashMap<Hash, u32>,
@@ -217,7 +217,7 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn new(kit: Hash, sealings: &'a HashMap<Hash, CredentialSealed>) -> Self {
+    fn new(kit: Hash, sealings: &'a HashMap<Hash, &'a CredentialSealed>) -> Self {
         Reader {
             kit,
             sealings,
@@ -294,7 +294,7 @@ impl<'a> Reader<'a> {
             return;
         };
         let asked = match &record.event {
-            Event::OpenIntent(facts) => expected(self.sealings.get(&facts.sealed), &record.kid),
+            Event::OpenIntent(facts) => expected(self.sealings.get(&facts.sealed).copied(), &record.kid),
             Event::KeyWitness(_) => Expected::Yes,
             _ => Expected::No,
         };
