@@ -226,7 +226,7 @@ impl Kit {
         let draft = Draft {
             kid: by.id,
             x5c: if seq == 0 { vec![vec![0x30, 0], vec![0x30, 0]] } else { vec![] },
-            iss: "https://records.example.org".into(),
+            iss: "https://example.org/breakglass".into(),
             serial: by.serial,
             txn: incident.map(str::to_owned),
             jti: format!("{}-{seq}", by.serial),

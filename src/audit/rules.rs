@@ -33,6 +33,7 @@ pub const KIT: &[(&str, OfKit)] = &[
     ("RECORD-CHANGED", whole::record_changed),
     ("RECORD-UNKNOWN-KEY", whole::record_unknown_key),
     ("RECORD-OTHER-KIT", whole::record_other_kit),
+    ("RECORD-ISSUER", governance::record_issuer),
     ("CHAIN-GAP", whole::chain_gap),
     ("CHAIN-FORK", whole::chain_fork),
     ("CHAIN-LACKS", whole::chain_lacks),

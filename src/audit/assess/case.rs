@@ -62,6 +62,8 @@ pub struct Case {
     pub other_kit: Vec<At>,
     /// Records that name a checkpoint which this ledger has not made, with the ledger's name among [`Case::names`].
     pub strange_anchors: Vec<(At, u32)>,
+    /// Issuers that records name, among [`Case::names`], by chain: the first record that does, and how many do.
+    pub issuers: BTreeMap<(u32, u32), (At, u64)>,
     /// Names that records use, each once.
     pub names: Names,
     /// What each chain had seen of each other.

@@ -91,6 +91,7 @@ pub(super) fn gather(evidence: &mut dyn Evidence, kit: &Hash, now: i64) -> Resul
         gaps_accepted: reader.gaps_accepted,
         other_kit: reader.other_kit,
         strange_anchors,
+        issuers: reader.issuers,
         names: reader.names,
         known,
         graph,
@@ -213,6 +214,7 @@ struct Reader<'a> {
     gaps_accepted: Vec<(At, String)>,
     other_kit: Vec<At>,
     anchored: Vec<(At, Hash, u32)>,
+    issuers: BTreeMap<(u32, u32), (At, u64)>,
     names: Names,
 }
 
@@ -237,6 +239,7 @@ impl<'a> Reader<'a> {
             gaps_accepted: Vec::new(),
             other_kit: Vec::new(),
             anchored: Vec::new(),
+            issuers: BTreeMap::new(),
             names: Names::default(),
         }
     }
@@ -264,6 +267,8 @@ impl<'a> Reader<'a> {
             self.other_kit.push(at);
             return;
         }
+        let issuer = self.names.put(&record.iss);
+        self.issuers.entry((chain, issuer)).or_insert((at, 0)).1 += 1;
         self.account(chain, &record);
         self.event(at, &record);
     }

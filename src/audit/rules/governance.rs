@@ -115,6 +115,30 @@ fn in_force(case: &Case) -> Option<&Policy> {
     case.policies.get(&case.roster.as_ref().ok()?.policy)
 }
 
+/// Records that name another organisation's issuer than any policy of the kit.
+pub(super) fn record_issuer(case: &Case, _: &Told) -> Vec<Finding> {
+    let Ok(roster) = &case.roster else { return Vec::new() };
+    let policies = || roster.policies.iter().filter_map(|(hash, _)| case.policies.get(hash));
+    let mut findings = Vec::new();
+    for ((_, issuer), (first, records)) in &case.issuers {
+        let issuer = case.names.get(*issuer);
+        if !case.belongs(*first) || policies().any(|policy| policy.issuer == issuer) {
+            continue;
+        }
+        let text = format!(
+            "{}, from {} on, name the issuer {issuer}, which no policy of this kit does",
+            count(*records, "record"),
+            case.named(*first)
+        );
+        findings.push(
+            Finding::new("RECORD-ISSUER", Sort::Wrong, Severity::Medium, text)
+                .on([case.hash(*first)])
+                .at(case.claimed(*first)),
+        );
+    }
+    findings
+}
+
 /// The policy in force contradicts the founding on whether the kit is real.
 pub(super) fn policy_kind(case: &Case, _: &Told) -> Vec<Finding> {
     let (Some(policy), Some(founded)) = (in_force(case), &case.founded) else { return Vec::new() };

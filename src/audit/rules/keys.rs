@@ -68,8 +68,10 @@ pub(super) fn key_practice(case: &Case, _: &Told) -> Vec<Finding> {
 /// One signing key under two serial numbers: it was copied, or a serial number is made up.
 pub(super) fn key_serials(case: &Case, _: &Told) -> Vec<Finding> {
     let mut by_key: BTreeMap<KeyId, BTreeMap<Serial, Hash>> = BTreeMap::new();
-    for (at, key, facts) in enrolments(case) {
-        by_key.entry(key).or_default().insert(facts.serial, case.hash(at));
+    for chain in &case.chains {
+        if case.records.good[chain.first as usize] {
+            by_key.entry(chain.key).or_default().insert(chain.serial, case.hash(chain.first));
+        }
     }
     by_key
         .into_values()

@@ -4,7 +4,8 @@ use super::*;
 
 /// Another policy: one more emergency.
 fn other_policy() -> Vec<u8> {
-    template("harbour", KitKind::Practice).replace("\"lockout\"", "\"lockout\", \"flood\"").into_bytes()
+    let policy = template("harbour", KitKind::Practice).replace("\"lockout\"", "\"lockout\", \"flood\"");
+    policy.replace("https://example.org/breakglass", "https://records.example.org").into_bytes()
 }
 
 #[test]
@@ -56,6 +57,17 @@ fn policy_not_in_force_is_found_where_the_writer_knew_of_a_newer_one() {
     let findings = of_rule(assess(&mut ledger, &world.kit(), NOW).unwrap(), rule);
     assert_eq!(findings.len(), 1, "{findings:?}");
     assert_eq!((findings[0].severity, &findings[0].records[..]), (Severity::Medium, &[after.hash()][..]));
+}
+
+#[test]
+fn record_issuer_of_another_organisation_is_found() {
+    let mut world = World::lived(2);
+    none(&world, "RECORD-ISSUER");
+    let intent = Event::OpenIntent(world.intent());
+    let mut draft = world.draft(1, intent);
+    draft.iss = "https://elsewhere.example".into();
+    world.sign(1, draft);
+    one(&world, "RECORD-ISSUER", Sort::Wrong, "name the issuer https://elsewhere.example");
 }
 
 #[test]

@@ -81,6 +81,15 @@ fn key_serials_of_one_private_key_are_found() {
 }
 
 #[test]
+fn key_serials_show_without_a_second_enrolment() {
+    let mut world = World::lived(2);
+    let mut copy = world.keys[1].draft(Event::KeyPinChanged(KeyPinChanged { what: "puk".into() }));
+    copy.serial = crate::attestation::Serial(20_000_078);
+    world.sign(1, copy);
+    one(&world, "KEY-SERIALS", Sort::Wrong, "keys 20000002 and 20000078");
+}
+
+#[test]
 fn key_reprovisioned_is_in_order_only_once_the_first_was_retired() {
     let mut world = World::lived(3);
     none(&world, "KEY-REPROVISIONED");

@@ -41,7 +41,9 @@ impl World {
             let enrolment = key.fido2_enrolment(side);
             key.write(enrolment);
         }
-        let policy = policy.as_bytes().to_vec();
+        // The issuer of the sample records.
+        let policy =
+            policy.replace("https://example.org/breakglass", "https://records.example.org").into_bytes();
         let facts =
             KitFounded { name: "harbour".into(), kind, policy: Hash::of(&policy), attestation_root: None };
         let founding = keys[0].write(Event::KitFounded(facts));
