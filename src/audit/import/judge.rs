@@ -59,17 +59,18 @@ fn judge(piece: Piece, keys: &Keys, source: &str, at: i64) -> Vec<Judged> {
             return vec![Judged::Aside(set_aside(source, number + 1, &beginning, length, &error, at))];
         }
     };
-    let mut judged: Vec<Judged> = lines
-        .split_inclusive(|byte| *byte == b'\n')
-        .map(|line| {
-            number += 1;
-            let line = line.strip_suffix(b"\n").unwrap_or(line);
-            match Record::parse(line) {
-                Ok(record) => Judged::Record(record, Signature::Unknown),
-                Err(error) => Judged::Aside(set_aside(source, number, line, line.len() as u64, &error, at)),
-            }
-        })
-        .collect();
+    let mut judged = Vec::new();
+    let mut rest = &lines[..];
+    while !rest.is_empty() {
+        number += 1;
+        let feed = memchr::memchr(b'\n', rest);
+        let line = &rest[..feed.unwrap_or(rest.len())];
+        rest = feed.map_or(&[], |feed| &rest[feed + 1..]);
+        judged.push(match Record::parse(line) {
+            Ok(record) => Judged::Record(record, Signature::Unknown),
+            Err(error) => Judged::Aside(set_aside(source, number, line, line.len() as u64, &error, at)),
+        });
+    }
     for one in &judged {
         if let Judged::Record(record, _) = one
             && let Event::KeyEnrolled(facts) = &record.event

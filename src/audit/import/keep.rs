@@ -9,7 +9,7 @@ use crate::record::hash::KeyId;
 use crate::record::token::Record;
 
 /// Records in one transaction.
-const BATCH: usize = 10_000;
+const BATCH: usize = 4_000;
 
 /// What was done.
 #[derive(Default)]
