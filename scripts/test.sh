@@ -49,6 +49,11 @@ for line in sys.stdin:
     if built.get("executable") and built["profile"]["test"]:
         kind = built["target"]["kind"][0]
         print(built["target"]["name"] + ("" if kind == "test" else "-" + kind), built["executable"])' | sort >"$list"
+    # As cargo does for the tests that it runs: some of them build, and a crate may name a toolchain of its own.
+    if rustup --version >/dev/null 2>&1; then
+        RUSTUP_TOOLCHAIN=$(rustup show active-toolchain | cut -d' ' -f1)
+        export RUSTUP_TOOLCHAIN
+    fi
     # The longest first.
     { grep -E '^(vm|syscall_faults|opening_faults|life) ' "$list"; grep -vE '^(vm|syscall_faults|opening_faults|life) ' "$list"; } |
         CARGO_MANIFEST_DIR=$PWD LOG=$log xargs -P 2 -L 1 bash -c '
