@@ -207,6 +207,8 @@ fn the_rules_of_the_document_are_those_of_the_code() {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             match path.is_dir() {
+                // The auditor's rules are held against doc/audit-rules.md.
+                true if path.ends_with("audit") => {}
                 true => folders.push(path),
                 false => code.extend(rules(&std::fs::read_to_string(path).unwrap())),
             }

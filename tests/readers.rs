@@ -233,7 +233,7 @@ fn a_card_that_answers_nonsense_is_passed_over_and_told_when_it_is_wanted() {
 fn two_cards_with_one_serial_number_are_both_refused() {
     let world = || {
         let world = Pcsc::start(&KEYS);
-        world.order(&format!("{FIRST} answer-at 4 {SECOND:08X}9000"));
+        world.order(&format!("{FIRST} answer-at 3 {SECOND:08X}9000"));
         world
     };
     if !Pcsc::inside("two_cards_with_one_serial_number_are_both_refused", world) {

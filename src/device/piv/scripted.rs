@@ -103,8 +103,8 @@ pub(super) fn greeting() -> Vec<Step> {
     vec![
         done(b"Virtual mgr - FW version 5.7.4"),
         done(&hex("61114f0600001000010079074f05a000000308")),
-        done(&[5, 7, 4]),
         done(&SERIAL.0.to_be_bytes()),
+        done(&[5, 7, 4]),
     ]
 }
 
@@ -115,7 +115,7 @@ pub(super) fn session(steps: Vec<Step>) -> Session<Scripted> {
 
 pub(super) fn session_of(version: [u8; 3], extended: bool, steps: Vec<Step>) -> Session<Scripted> {
     let mut card = Scripted::new(greeting()).with_extended_length(extended);
-    card.steps[2] = done(&version);
+    card.steps[3] = done(&version);
     let mut session = Session::connect(card, Box::new(Fixed(0x5A))).expect("the greeting is good");
     let card = &mut session.channel.card;
     card.asked.clear();

@@ -175,10 +175,18 @@ mod tests {
         assert_eq!((session.serial(), session.firmware()), (SERIAL, Firmware::new(5, 7, 4)));
         assert_eq!(
             session.traffic(),
-            Traffic { commands: 4, sent: 14 + 11 + 5 + 5, received: 32 + 21 + 5 + 6 }
+            Traffic { commands: 4, sent: 14 + 11 + 5 + 5, received: 32 + 21 + 6 + 5 }
         );
-        let asked = ["00a4040008a00000052747111700", "00a4040005a00000030800", "00fd000000", "00f8000000"];
+        let asked = ["00a4040008a00000052747111700", "00a4040005a00000030800", "00f8000000", "00fd000000"];
         assert_eq!(session.into_card().asked, asked.map(hex));
+    }
+
+    #[test]
+    fn a_key_that_is_not_wanted_is_asked_nothing_more() {
+        let mut steps = greeting();
+        steps.truncate(3);
+        let other = Session::connect_if(Scripted::new(steps), Box::new(Fixed(0)), |serial| serial != SERIAL);
+        assert!(other.expect("nothing went wrong").is_none());
     }
 
     #[test]
@@ -199,20 +207,20 @@ mod tests {
     #[test]
     fn version_and_serial_have_their_lengths_and_nothing_else() {
         for (at, bad) in [
-            (2, &[5][..]),
-            (2, &[5, 7]),
-            (2, &[5, 7, 4, 0]),
-            (2, &[]),
-            (3, &[1, 2, 3]),
-            (3, &[1, 2, 3, 4, 5]),
+            (3, &[5][..]),
+            (3, &[5, 7]),
+            (3, &[5, 7, 4, 0]),
             (3, &[]),
+            (2, &[1, 2, 3]),
+            (2, &[1, 2, 3, 4, 5]),
+            (2, &[]),
         ] {
             let mut steps = greeting();
             steps[at] = done(bad);
             assert!(matches!(error(connect(steps)), DeviceError::Malformed { .. }), "{at} {bad:?}");
         }
         let mut steps = greeting();
-        steps[2] = status(0x6D00);
+        steps[3] = status(0x6D00);
         assert!(matches!(error(connect(steps)), DeviceError::Refused { command: "VERSION", status: 0x6D00 }));
     }
 
