@@ -1,8 +1,8 @@
 //! Records come in: bundles, journals, single records. Whatever is wrong with a line, its bytes are kept.
 //!
-//! 1. The calling thread reads pieces of whole lines, and hashes them for the check of the bundle's end ([`pieces`]).
-//! 2. A thread per core parses the lines and verifies their signatures ([`judge`]).
-//! 3. One thread stores what they found, in the order of the lines, some thousand records a transaction ([`keep`]).
+//! 1. The calling thread reads pieces of whole lines, and hashes them for the check of the bundle's end (`pieces.rs`).
+//! 2. A thread per core parses the lines and verifies their signatures (`judge.rs`).
+//! 3. One thread stores what they found, in the order of the lines, some thousand records a transaction (`keep.rs`).
 //!
 //! The channels between them are short, so that memory does not grow with what is read. Killed at any moment, it is begun
 //! again from the start: what was stored is known by its hash.
