@@ -15,6 +15,7 @@ mod records;
 mod postgres;
 
 use std::fs::{self, File};
+use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -30,10 +31,10 @@ const SAMPLE: usize = 20_000;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|one| one != "--bench").collect();
-    if let [verb, bundle, ledger] = &arguments[..]
+    if let [verb, bundle, ledger, malformed] = &arguments[..]
         && verb == "one-import"
     {
-        return one_import(Path::new(bundle), ledger);
+        return one_import(Path::new(bundle), ledger, malformed.parse().expect("a number of lines"));
     }
     let number = arguments.first().map_or(100_000, |text| text.parse().expect("a number of records"));
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("import");
@@ -45,16 +46,20 @@ fn main() {
     println!("\n{:<34} {:>12} {:>14} {:>9}", "", "by the clock", "by CPU, 2 cores", "us CPU");
 
     let before = openssl();
-    let small = measured(&tenth.records, &sqlite(&folder), number / 10);
-    let sqlite_run = measured(&bundle.records, &sqlite(&folder), number);
+    let small = measured(&tenth.records, &sqlite(&folder), number / 10, 0);
+    let sqlite_run = measured(&bundle.records, &sqlite(&folder), number, 0);
     let after = openssl();
     let openssl = Rate { clock: (before.clock + after.clock) / 2.0, cpu: (before.cpu + after.cpu) / 2.0 };
     row("openssl speed (mean of 2)", openssl);
     row("import into SQLite", sqlite_run.rate);
-    let again = measured(&bundle.records, &ledger_file(&folder), number);
+    let bytes_each = fs::metadata(ledger_file(&folder)).expect("a file").len() / number as u64;
+    let again = measured(&bundle.records, &ledger_file(&folder), number, 0);
     row("the same again: all known", again.rate);
+    let (damaged, malformed) = damaged(&bundle.records);
+    let rate = measured(&damaged, &sqlite(&folder), number, malformed).rate;
+    row(&format!("with {malformed} malformed lines"), rate);
     let server = postgres::Server::start(None);
-    let shared = measured(&bundle.records, &server.url(&server.database()), number);
+    let shared = measured(&bundle.records, &server.url(&server.database()), number, 0);
     row("import into PostgreSQL (our CPU)", shared.rate);
     for (name, rate) in peers(&bundle, number.min(SAMPLE)) {
         match rate {
@@ -79,10 +84,7 @@ fn main() {
         small.peak,
         number / 10
     );
-    println!(
-        "ledger                  {} bytes a record",
-        fs::metadata(ledger_file(&folder)).expect("a file").len() / number as u64
-    );
+    println!("ledger                  {bytes_each} bytes a record");
 }
 
 /// Operations a second: by the clock, and as two free cores would do by the CPU time that each took.
@@ -117,9 +119,27 @@ fn sqlite(folder: &Path) -> String {
     name
 }
 
-fn measured(bundle: &Path, ledger: &str, number: usize) -> Measured {
-    let own = std::env::current_exe().expect("this program");
-    let out = Command::new(own).arg("one-import").arg(bundle).arg(ledger).output().expect("runs");
+/// The same bundle with one line in a thousand cut in two, and how many of the lines are malformed by that.
+fn damaged(bundle: &Path) -> (PathBuf, u64) {
+    let path = bundle.with_extension("damaged");
+    let mut to = BufWriter::new(File::create(&path).expect("a file"));
+    let mut malformed = 0;
+    for (at, line) in BufReader::new(File::open(bundle).expect("a bundle")).split(b'\n').enumerate() {
+        let line = line.expect("a line");
+        if at % 1_000 == 500 {
+            to.write_all(&line[..line.len() / 2]).and_then(|()| to.write_all(b"\n")).expect("writes");
+            malformed += 1;
+        }
+        to.write_all(&line).and_then(|()| to.write_all(b"\n")).expect("writes");
+    }
+    to.flush().expect("writes");
+    (path, malformed)
+}
+
+fn measured(bundle: &Path, ledger: &str, number: usize, malformed: u64) -> Measured {
+    let mut one = Command::new(std::env::current_exe().expect("this program"));
+    one.arg("one-import").arg(bundle).arg(ledger).arg(malformed.to_string());
+    let out = one.output().expect("runs");
     let text = String::from_utf8_lossy(&out.stdout);
     assert!(out.status.success(), "{text}{}", String::from_utf8_lossy(&out.stderr));
     let numbers: Vec<f64> = text.split_whitespace().map(|word| word.parse().expect("a number")).collect();
@@ -129,7 +149,7 @@ fn measured(bundle: &Path, ledger: &str, number: usize) -> Measured {
 }
 
 /// What the process of its own does: prints seconds by the clock, of CPU, and the peak of its memory in kB.
-fn one_import(bundle: &Path, name: &str) {
+fn one_import(bundle: &Path, name: &str, malformed: u64) {
     let mut ledger = ledger::open(name).expect("a ledger");
     let begun = Instant::now();
     let job = Job {
@@ -137,12 +157,13 @@ fn one_import(bundle: &Path, name: &str) {
         at: 1_795_262_400,
         threads: NonZero::new(CORES),
         progress: &mut |_, _| {},
-        aside: &mut |line| panic!("line {}: {}", line.line, line.why),
+        aside: &mut |_| {},
     };
     let done = run(&mut *ledger, &mut File::open(bundle).expect("a bundle"), job).expect("imports");
     drop(ledger);
     let seconds = begun.elapsed().as_secs_f64();
-    assert_eq!((done.bad, done.unverified, done.stored + done.known), (0, 0, done.read));
+    assert_eq!((done.bad, done.unverified, done.set_aside), (0, 0, malformed));
+    assert_eq!(done.stored + done.known + malformed, done.read);
     let status = fs::read_to_string("/proc/self/status").expect("its own status");
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("its peak");
     println!("{seconds} {} {}", cpu(false), peak.trim().trim_end_matches(" kB"));

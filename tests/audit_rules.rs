@@ -1,6 +1,9 @@
 //! A real practice kit, its bundle, and an upload station that does to it whatever a station can: drops, moves, repeats and
 //! changes lines, brings an older bundle back, adds lines of its own. Each is found, by the rule that says so.
 
+#[path = "support/postgres.rs"]
+#[allow(dead_code, reason = "shared between test programs")]
+mod postgres;
 #[path = "support/practice.rs"]
 #[allow(dead_code)]
 mod practice;
@@ -82,12 +85,16 @@ fn newest(lines: &Lines, name: &str) -> usize {
 
 /// A ledger that trusts the kit, has its policy and the practice root, and was brought these bundles.
 fn ledger(bundles: &[&Lines]) -> Sqlite {
-    let story = story();
     let mut ledger = Sqlite::in_memory();
+    fill(&mut ledger, bundles);
+    ledger
+}
+
+fn fill(ledger: &mut dyn Ledger, bundles: &[&Lines]) {
+    let story = story();
     let root = breakglass::device::practice::root_certificate().expect("a root");
     for lines in bundles {
-        import(&mut ledger, "station", &mut &lines.concat()[..], story.now, &mut |_, _| {})
-            .expect("imported");
+        import(ledger, "station", &mut &lines.concat()[..], story.now, &mut |_, _| {}).expect("imported");
     }
     for entry in std::fs::read_dir(story.kit.path().join("policy")).expect("policies") {
         ledger
@@ -95,14 +102,16 @@ fn ledger(bundles: &[&Lines]) -> Sqlite {
             .expect("stored");
     }
     ledger.put_trust(&story.id, &Trust::Words, Some(&root), story.now).expect("stored");
-    ledger
 }
 
 /// What is found of the kit and of the ledger.
 fn found(bundles: &[&Lines]) -> Vec<Finding> {
-    let mut ledger = ledger(bundles);
-    let mut findings = assess(&mut ledger, &story().id, story().now).expect("judged").findings;
-    findings.extend(ledger_findings(&mut ledger, story().now).expect("judged"));
+    found_in(&mut ledger(bundles))
+}
+
+fn found_in(ledger: &mut dyn Ledger) -> Vec<Finding> {
+    let mut findings = assess(ledger, &story().id, story().now).expect("judged").findings;
+    findings.extend(ledger_findings(ledger, story().now).expect("judged"));
     findings
 }
 
@@ -306,6 +315,25 @@ fn a_kit_that_the_station_made_up_itself_is_not_trusted() {
     let findings = assess(&mut ledger, &made_up, story.now).expect("judged").findings;
     let untrusted = findings.iter().find(|finding| finding.rule == "KIT-UNTRUSTED").expect("told");
     assert_eq!(untrusted.sort, Sort::CannotCheck);
+}
+
+#[test]
+fn postgresql_is_judged_the_same() {
+    let server = postgres::Server::start(None);
+    let story = story();
+    let mut lines = story.after.clone();
+    let at = newest(&lines, "open.intent");
+    lines[at].truncate(40);
+    lines[at].push(b'\n');
+    let stations: [&[&Lines]; 4] =
+        [&[&story.after], &[&story.after, &story.before], &[&story.before], &[&lines]];
+    for bundles in stations {
+        let mut shared = breakglass::audit::ledger::open(&server.url(&server.database())).expect("a ledger");
+        fill(&mut *shared, bundles);
+        let there = found_in(&mut *shared);
+        assert!(!there.is_empty());
+        assert_eq!(there, found(bundles));
+    }
 }
 
 #[test]

@@ -8,12 +8,17 @@ use breakglass::record::{event, hash, token};
 mod by_hand;
 #[path = "upload/killed.rs"]
 mod killed;
+#[path = "support/postgres.rs"]
+#[allow(dead_code, reason = "shared between test programs")]
+mod postgres;
 #[path = "upload/receipts.rs"]
 mod receipts;
 #[path = "../src/record/sample.rs"]
 mod sample;
 #[path = "upload/secured.rs"]
 mod secured;
+#[path = "upload/shared.rs"]
+mod shared;
 #[path = "upload/site.rs"]
 mod site;
 #[path = "upload/sloppy.rs"]

@@ -66,17 +66,7 @@ fn what_was_answered_with_202_is_there_after_the_kill() {
         // Each port is another receiver, so each has its state.
         let state = format!("state-{}", receiver.address());
         let mut pushing = site
-            .command(&[
-                "push",
-                "records.jws",
-                "--to",
-                &receiver.url,
-                "--ca",
-                "ca.pem",
-                "--bearer-file",
-                "token",
-            ])
-            .args(["--client-cert", "ca-station.pem", "--client-key", "ca-station.key", "--state", &state])
+            .push_with_state(&state, &receiver.url, &[])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()

@@ -110,22 +110,16 @@ impl Site {
         Running::start(self.command(&all))
     }
 
-    /// What a station with certificate and token sends with.
+    /// What a station with certificate and token sends with; its state is in the file `state`.
     pub(crate) fn push_command(&self, to: &str, more: &[&str]) -> Command {
+        self.push_with_state("state", to, more)
+    }
+
+    /// The same with its state in another file.
+    pub(crate) fn push_with_state(&self, state: &str, to: &str, more: &[&str]) -> Command {
         let all = [
-            &[
-                "push",
-                "records.jws",
-                "--to",
-                to,
-                "--ca",
-                "ca.pem",
-                "--bearer-file",
-                "token",
-                "--state",
-                "state",
-            ][..],
-            &["--client-cert", "ca-station.pem", "--client-key", "ca-station.key"],
+            &["push", "records.jws", "--to", to, "--state", state, "--ca", "ca.pem"][..],
+            &["--bearer-file", "token", "--client-cert", "ca-station.pem", "--client-key", "ca-station.key"],
             more,
         ]
         .concat();
@@ -142,8 +136,11 @@ impl Site {
     }
 
     pub(crate) fn arrived(&self) -> Vec<Hash> {
-        let mut ledger =
-            ledger::open(self.path("ledger.db").to_str().expect("UTF-8")).expect("the ledger opens");
+        self.arrived_in(self.path("ledger.db").to_str().expect("UTF-8"))
+    }
+
+    pub(crate) fn arrived_in(&self, ledger: &str) -> Vec<Hash> {
+        let mut ledger = ledger::open(ledger).expect("the ledger opens");
         let size = ledger.size().expect("a size");
         ledger.arrivals(0, size).expect("its hashes")
     }
