@@ -37,7 +37,7 @@ fn card(kit: &Kit, serial: Serial) -> Result<Page, Trouble> {
     let mut facts = kit_facts(kit);
     facts.push(Block::fact("place", or_blank(&there.place)));
     facts.push(Block::fact("bag", or_blank(&there.bag)));
-    let opens = if opens.is_empty() { "nothing yet".to_owned() } else { opens.join(", ") };
+    let opens = if opens.is_empty() { "nothing yet".to_owned() } else { opens.join("\n") };
     facts.push(Block::fact("opens", opens));
     if let Some(puk) = kit.policy.place(serial).and_then(|place| place.puk.as_ref()) {
         facts.push(Block::fact("PUK", format!("with {puk}")));

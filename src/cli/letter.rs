@@ -46,7 +46,7 @@ fn pin(kit: &Kit, key: &Enrolled) -> Page {
         "Who opens it writes down when and why, and uses the PIN for this key alone. Three wrong PINs block the key.".into(),
         format!("Afterwards the PIN is changed (breakglass key pin {serial}), and a new letter is written. Burn or shred this one."),
     ]));
-    blocks.push(broken(serial));
+    blocks.extend(broken(serial));
     Page { title: format!("PIN letter of key {serial}"), blocks }
 }
 
@@ -56,7 +56,7 @@ fn puk(kit: &Kit, serial: Serial) -> Page {
     let mut facts = head(kit, serial);
     let holder = holder.map_or_else(|| "nobody: the policy names none".to_owned(), ToString::to_string);
     facts.push(Block::fact("held by", holder));
-    let blocks = vec![
+    let mut blocks = vec![
         Block::Facts(facts),
         Block::Blank(format!("PUK of {serial}")),
         Block::Blank("written on, by".into()),
@@ -70,8 +70,8 @@ fn puk(kit: &Kit, serial: Serial) -> Page {
                 "To unblock: breakglass key pin {serial} --what unblock. Afterwards change the PUK (--what puk) and write a new letter."
             ),
         ]),
-        broken(serial),
     ];
+    blocks.extend(broken(serial));
     Page { title: format!("PUK letter of key {serial}"), blocks }
 }
 
@@ -81,12 +81,15 @@ fn head(kit: &Kit, serial: Serial) -> Vec<(String, String)> {
     facts
 }
 
-fn broken(serial: Serial) -> Block {
-    Block::Text(format!(
-        "If the envelope or the bag is open, or its number is another one than is on record: keep both as they are, use another key \
-         if you can, tell the custodian and the auditor, sign what you found (breakglass key checkout {serial} --seal broken …), \
-         then change PIN and PUK."
-    ))
+fn broken(serial: Serial) -> [Block; 2] {
+    let what = format!(
+        "Keep the envelope, and the bag with its seal, as they are. Use another key if you can. Tell the custodian and the auditor. Sign \
+         what you found (breakglass key checkout {serial} --seal broken …), then change PIN and PUK."
+    );
+    [
+        Block::Heading("If it was open, or the bag had another number or a broken seal".into()),
+        Block::Text(what),
+    ]
 }
 
 fn named(names: &[&str], nobody: &str) -> String {

@@ -93,7 +93,7 @@ pub(super) fn kit_facts(kit: &Kit) -> Vec<(String, String)> {
         Block::fact("words", kit.words().unwrap_or_else(|| "not founded yet: no words".into())),
     ];
     if kit.kind() == crate::record::event::KitKind::Practice {
-        facts.push(Block::fact("practice", "simulated keys, no real secrets"));
+        facts.push(Block::fact("PRACTICE", "simulated keys, no real secrets"));
     }
     facts
 }

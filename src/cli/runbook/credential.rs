@@ -89,9 +89,10 @@ fn open(kit: &Kit, name: &CredentialName, threshold: u8) -> Vec<Block> {
             "It asks for the PIN of each key and for a touch when the key blinks. The secret is shown for 60 seconds, as often as you want.".into(),
         ]),
         Block::Exactly(format!(
-            "cd KIT                          the folder on the stick that holds kit.toml\n\
+            "cd KIT   # the folder on the stick that holds kit.toml\n\
              breakglass doctor\n\
-             breakglass key checkout SERIAL --bag NUMBER --seal intact --person YOU --witness OTHER --why INCIDENT\n\
+             breakglass key checkout SERIAL --bag NUMBER --seal intact \\\n    \
+             --person YOU --witness OTHER --why INCIDENT   # of each key\n\
              breakglass open {name}"
         )),
     ]
@@ -102,12 +103,13 @@ fn afterwards(name: &CredentialName) -> Vec<Block> {
         Block::Heading("Afterwards, in this order".into()),
         Block::Exactly(format!(
             "breakglass close INCIDENT --verdict real --outcome \"how it ended\"\n\
-             breakglass rotate {name}                    seals the new secret; then set it on the platform\n\
-             breakglass rotate {name} --confirm-pending  once the platform has it\n\
-             breakglass key pin SERIAL                   of each key that was used; write a new PIN letter\n\
-             breakglass key checkin SERIAL --place PLACE --bag NUMBER --person YOU --witness OTHER\n\
-             breakglass records export DIR               give that folder to the auditor\n\
-             breakglass status                           what is still to be done"
+             breakglass rotate {name}   # seals the new secret; then set it on the platform\n\
+             breakglass rotate {name} --confirm-pending   # once the platform has it\n\
+             breakglass key pin SERIAL   # of each key that was used; write a new PIN letter\n\
+             breakglass key checkin SERIAL --place PLACE --bag NUMBER \\\n    \
+             --person YOU --witness OTHER   # of each key\n\
+             breakglass records export DIR   # give that folder to the auditor\n\
+             breakglass status   # what is still to be done"
         )),
     ]
 }

@@ -26,7 +26,7 @@ pub(super) fn page(kit: &Kit, name: &CredentialName, generation: &Generation) ->
         ),
         Block::Heading("Begin in memory, so that nothing stays on a disk".into()),
         Block::Exactly(format!(
-            "cd \"$(mktemp -d /dev/shm/recovery.XXXXXX)\"\nSEALED=KIT/{folder}       KIT is the folder on the stick\ncat \"$SEALED/about.toml\""
+            "cd \"$(mktemp -d /dev/shm/recovery.XXXXXX)\"\nSEALED=KIT/{folder}   # KIT: the folder on the stick\ncat \"$SEALED/about.toml\""
         )),
     ];
     blocks.extend(match generation.by_files() {
@@ -46,7 +46,16 @@ pub(super) fn page(kit: &Kit, name: &CredentialName, generation: &Generation) ->
 /// Each key has a file of its own; with FIDO2 it has two layers.
 fn by_files(kit: &Kit, generation: &Generation) -> Vec<Block> {
     let facts = &generation.facts;
-    let mut blocks = Vec::new();
+    let how_many = match facts.threshold {
+        1 => "one of the keys".to_owned(),
+        k => format!("any {k} of the keys, one after the other"),
+    };
+    let scripts = match (generation.asks_fido2(), facts.threshold > 1) {
+        (true, true) => " The scripts envelope.py and join.py are on the last page.",
+        (true, false) => " The script envelope.py is on the last page.",
+        (false, _) => " The script join.py is on the last page.",
+    };
+    let mut blocks = vec![Block::Text(format!("Do what follows with {how_many}.{scripts}"))];
     for key in facts.recipients.iter().filter_map(|id| kit.key(id)) {
         let serial = key.facts.serial;
         let (file, sidecar) = (share_name(&key.chain), sidecar_name(&key.chain));
@@ -56,7 +65,7 @@ fn by_files(kit: &Kit, generation: &Generation) -> Vec<Block> {
             true => {
                 let _ = write!(
                     lines,
-                    "fido2-token -L                  its device, below /dev/hidraw0\n\
+                    "fido2-token -L   # its device, below /dev/hidraw0\n\
                      fido2-assert -G -h -v -p -i \"$SEALED/{sidecar}\" /dev/hidraw0 > answer.txt\n\
                      python3 envelope.py answer.txt > envelope.txt\n\
                      rage -d -i envelope.txt \"$SEALED/{file}\" > inner-{serial}.age\n"

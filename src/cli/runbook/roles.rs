@@ -41,7 +41,8 @@ const DUTIES: [Duty; 4] = [
             "Visit every key once in three months: is it there, genuine, and unused?",
             "After every opening: the secret is replaced, the PINs of the keys that were used are changed.",
         ],
-        commands: "breakglass key checkout SERIAL --bag NUMBER --seal intact --person YOU --witness OTHER --why VISIT\n\
+        commands: "breakglass key checkout SERIAL --bag NUMBER --seal intact \\\n    \
+                   --person YOU --witness OTHER --why VISIT\n\
                    breakglass inventory --all --witness\n\
                    breakglass key checkin SERIAL --place PLACE --bag NUMBER --person YOU --witness OTHER\n\
                    breakglass label --html labels.html\n\
