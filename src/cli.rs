@@ -15,6 +15,7 @@ mod bag;
 mod calibrate;
 mod close;
 mod coverage;
+mod custody;
 mod desk;
 mod doctor;
 mod findings;
@@ -22,13 +23,17 @@ mod hint;
 mod init;
 mod inventory;
 mod key;
+mod label;
+mod letter;
 mod merge;
 mod open;
+mod paper;
 mod pin;
 mod policy;
 mod practice;
 mod provision;
 mod records;
+mod runbook;
 mod seal;
 mod status;
 mod table;
@@ -81,6 +86,8 @@ fn run(desk: &mut Desk, verb: Verb) -> Result<Outcome, Trouble> {
         Verb::Key(KeyVerb::List) => key::list(desk),
         Verb::Key(KeyVerb::Inspect(options)) => key::inspect(desk, &options),
         Verb::Key(KeyVerb::Calibrate(options)) => calibrate::calibrate(desk, &options),
+        Verb::Key(KeyVerb::CheckOut(options)) => custody::check_out(desk, options),
+        Verb::Key(KeyVerb::CheckIn(options)) => custody::check_in(desk, options),
         Verb::Policy(PolicyVerb::Check) => policy::check(desk),
         Verb::Policy(PolicyVerb::Adopt(options)) => policy::adopt(desk, &options),
         Verb::Seal(options) => seal::seal(desk, options),
@@ -98,6 +105,9 @@ fn run(desk: &mut Desk, verb: Verb) -> Result<Outcome, Trouble> {
         Verb::KitVerb(KitVerb::AcceptGap(options)) => accept_gap::accept_gap(desk, &options),
         Verb::Doctor => doctor::doctor(desk),
         Verb::Attestation(options) => attestation::attestation(desk, &options),
+        Verb::Label(options) => label::label(desk, &options),
+        Verb::Letter(options) => letter::letter(desk, &options),
+        Verb::Runbook(options) => runbook::runbook(desk, &options),
         Verb::Practice(verb) => practice::practice(desk, verb),
         #[cfg(feature = "hardware")]
         Verb::Fido2Helper => unreachable!("main serves it before there is a desk"),

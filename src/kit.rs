@@ -18,6 +18,7 @@ use crate::record::token::Record;
 pub mod check;
 pub mod coverage;
 pub mod credentials;
+pub mod custody;
 pub mod due;
 pub mod enrolment;
 pub mod fido2;
@@ -50,6 +51,8 @@ pub struct Kit {
     pub draft: Draft,
     /// What is sealed in it.
     pub credentials: BTreeMap<CredentialName, Credential>,
+    /// Where its keys were taken, and put away.
+    pub moves: custody::Moves,
 }
 
 /// How `kit.toml` stands to the policy in force. It has no effect until it is adopted.
@@ -147,7 +150,16 @@ impl Kit {
                 resolve_list(&folder, name, generation)?;
             }
         }
-        Ok(Kit { folder, journal, roster, policy, draft, credentials })
+        let moves = match &roster {
+            Some(roster) => custody::derive(
+                journal.records().filter(|(_, record)| {
+                    custody::is_told_by(&record.event) && credentials::belongs(roster, record)
+                }),
+                &policy_of,
+            ),
+            None => custody::Moves::new(),
+        };
+        Ok(Kit { folder, journal, roster, policy, draft, credentials, moves })
     }
 
     /// Takes the lock, sets a torn tail aside, and reads the kit to write to it. Says what it set aside.

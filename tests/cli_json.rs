@@ -164,6 +164,25 @@ fn closing_and_anchoring_print_what_the_document_says() {
 }
 
 #[test]
+fn custody_and_paper_print_what_the_document_says() {
+    let kit = PracticeKit::new();
+    practice::add_person(kit.path(), "bob", "custodian");
+    let pin = format!("23115 pin {PIN}");
+    let who = ["--person", "ada", "--witness", "bob", "--with", "23115"];
+    let out = ["key", "checkout", "23112", "--bag", "0417", "--seal", "intact", "--why", "INC-4711"];
+    let words = [&out[..], &who, &["--confirm", "checkout 23112"]].concat();
+    hold(kit.path(), "`key checkout`", &words, &[&pin], 0);
+    let back = ["key", "checkin", "23112", "--place", "safe A", "--bag", "0502"];
+    let words = [&back[..], &who, &["--confirm", "checkin 23112"]].concat();
+    hold(kit.path(), "`key checkin`", &words, &[&pin], 0);
+    let page = kit.path().join("page.html").display().to_string();
+    let paper = "`label`, `letter`, `runbook`";
+    for words in [&["label"][..], &["letter", "23112"], &["runbook"], &["runbook", "--html", &page]] {
+        hold(kit.path(), paper, words, &[], 0);
+    }
+}
+
+#[test]
 fn a_gap_is_accepted_as_the_document_says() {
     let kit = PracticeKit::new();
     let journal = std::fs::read_dir(kit.path().join("journal")).unwrap();

@@ -9,7 +9,7 @@ mod practice;
 
 use std::path::Path;
 
-use practice::{PIN, PracticeKit, copy, done, run};
+use practice::{PIN, PracticeKit, add_person, copy, done, run};
 
 /// The kits by the names that the transcripts use.
 fn kits(folder: &Path) {
@@ -19,7 +19,7 @@ fn kits(folder: &Path) {
         kit
     };
     let made = PracticeKit::new();
-    for name in ["whole", "practice", "refused", "edited", "changed", "lacking"] {
+    for name in ["whole", "practice", "refused", "edited", "changed", "lacking", "custody"] {
         copy(made.path(), &place(name));
     }
     place("nothing");
@@ -50,6 +50,16 @@ fn kits(folder: &Path) {
     let text = std::fs::read_to_string(&path).expect("a journal");
     let whole: Vec<&str> = text.split_inclusive('\n').collect();
     std::fs::write(&path, whole[..whole.len() - 1].concat()).expect("a journal");
+
+    // One key is out, its bag with another number than it should have; another lies in a new place.
+    let custody = folder.join("custody");
+    add_person(&custody, "bob", "custodian");
+    let who = ["--person", "ada", "--witness", "bob", "--with", "23115"];
+    let pin = format!("23115 pin {PIN}");
+    let out = ["key", "checkout", "23112", "--bag", "0471", "--seal", "intact", "--why", "INC-4711"];
+    done(&run(&custody, &[&out[..], &who, &["--confirm", "checkout 23112"]].concat(), &[&pin]));
+    let back = ["key", "checkin", "23115", "--place", "safe C", "--bag", "0502"];
+    done(&run(&custody, &[&back[..], &who, &["--confirm", "checkin 23115"]].concat(), &[&pin]));
 }
 
 #[test]

@@ -137,7 +137,7 @@ pub struct KeyStatement {
     pub standing: &'static str,
     /// Firmware, as attested.
     pub firmware: String,
-    /// Where the policy says that it lies.
+    /// Where it lies, by its last check-in, else by the policy; or who has it.
     pub place: Option<String>,
     /// Who the policy says keeps it.
     pub custodian: Option<String>,
@@ -149,6 +149,32 @@ pub struct KeyStatement {
     pub last_proof: Option<(Place, u32)>,
     /// What is known of each stretch of its chain, oldest first.
     pub periods: Vec<Period>,
+    /// Where it was taken, and put away, oldest first.
+    pub moves: Vec<KeyMove>,
+}
+
+/// A key that was taken out of its bag, or put into one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KeyMove {
+    /// The record.
+    pub record: Place,
+    /// `out` or `in`.
+    pub what: &'static str,
+    /// The number of the bag: as it was read, or its new one.
+    pub bag: String,
+    /// How its seal was found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seal: Option<&'static str>,
+    /// Where it was put.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
+    /// Why it was taken out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// Who moved it.
+    pub person: String,
+    /// Who saw it.
+    pub witness: String,
 }
 
 /// What is known of the time between two of a key's records, or since its last.

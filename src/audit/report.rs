@@ -9,9 +9,10 @@ use std::ops::ControlFlow;
 
 use serde::Serialize;
 
-use super::assessment::{Assessment, Incident};
+use super::assessment::{Assessment, Incident, KeyMove};
 use super::finding::{Finding, Sort};
 use super::ledger::{Evidence, Held, LedgerError, Which};
+use crate::attestation::Serial;
 use crate::record::hash::Hash;
 
 pub mod faults;
@@ -169,8 +170,20 @@ impl Report {
             let close = incident.closed.iter().map(|closing| &closing.record);
             openings.chain(rest).chain(close).map(|place| place.hash)
         });
-        findings.chain(incidents).collect()
+        let moves = self.kits.iter().flat_map(moves).map(|(_, one)| one.record.hash);
+        findings.chain(incidents).chain(moves).collect()
     }
+}
+
+/// So many of the newest moves of keys are told of each kit.
+const MOST_MOVES: usize = 200;
+
+/// The newest moves of a kit's keys, each with its key, by claimed time.
+fn moves(kit: &Assessment) -> Vec<(Serial, &KeyMove)> {
+    let mut moves: Vec<(Serial, &KeyMove)> =
+        kit.keys.iter().flat_map(|key| key.moves.iter().map(|one| (key.serial, one))).collect();
+    moves.sort_by_key(|(serial, one)| (one.record.time.claimed, *serial, one.record.seq));
+    moves.split_off(moves.len().saturating_sub(MOST_MOVES))
 }
 
 /// Whether nothing of an incident is left to be done.

@@ -9,6 +9,7 @@ use super::finding::Finding;
 
 mod clocks;
 mod counters;
+mod custody;
 mod duties;
 mod governance;
 mod keys;
@@ -91,6 +92,9 @@ pub const KIT: &[(&str, OfKit)] = &[
     ("TIME-UNANCHORED", clocks::time_unanchored),
     ("ANCHOR-UNKNOWN", clocks::anchor_unknown),
     ("LEDGER-CLOCK", clocks::ledger_clock),
+    ("CUSTODY-SEAL", custody::custody_seal),
+    ("CUSTODY-BAG", custody::custody_bag),
+    ("KEY-OUT", custody::key_out),
 ];
 
 /// Every rule about the ledger as a whole, by its identifier.

@@ -8,6 +8,12 @@ use crate::attestation::Serial;
 use crate::kit::name::CredentialName;
 use crate::record::event::Verdict;
 
+mod custody;
+mod paper;
+
+pub(super) use custody::{CheckIn, CheckOut};
+pub(super) use paper::{Label, Letter, Paper, Runbook};
+
 /// Emergency credentials on hardware keys, opened offline, each use recorded.
 #[derive(Parser, Debug)]
 #[command(name = "breakglass", version, about, max_term_width = 110)]
@@ -75,6 +81,12 @@ pub(super) enum Verb {
     Doctor,
     /// Check the attestation of a key from its two certificates (PEM or DER)
     Attestation(Attestation),
+    /// What goes on the bags: kit words, serial, place, number, what it opens; no PIN
+    Label(Label),
+    /// Letters in which a PIN and a PUK are written by hand and kept; this program never prints one
+    Letter(Letter),
+    /// For paper in the vault: a page for each credential, for each role, and how to do without this program
+    Runbook(Runbook),
     /// Simulated keys of a practice kit: make them, plug them in and out, withhold the touch
     #[command(subcommand)]
     Practice(PracticeVerb),
@@ -110,6 +122,12 @@ pub(super) enum KeyVerb {
     Pin(PinChange),
     /// See how the FIDO2 counter of a key that is in no kit moves (FIDO2 PIN, a touch each time)
     Calibrate(Calibrate),
+    /// Two people take a key out of its bag: sign its number, its seal, and why
+    #[command(name = "checkout")]
+    CheckOut(CheckOut),
+    /// Two people put a key into a bag: sign its number and its place
+    #[command(name = "checkin")]
+    CheckIn(CheckIn),
 }
 
 #[derive(Args, Debug)]

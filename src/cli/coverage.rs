@@ -15,7 +15,7 @@ pub(super) fn coverage(desk: &mut Desk) -> Result<Outcome, Trouble> {
     kit.founded()?;
     let coverage = work_out(&kit);
     let mut findings: Vec<Finding> = dying(&coverage);
-    findings.extend(places(&kit, &coverage));
+    findings.extend(places(&coverage));
     if desk.json {
         desk.json_result(&serde_json::json!({
             "keys": coverage.keys, "credentials": coverage.credentials, "findings": findings,

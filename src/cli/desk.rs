@@ -146,11 +146,13 @@ impl Desk {
         nonce
     }
 
-    /// `: safe A, bag 0417`, as far as the policy knows.
+    /// `: safe A, bag 0417`, as far as a check-in or the policy tells; or who has it.
     pub(crate) fn whereabouts(&self, kit: &Kit, serial: Serial) -> String {
-        let Some(place) = kit.policy.place(serial) else { return String::new() };
-        let bag = if place.bag.is_empty() { String::new() } else { format!(", bag {}", place.bag) };
-        format!(": {}{bag}", place.place)
+        let Some(key) = kit.enrolled(serial) else { return String::new() };
+        match super::bag::lies(&kit.whereabouts(&key.id, serial)) {
+            lies if lies.is_empty() => lies,
+            lies => format!(": {lies}"),
+        }
     }
 
     /// Prints one JSON object.

@@ -13,6 +13,7 @@ use crate::attestation::Serial;
 use crate::device::{DeviceError, Readers};
 use crate::inventory::{HeadSeen, Presence, Seen, Standing, TriesLeft, look};
 use crate::kit::Kit;
+use crate::kit::custody;
 use crate::kit::finding::Finding;
 use crate::kit::roster;
 use crate::operator::{Operator, Unanswered};
@@ -59,6 +60,7 @@ pub(super) fn inventory(desk: &mut Desk, options: &Inventory) -> Result<Outcome,
             false => Finding::note("KEY-SEEN", text),
         });
     }
+    all.extend(custody::findings(&kit));
     all.sort_by_key(|finding| finding.weight);
     if desk.json {
         let keys: Vec<&Seen> = seen.values().filter_map(|looked| looked.as_ref().ok()).collect();

@@ -14,6 +14,7 @@ use crate::device::firmware::{Advisory, Severity, advisories, behaviour};
 use crate::device::info::DeviceInfo;
 use crate::device::{Readers, SlotMetadata};
 use crate::inventory::{Seen, Standing, look, opens};
+use crate::kit::custody::Out;
 use crate::kit::finding::Finding;
 use crate::kit::{Kit, KitError, roster};
 use crate::record::event::KitKind;
@@ -30,6 +31,12 @@ struct Listed {
     fido2: Option<fido2::Fido2>,
     place: Option<String>,
     bag: Option<String>,
+    /// Time that its last check-in claims, in Unix seconds.
+    checked_in: Option<i64>,
+    out: Option<Out>,
+    /// The same for people.
+    #[serde(skip)]
+    lies: String,
     puk: Option<String>,
     opens: Vec<String>,
     chain: String,
@@ -57,7 +64,8 @@ pub(super) fn list(desk: &mut Desk) -> Result<Outcome, Trouble> {
 
 fn listed(kit: &Kit, key: crate::kit::Enrolled) -> Listed {
     let serial = key.facts.serial;
-    let place = kit.policy.place(serial);
+    let there = kit.whereabouts(&key.id, serial);
+    let puk = kit.policy.place(serial).and_then(|place| place.puk.as_ref());
     let some = |text: &String| (!text.is_empty()).then(|| text.clone());
     let last = kit.journal.records().filter(|(chain, _)| *chain == key.chain).last().map(|(_, r)| r.clone());
     Listed {
@@ -71,9 +79,12 @@ fn listed(kit: &Kit, key: crate::kit::Enrolled) -> Listed {
         },
         root: key.facts.root.clone(),
         fido2: fido2::of(kit, &key.id),
-        place: place.and_then(|place| some(&place.place)),
-        bag: place.and_then(|place| some(&place.bag)),
-        puk: place.and_then(|place| place.puk.as_ref()).map(ToString::to_string),
+        place: some(&there.place),
+        bag: some(&there.bag),
+        checked_in: there.checked_in,
+        lies: super::bag::lies(&there),
+        out: there.out,
+        puk: puk.map(ToString::to_string),
         opens: opens(kit, &key.id),
         chain: key.chain,
         last_seq: last.as_ref().map(|record| record.link.seq),
@@ -82,8 +93,7 @@ fn listed(kit: &Kit, key: crate::kit::Enrolled) -> Listed {
 }
 
 fn in_words(key: &Listed) -> Vec<String> {
-    let bag = key.bag.as_ref().map_or(String::new(), |bag| format!(", bag {bag}"));
-    let place = key.place.as_ref().map_or_else(|| "place not in the policy".into(), |p| format!("{p}{bag}"));
+    let lies = if key.lies.is_empty() { "place not in the policy".to_owned() } else { key.lies.clone() };
     let puk = key.puk.as_ref().map_or(String::new(), |puk| format!("PUK with {puk}"));
     let opens = match key.opens.is_empty() {
         true => "opens nothing".to_owned(),
@@ -99,7 +109,7 @@ fn in_words(key: &Listed) -> Vec<String> {
         key.standing.to_owned(),
         format!("{} root", key.root),
         fido2::in_words(key.fido2.as_ref()),
-        place,
+        lies,
         puk,
         opens,
         last,

@@ -132,6 +132,19 @@ fn what(event: &Event) -> String {
         Event::LedgerAnchored(facts) => {
             format!("checkpoint {} of {}, {} records", facts.checkpoint.short(), facts.origin, facts.size)
         }
+        Event::KeyCheckedOut(facts) => format!(
+            "{} by {}, with {}, bag {:?}, seal {}: {}",
+            facts.serial,
+            facts.person,
+            facts.witness,
+            facts.bag,
+            facts.seal.name(),
+            facts.why
+        ),
+        Event::KeyCheckedIn(facts) => format!(
+            "{} by {}, with {}: {}, bag {:?}",
+            facts.serial, facts.person, facts.witness, facts.place, facts.bag
+        ),
     }
 }
 

@@ -23,7 +23,7 @@ pub struct Coverage {
 pub struct KeyColumn {
     /// Which.
     pub serial: Serial,
-    /// Where it lies; empty if the policy does not say.
+    /// Where it lies, or belongs while it is out; empty if neither a check-in nor the policy says.
     pub place: String,
 }
 
@@ -69,8 +69,11 @@ pub enum Means {
 pub fn coverage(kit: &Kit) -> Coverage {
     let admitted: Vec<_> =
         kit.enrolled_keys().into_iter().filter(|key| key.standing == Standing::Admitted).collect();
-    let place_of =
-        |serial: Serial| kit.policy.place(serial).map_or(String::new(), |place| place.place.clone());
+    let places: BTreeMap<Serial, String> = admitted
+        .iter()
+        .map(|key| (key.facts.serial, kit.whereabouts(&key.id, key.facts.serial).place))
+        .collect();
+    let place_of = |serial: Serial| places.get(&serial).cloned().unwrap_or_default();
     let keys: Vec<KeyColumn> = admitted
         .iter()
         .map(|key| KeyColumn { serial: key.facts.serial, place: place_of(key.facts.serial) })

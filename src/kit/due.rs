@@ -8,7 +8,7 @@ use crate::kit::finding::Finding;
 use crate::kit::incidents::incidents;
 use crate::kit::name::CredentialName;
 use crate::kit::roster::{Change, Roster, Standing};
-use crate::kit::{Draft, Kit, check};
+use crate::kit::{Draft, Kit, check, custody};
 
 /// Everything that is due, then what has not been shown yet, as notes.
 pub fn due(kit: &Kit) -> Vec<Finding> {
@@ -27,9 +27,10 @@ pub fn due(kit: &Kit) -> Vec<Finding> {
     findings.extend(unclosed(kit));
     findings.extend(check::intents(kit));
     findings.extend(check::reused(kit));
+    findings.extend(custody::findings(kit));
     let coverage = coverage(kit);
     findings.extend(dying(&coverage));
-    findings.extend(places(kit, &coverage));
+    findings.extend(places(&coverage));
     findings.extend(unproven(kit));
     findings.sort_by_key(|finding| finding.weight);
     findings
@@ -174,14 +175,10 @@ pub fn dying(coverage: &Coverage) -> Vec<Finding> {
     findings
 }
 
-/// Keys of which the policy does not say where they lie.
-pub fn places(kit: &Kit, coverage: &Coverage) -> Option<Finding> {
-    let homeless: Vec<String> = coverage
-        .keys
-        .iter()
-        .filter(|key| kit.policy.place(key.serial).is_none())
-        .map(|key| key.serial.to_string())
-        .collect();
+/// Keys of which neither a check-in nor the policy says where they lie.
+pub fn places(coverage: &Coverage) -> Option<Finding> {
+    let homeless: Vec<String> =
+        coverage.keys.iter().filter(|key| key.place.is_empty()).map(|key| key.serial.to_string()).collect();
     if homeless.is_empty() {
         return None;
     }

@@ -289,5 +289,22 @@ pub fn every_event() -> Vec<Event> {
             origin: "audit.example.org/ledger".into(),
             size: 4_711,
         }),
+        Event::KeyCheckedOut(KeyCheckedOut {
+            serial: Serial(20000099),
+            key: KeyId(Hash::of(b"key")),
+            bag: "0417".into(),
+            seal: SealSeen::Intact,
+            person: "ada".into(),
+            witness: "bob".into(),
+            why: "INC-4711".into(),
+        }),
+        Event::KeyCheckedIn(KeyCheckedIn {
+            serial: Serial(20000099),
+            key: KeyId(Hash::of(b"key")),
+            place: "safe A".into(),
+            bag: "0502".into(),
+            person: "ada".into(),
+            witness: "bob".into(),
+        }),
     ]
 }

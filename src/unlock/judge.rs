@@ -2,7 +2,7 @@
 
 use super::{CredentialName, Generation, Kit, UnlockError, Wish};
 use crate::attestation::Serial;
-use crate::kit::policy::{KeyPlace, Role};
+use crate::kit::policy::Role;
 use crate::kit::roster::{Member, Roster, Standing};
 use crate::record::hash::KeyId;
 
@@ -52,14 +52,9 @@ pub(super) fn generation<'k>(kit: &'k Kit, wish: &Wish) -> Result<&'k Generation
     })
 }
 
-/// A recipient that may be used now, with where it lies. Retired keys may not.
-pub(super) fn usable<'k>(
-    kit: &'k Kit,
-    roster: &'k Roster,
-    id: &KeyId,
-) -> Option<(&'k Member, Option<&'k KeyPlace>)> {
-    let member = roster.keys.get(id).filter(|m| m.standing == Standing::Admitted)?;
-    Some((member, kit.policy.place(member.enrolled.serial)))
+/// A recipient that may be used now. Retired keys may not.
+pub(super) fn usable<'k>(roster: &'k Roster, id: &KeyId) -> Option<&'k Member> {
+    roster.keys.get(id).filter(|m| m.standing == Standing::Admitted)
 }
 
 /// Why a key is of no use for opening this generation, as a sentence.

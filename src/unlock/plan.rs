@@ -35,10 +35,12 @@ pub struct PlannedKey {
     pub serial: Serial,
     /// Its id.
     pub id: KeyId,
-    /// Where it lies, by the policy; empty if unknown.
+    /// Where it lies, by its last check-in or the policy; empty if unknown.
     pub place: String,
     /// Bag or seal number; empty if unknown.
     pub bag: String,
+    /// Who has it, if it was taken out of its bag.
+    pub out: Option<String>,
     /// Who holds its PUK, if known.
     pub puk: Option<String>,
     /// Whether it has opened this generation before.
@@ -59,8 +61,11 @@ pub struct Fido2Asked {
 }
 
 impl PlannedKey {
-    /// `23112 (safe A, bag 0417)`
+    /// `23112 (safe A, bag 0417)`, or `23112 (out, with ada)`
     pub fn label(&self) -> String {
+        if let Some(person) = &self.out {
+            return format!("{} (out, with {person})", self.serial);
+        }
         let bag = if self.bag.is_empty() { String::new() } else { format!("bag {}", self.bag) };
         let known: Vec<&str> = [self.place.as_str(), &bag].into_iter().filter(|t| !t.is_empty()).collect();
         match known.is_empty() {
@@ -129,7 +134,7 @@ pub fn plan(kit: &Kit, wish: Wish) -> Result<Plan, UnlockError> {
     let (mut keys, mut spare) = (Vec::new(), Vec::new());
     let mut damaged = None;
     for id in &generation.facts.recipients {
-        let Some((member, place)) = judge::usable(kit, roster, id) else { continue };
+        let Some(member) = judge::usable(roster, id) else { continue };
         let serial = member.enrolled.serial;
         let chosen = wish.only.is_empty() || wish.only.contains(&serial);
         let file = match generation.by_files() {
@@ -154,12 +159,14 @@ pub fn plan(kit: &Kit, wish: Wish) -> Result<Plan, UnlockError> {
             }
         };
         let list = if chosen { &mut keys } else { &mut spare };
+        let there = kit.whereabouts(id, serial);
         list.push(PlannedKey {
             serial,
             id: *id,
-            place: place.map_or(String::new(), |p| p.place.clone()),
-            bag: place.map_or(String::new(), |p| p.bag.clone()),
-            puk: place.and_then(|p| p.puk.as_ref()).map(ToString::to_string),
+            place: there.place,
+            bag: there.bag,
+            out: there.out.map(|out| out.person),
+            puk: kit.policy.place(serial).and_then(|p| p.puk.as_ref()).map(ToString::to_string),
             proven: kit.credentials.get(&wish.credential).is_some_and(|c| c.proven(generation.number, id)),
             file,
             fido2,

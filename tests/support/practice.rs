@@ -243,3 +243,15 @@ pub(crate) fn open(
 pub(crate) fn keys_of(kit: &Path) -> PathBuf {
     kit.join("practice")
 }
+
+/// Puts one more person into the policy of that kit, and adopts it with two keys.
+pub(crate) fn add_person(kit: &Path, name: &str, role: &str) {
+    let toml = kit.join("kit.toml");
+    let text = std::fs::read_to_string(&toml).expect("kit.toml");
+    let person = format!("\n[[person]]\nname = {name:?}\nroles = [{role:?}]\n");
+    std::fs::write(&toml, text + &person).expect("kit.toml");
+    for serial in ["23112", "23115"] {
+        let adopt = ["policy", "adopt", "--with", serial, "--confirm", "adopt policy"];
+        done(&run(kit, &adopt, &[&format!("{serial} pin {PIN}")]));
+    }
+}

@@ -7,6 +7,7 @@ use crate::audit::assessment::{Interval, Place};
 use crate::audit::ledger::{KitRow, LogCover, Login};
 use crate::audit::time::{At, Bounds, Graph};
 use crate::kit::credentials::Credential;
+use crate::kit::custody::Moves;
 use crate::kit::name::CredentialName;
 use crate::kit::policy::Policy;
 use crate::kit::roster::{Member, Roster, RosterError, Standing};
@@ -76,6 +77,10 @@ pub struct Case {
     pub clock_in_doubt: bool,
     /// Logins that platforms report, and what their logs cover.
     pub logins: (Vec<Login>, Vec<LogCover>),
+    /// Where keys were taken, and put away.
+    pub moves: Moves,
+    /// Where the record of a move stands.
+    pub moved_at: HashMap<Hash, At>,
 }
 
 /// Records, in columns.

@@ -9,6 +9,7 @@ use crate::audit::ledger::{Evidence, Held, KitRow, LedgerError, Signature, Which
 use crate::audit::time::{At, TOLERANCE};
 use crate::kit::check::expected;
 use crate::kit::credentials;
+use crate::kit::custody;
 use crate::kit::policy::Policy;
 use crate::kit::roster::{self, Roster, RosterError};
 use crate::record::counter::{Account, Expected};
@@ -68,7 +69,7 @@ pub(super) fn gather(evidence: &mut dyn Evidence, kit: &Hash, now: i64) -> Resul
             new_pins.entry(reader.records.chain[*at as usize]).or_default().push(*at);
         }
     }
-    Ok(Case {
+    let mut case = Case {
         kit: *kit,
         now,
         row,
@@ -98,7 +99,22 @@ pub(super) fn gather(evidence: &mut dyn Evidence, kit: &Hash, now: i64) -> Resul
         bounds,
         clock_in_doubt,
         logins,
-    })
+        moves: custody::Moves::new(),
+        moved_at: reader.moved.iter().map(|(at, record)| (record.hash(), *at)).collect(),
+    };
+    case.moves = moves(&case, &reader.moved);
+    Ok(case)
+}
+
+/// Where keys were taken, and put away, by records of keys that belong.
+fn moves(case: &Case, told: &[(At, Record)]) -> custody::Moves {
+    let named: Vec<(String, &Record)> = told
+        .iter()
+        .filter(|(at, _)| case.belongs(*at))
+        .map(|(_, record)| (record.chain_name(), record))
+        .collect();
+    let records = named.iter().map(|(chain, record)| (chain.as_str(), *record));
+    custody::derive(records, &|hash| case.policies.get(hash).cloned())
 }
 
 /// Which outcome names each intent.
@@ -216,6 +232,7 @@ struct Reader<'a> {
     anchored: Vec<(At, Hash, u32)>,
     issuers: BTreeMap<(u32, u32), (At, u64)>,
     names: Names,
+    moved: Vec<(At, Record)>,
 }
 
 impl<'a> Reader<'a> {
@@ -241,6 +258,7 @@ impl<'a> Reader<'a> {
             anchored: Vec::new(),
             issuers: BTreeMap::new(),
             names: Names::default(),
+            moved: Vec::new(),
         }
     }
 
@@ -307,6 +325,9 @@ impl<'a> Reader<'a> {
     }
 
     fn event(&mut self, at: At, record: &Record) {
+        if custody::is_told_by(&record.event) {
+            self.moved.push((at, record.clone()));
+        }
         let names = &mut self.names;
         let incident = |names: &mut Names| names.put(record.txn.as_deref().unwrap_or_default());
         match &record.event {

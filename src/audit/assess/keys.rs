@@ -3,10 +3,10 @@
 use super::case::{Case, ChainFacts};
 use super::periods::periods;
 use crate::attestation::Roots;
-use crate::audit::assessment::KeyStatement;
+use crate::audit::assessment::{KeyMove, KeyStatement};
 use crate::audit::time::At;
+use crate::kit::custody::{self, Move, What, Whereabouts};
 use crate::kit::enrolment::{self, EnrolmentError};
-use crate::kit::policy::KeyPlace;
 use crate::kit::roster::Standing;
 use crate::record::event::{Event, KeyEnrolled, KitKind};
 use crate::record::hash::Hash;
@@ -23,6 +23,7 @@ pub(super) fn keys(case: &Case) -> Vec<KeyStatement> {
             continue; // a second enrolment is for a rule
         }
         let policy = case.roster.as_ref().ok().and_then(|roster| case.policies.get(&roster.policy));
+        let moves = case.moves.get(&record.kid).map_or(&[][..], Vec::as_slice);
         let place = policy.and_then(|policy| policy.place(facts.serial));
         keys.push(KeyStatement {
             serial: facts.serial,
@@ -30,23 +31,49 @@ pub(super) fn keys(case: &Case) -> Vec<KeyStatement> {
             chain: chain.name.clone(),
             standing: standing(case, record),
             firmware: facts.firmware.to_string(),
-            place: place.map(where_it_lies),
+            place: where_it_is(&custody::whereabouts(moves, place)),
             custodian: place.and_then(|place| place.puk.as_ref()).map(|name| name.as_str().to_owned()),
             attested: attested(case, record, facts, &roots),
             last: newest(case, chain).map(|at| case.place(at)),
             last_proof: last_proof(case, chain),
             periods: periods(case, chain, facts),
+            moves: moves.iter().filter_map(|one| told(case, one)).collect(),
         });
     }
     keys.sort_by(|one, other| (one.serial, &one.chain).cmp(&(other.serial, &other.chain)));
     keys
 }
 
-fn where_it_lies(place: &KeyPlace) -> String {
-    match place.bag.as_str() {
-        "" => place.place.clone(),
-        bag => format!("{}, bag {bag}", place.place),
+fn where_it_is(there: &Whereabouts) -> Option<String> {
+    if let Some(out) = &there.out {
+        return Some(format!("out, with {}", out.person));
     }
+    match (there.place.as_str(), there.bag.as_str()) {
+        ("", _) => None,
+        (place, "") => Some(place.to_owned()),
+        (place, bag) => Some(format!("{place}, bag {bag}")),
+    }
+}
+
+fn told(case: &Case, one: &Move) -> Option<KeyMove> {
+    let mut told = KeyMove {
+        record: case.place(*case.moved_at.get(&one.record)?),
+        what: "in",
+        bag: String::new(),
+        seal: None,
+        place: None,
+        why: None,
+        person: one.person.clone(),
+        witness: one.witness.clone(),
+    };
+    match &one.what {
+        What::Out { bag, seal, why, .. } => {
+            (told.what, told.bag) = ("out", bag.clone());
+            (told.seal, told.why) = (Some(seal.name()), Some(why.clone()));
+        }
+        What::In { place, bag } => (told.place, told.bag) = (Some(place.clone()), bag.clone()),
+    }
+    Some(told)
 }
 
 fn standing(case: &Case, record: &Record) -> &'static str {

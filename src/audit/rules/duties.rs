@@ -19,7 +19,11 @@ const HEARD_WITHIN: i64 = 90 * 86_400;
 
 /// How long ago that is at least, and whether that is certain: by the ledger's clock where that is enough, else by what
 /// the machine claimed. `None` where neither is so long ago.
-fn overdue(case: &Case, time: &crate::audit::assessment::Interval, within: i64) -> Option<(i64, bool)> {
+pub(super) fn overdue(
+    case: &Case,
+    time: &crate::audit::assessment::Interval,
+    within: i64,
+) -> Option<(i64, bool)> {
     let certain = time.upper.map(|upper| case.now.saturating_sub(upper)).filter(|age| *age > within);
     let claimed = case.now.saturating_sub(time.claimed);
     match certain {

@@ -16,6 +16,7 @@ use crate::record::token::{Draft, Record};
 mod books;
 mod clocks;
 mod counters;
+mod custody;
 mod duties;
 mod governance;
 mod keys;
@@ -145,6 +146,7 @@ fn every_rule_has_its_examples() {
         include_str!("tests/books.rs"),
         include_str!("tests/clocks.rs"),
         include_str!("tests/counters.rs"),
+        include_str!("tests/custody.rs"),
         include_str!("tests/duties.rs"),
         include_str!("tests/governance.rs"),
         include_str!("tests/keys.rs"),

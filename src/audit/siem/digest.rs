@@ -1,7 +1,7 @@
 //! What every format takes from a record.
 
 use crate::audit::ledger::{Held, Signature};
-use crate::record::event::Event;
+use crate::record::event::{Event, SealSeen};
 use crate::record::hash::Hash;
 use crate::record::token::Record;
 
@@ -169,6 +169,30 @@ impl<'a> Digest<'a> {
                 let text =
                     format!("the kit has a checkpoint of {} over {} records", facts.origin, facts.size);
                 self.is(Act::Update, "kit", facts.checkpoint.to_string(), text);
+            }
+            Event::KeyCheckedOut(facts) => {
+                let text = format!(
+                    "{} took key {} out of bag {:?}, whose seal was {}; {} saw it: {}",
+                    facts.person,
+                    facts.serial,
+                    facts.bag,
+                    facts.seal.name(),
+                    facts.witness,
+                    facts.why
+                );
+                self.is(Act::Update, "key", facts.serial.to_string(), text);
+                self.weight = match facts.seal {
+                    SealSeen::Broken => Weight::High,
+                    SealSeen::Intact | SealSeen::None => Weight::Medium,
+                };
+            }
+            Event::KeyCheckedIn(facts) => {
+                let text = format!(
+                    "{} put key {} into {}, bag {:?}; {} saw it",
+                    facts.person, facts.serial, facts.place, facts.bag, facts.witness
+                );
+                self.is(Act::Update, "key", facts.serial.to_string(), text);
+                self.weight = Weight::Low;
             }
         }
     }

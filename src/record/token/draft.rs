@@ -6,7 +6,7 @@ use p256::ecdsa::{Signature, VerifyingKey};
 
 use super::{Link, READ_CAP, REASON_CAP, Record, RecordError, WRITTEN_CAP, json};
 use crate::attestation::Serial;
-use crate::record::event::Event;
+use crate::record::event::{Event, KeyCheckedIn, KeyCheckedOut};
 use crate::record::hash::{Hash, KeyId};
 
 /// How many heads of other chains a writer puts in `seen`. So many leave room for an opening with the longest names and
@@ -103,6 +103,12 @@ impl Draft {
                 wrong("an opening names no incident")
             }
             Event::IncidentClosed(_) if self.txn.is_none() => wrong("a close names no incident"),
+            Event::KeyCheckedOut(KeyCheckedOut { person, witness, .. })
+            | Event::KeyCheckedIn(KeyCheckedIn { person, witness, .. })
+                if person == witness || person.is_empty() || witness.is_empty() =>
+            {
+                wrong("a key is moved by two people")
+            }
             Event::KeyEnrolled(facts) if facts.serial != self.serial => {
                 wrong("the enrolment is of another serial than its subject")
             }

@@ -211,6 +211,8 @@ impl<'de> Visitor<'de> for OneEvent {
             "key.witness" => body(&mut map, Event::KeyWitness)?,
             "incident.closed" => body(&mut map, Event::IncidentClosed)?,
             "ledger.anchored" => body(&mut map, Event::LedgerAnchored)?,
+            "key.checked-out" => body(&mut map, Event::KeyCheckedOut)?,
+            "key.checked-in" => body(&mut map, Event::KeyCheckedIn)?,
             _ => {
                 map.next_value::<IgnoredAny>()?;
                 Events::Unknown(uri)

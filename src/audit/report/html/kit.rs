@@ -19,6 +19,7 @@ pub(super) fn pages(book: &Book<'_>, kit: &Assessment) -> Markup {
             h2 { (visible(&kit.name)) }
             h3 { "Custody" }
             (custody(book, kit))
+            (moves(book, kit))
             h3 { "What is sealed" }
             (credentials(book, kit))
             @if !notes.is_empty() {
@@ -57,6 +58,32 @@ fn custody(book: &Book<'_>, kit: &Assessment) -> Markup {
                 }
             }
         }
+    }
+}
+
+/// Where keys were taken, and put away: by two people each time, who signed number and seal.
+fn moves(book: &Book<'_>, kit: &Assessment) -> Markup {
+    let moves = super::super::moves(kit);
+    let all: usize = kit.keys.iter().map(|key| key.moves.len()).sum();
+    if moves.is_empty() {
+        return html! { p .small { "No record says that a key was taken out of its bag, or put into one." } };
+    }
+    html! {
+        table .timeline {
+            thead { tr { th scope="col" { "Claimed time" } th scope="col" { "Key" } th scope="col" { "What" } th scope="col" { "Signature" } } }
+            tbody {
+                @for (serial, one) in &moves {
+                    @let hash = one.record.hash;
+                    tr {
+                        td { (told(book, &hash, "time", &time(one.record.time.claimed))) }
+                        th scope="row" { (serial) }
+                        td { b { (told(book, &hash, "title", "")) } " " span .small { (told(book, &hash, "line", "")) } }
+                        td { (mark(&hash)) }
+                    }
+                }
+            }
+        }
+        @if moves.len() < all { p .small { "The newest " (moves.len()) " of " (all) " moves." } }
     }
 }
 
