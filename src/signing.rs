@@ -442,6 +442,8 @@ fn changes_plans(event: &Event) -> bool {
         | Event::Exported(_)
         | Event::IncidentClosed(_)
         | Event::LedgerAnchored(_)
+        | Event::DebtDischarged(_)
+        | Event::IncidentReviewed(_)
         | Event::GapAccepted(_) => false,
         Event::KitFounded(_)
         | Event::KeyAdmitted(_)

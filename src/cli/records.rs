@@ -132,6 +132,10 @@ fn what(event: &Event) -> String {
         Event::LedgerAnchored(facts) => {
             format!("checkpoint {} of {}, {} records", facts.checkpoint.short(), facts.origin, facts.size)
         }
+        Event::DebtDischarged(facts) => format!("{}, by {}: {}", facts.debt, facts.by, facts.how),
+        Event::IncidentReviewed(facts) => {
+            format!("{}, by {}: {}", facts.judgement.name(), facts.by, facts.text)
+        }
     }
 }
 

@@ -170,6 +170,16 @@ impl<'a> Digest<'a> {
                     format!("the kit has a checkpoint of {} over {} records", facts.origin, facts.size);
                 self.is(Act::Update, "kit", facts.checkpoint.to_string(), text);
             }
+            Event::DebtDischarged(facts) => {
+                let text = format!("{incident}: {} was done, says {}: {}", facts.debt, facts.by, facts.how);
+                self.is(Act::Update, "incident", incident, text);
+            }
+            Event::IncidentReviewed(facts) => {
+                let (by, judgement) = (&facts.by, facts.judgement.name());
+                let text = format!("{incident} was reviewed by {by}, who says {judgement}: {}", facts.text);
+                self.is(Act::Update, "incident", incident, text);
+                self.weight = Weight::Low;
+            }
         }
     }
 

@@ -103,6 +103,9 @@ impl Draft {
                 wrong("an opening names no incident")
             }
             Event::IncidentClosed(_) if self.txn.is_none() => wrong("a close names no incident"),
+            Event::DebtDischarged(_) | Event::IncidentReviewed(_) if self.txn.is_none() => {
+                wrong("what ends a debt names no incident")
+            }
             Event::KeyEnrolled(facts) if facts.serial != self.serial => {
                 wrong("the enrolment is of another serial than its subject")
             }

@@ -211,6 +211,8 @@ impl<'de> Visitor<'de> for OneEvent {
             "key.witness" => body(&mut map, Event::KeyWitness)?,
             "incident.closed" => body(&mut map, Event::IncidentClosed)?,
             "ledger.anchored" => body(&mut map, Event::LedgerAnchored)?,
+            "debt.discharged" => body(&mut map, Event::DebtDischarged)?,
+            "incident.reviewed" => body(&mut map, Event::IncidentReviewed)?,
             _ => {
                 map.next_value::<IgnoredAny>()?;
                 Events::Unknown(uri)
