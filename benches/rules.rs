@@ -310,7 +310,8 @@ impl Kit {
         };
         self.write(pair[1], Some(&incident), Event::OpenReleased(facts));
         self.seal();
-        let facts = IncidentClosed { verdict: Verdict::Real, outcome: "quorum restored".into() };
+        let outcome = "quorum restored".into();
+        let facts = IncidentClosed { verdict: Verdict::Real, outcome, switched_off: vec![] };
         self.write(0, Some(&incident), Event::IncidentClosed(facts));
         for key in pair {
             self.write(key, None, Event::KeyPinChanged(KeyPinChanged { what: "pin".into() }));

@@ -17,9 +17,11 @@ mod close;
 mod coverage;
 mod custody;
 mod desk;
+mod discharge;
 mod doctor;
 mod findings;
 mod hint;
+mod incident;
 mod init;
 mod inventory;
 mod key;
@@ -33,13 +35,14 @@ mod policy;
 mod practice;
 mod provision;
 mod records;
+mod review;
 mod runbook;
 mod seal;
 mod status;
 mod table;
 mod terminal;
 
-use args::{Arguments, KeyVerb, KitVerb, PolicyVerb, RecordsVerb, Verb};
+use args::{Arguments, IncidentVerb, KeyVerb, KitVerb, PolicyVerb, RecordsVerb, Verb};
 use desk::Desk;
 use hint::Trouble;
 
@@ -94,6 +97,10 @@ fn run(desk: &mut Desk, verb: Verb) -> Result<Outcome, Trouble> {
         Verb::Rotate(options) => seal::rotate(desk, options),
         Verb::Open(options) => open::open(desk, options),
         Verb::Close(options) => close::close(desk, options),
+        Verb::Incident(IncidentVerb::List) => incident::list(desk),
+        Verb::Incident(IncidentVerb::Show { incident }) => incident::show(desk, &incident),
+        Verb::Discharge(options) => discharge::discharge(desk, options),
+        Verb::Review(options) => review::review(desk, options),
         Verb::Coverage => coverage::coverage(desk),
         Verb::Inventory(options) => inventory::inventory(desk, &options),
         Verb::Status => status::status(desk),

@@ -19,6 +19,7 @@ pub mod check;
 pub mod coverage;
 pub mod credentials;
 pub mod custody;
+pub mod debts;
 pub mod due;
 pub mod enrolment;
 pub mod fido2;

@@ -444,6 +444,8 @@ fn changes_plans(event: &Event) -> bool {
         | Event::LedgerAnchored(_)
         | Event::KeyCheckedOut(_)
         | Event::KeyCheckedIn(_)
+        | Event::DebtDischarged(_)
+        | Event::IncidentReviewed(_)
         | Event::GapAccepted(_) => false,
         Event::KitFounded(_)
         | Event::KeyAdmitted(_)

@@ -49,6 +49,8 @@ pub struct Wish {
     pub output: String,
     /// Go on although the journal or a sealed file is damaged, for this reason.
     pub accept_damage: Option<String>,
+    /// Go on although the policy wants an earlier incident reviewed first, for this reason.
+    pub accept_unreviewed: Option<String>,
     /// What is allowed at each key.
     pub caution: Caution,
 }
@@ -65,6 +67,17 @@ pub enum UnlockError {
     /// No such credential or generation.
     #[error("{0}")]
     NoSuch(String),
+    /// The policy wants a review first.
+    #[error(
+        "the policy wants a review before {credential} is opened again: {} was not reviewed by someone who did not open for it",
+        incidents.join(", ")
+    )]
+    Unreviewed {
+        /// Which credential.
+        credential: CredentialName,
+        /// The incidents that it was opened for, and that lack a review.
+        incidents: Vec<String>,
+    },
     /// Fewer keys were chosen, or are left, than it takes.
     #[error("{credential} takes {threshold} of its keys, and fewer {}", match &unusable[..] {
         [] => "were chosen".to_owned(),

@@ -153,6 +153,14 @@ fn closing_and_anchoring_print_what_the_document_says() {
     let close = ["close", "INC-4711", "--verdict", "drill", "--outcome", "over", "--with", "23115"];
     let words = [&close[..], &["--confirm", "close INC-4711"]].concat();
     hold(kit.path(), "`close`", &words, &[&pin], 0);
+    hold(kit.path(), "`incident list`", &["incident", "list"], &[], 0);
+    hold(kit.path(), "`incident show`", &["incident", "show", "INC-4711"], &[], 0);
+    let back = ["discharge", "INC-4711", "return 23112", "--by", "ada", "--how", "in its bag"];
+    let words = [&back[..], &["--with", "23115", "--confirm", "discharge return 23112"]].concat();
+    hold(kit.path(), "`discharge`", &words, &[&pin], 0);
+    let review = ["review", "INC-4711", "--by", "dana", "--judgement", "agree", "--text", "as rehearsed"];
+    let words = [&review[..], &["--with", "23115", "--confirm", "review INC-4711"]].concat();
+    hold(kit.path(), "`review`", &words, &[&pin], 0);
     let checkpoint = kit.path().join("checkpoint");
     std::fs::write(
         &checkpoint,

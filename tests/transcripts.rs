@@ -19,7 +19,7 @@ fn kits(folder: &Path) {
         kit
     };
     let made = PracticeKit::new();
-    for name in ["whole", "practice", "refused", "edited", "changed", "lacking", "custody"] {
+    for name in ["whole", "practice", "refused", "edited", "changed", "lacking", "custody", "opened"] {
         copy(made.path(), &place(name));
     }
     place("nothing");
@@ -35,6 +35,18 @@ fn kits(folder: &Path) {
         let mut paths = entries.map(|entry| entry.expect("an entry").path());
         paths.find(|path| path.display().to_string().contains(&format!("/{serial}-"))).expect("a chain")
     };
+    let opened = folder.join("opened");
+    let open = [PracticeKit::opening("core-db/root"), vec!["--key", "23112,23115"]].concat();
+    let pin = format!("23112 pin {PIN}");
+    done(&run(&opened, &open, &[&pin, &format!("23115 pin {PIN}")]));
+    let words =
+        ["--verdict", "real", "--outcome", "quorum is back", "--switched-off", "SCP deny-all of Production"];
+    let sign = ["--with", "23112", "--confirm", "close INC-4711"];
+    done(&run(&opened, &[&["close", "INC-4711"][..], &words, &sign].concat(), &[&pin]));
+    let words = ["discharge", "INC-4711", "return 23112", "--by", "ada", "--how", "safe A, new bag 0421"];
+    let sign = ["--with", "23112", "--confirm", "discharge return 23112"];
+    done(&run(&opened, &[&words[..], &sign].concat(), &[&pin]));
+
     let path = journal("changed", "23112");
     let mut bytes = std::fs::read(&path).expect("a journal");
     let at = bytes.len() - 300;

@@ -12,6 +12,7 @@ use crate::record::hash::Hash;
 
 pub mod case;
 mod credentials;
+mod debts;
 mod gather;
 mod incidents;
 mod keys;

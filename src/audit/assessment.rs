@@ -72,6 +72,8 @@ pub struct Incident {
     pub openings: Vec<Opening>,
     /// Its close, if it has one on record.
     pub closed: Option<Closing>,
+    /// Judgements of it, in the order of the chains.
+    pub reviews: Vec<Reviewed>,
     /// What it leaves to be done.
     pub debts: Vec<Debt>,
 }
@@ -110,6 +112,32 @@ pub struct Closing {
     pub verdict: String,
     /// In the person's words.
     pub outcome: String,
+}
+
+/// A judgement of an incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reviewed {
+    /// The record.
+    pub record: Place,
+    /// Who judges, by the name in the policy.
+    pub by: String,
+    /// `agree` or `disagree`.
+    pub judgement: String,
+    /// In the person's words.
+    pub text: String,
+    /// What the policy should learn.
+    pub lesson: Option<String>,
+    /// Whether they had opened for it, so that it does not count.
+    pub by_operator: bool,
+    /// Whether something was opened for it afterwards, so that it does not count.
+    pub early: bool,
+}
+
+impl Reviewed {
+    /// Whether somebody else judged the whole incident.
+    pub fn counts(&self) -> bool {
+        !self.by_operator && !self.early
+    }
 }
 
 /// Something that an incident leaves to be done.

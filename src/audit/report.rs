@@ -168,7 +168,8 @@ impl Report {
             let openings = incident.openings.iter().flat_map(|one| one.intents.iter().chain(&one.released));
             let rest = incident.debts.iter().filter_map(|debt| debt.done.as_ref());
             let close = incident.closed.iter().map(|closing| &closing.record);
-            openings.chain(rest).chain(close).map(|place| place.hash)
+            let reviews = incident.reviews.iter().map(|review| &review.record);
+            openings.chain(rest).chain(close).chain(reviews).map(|place| place.hash)
         });
         let moves = self.kits.iter().flat_map(moves).map(|(_, one)| one.record.hash);
         findings.chain(incidents).chain(moves).collect()

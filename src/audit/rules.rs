@@ -15,6 +15,7 @@ mod governance;
 mod keys;
 pub mod ledger;
 mod openings;
+mod reviews;
 mod trust;
 mod whole;
 
@@ -71,6 +72,8 @@ pub const KIT: &[(&str, OfKit)] = &[
     ("OPEN-PRESENCE", openings::open_presence),
     ("INCIDENT-OPEN", duties::incident_open),
     ("INCIDENT-MISUSE", duties::incident_misuse),
+    ("UNREVIEWED", reviews::unreviewed),
+    ("REVIEW-BY-OPERATOR", reviews::review_by_operator),
     ("ROTATE-USED", duties::rotate_used),
     ("ROTATE-PENDING", duties::rotate_pending),
     ("ROTATE-RETIRED", duties::rotate_retired),

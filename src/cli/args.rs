@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::attestation::Serial;
 use crate::kit::name::CredentialName;
-use crate::record::event::Verdict;
+use crate::record::event::{Judgement, Verdict};
 
 mod custody;
 mod paper;
@@ -65,6 +65,13 @@ pub(super) enum Verb {
     Open(Open),
     /// An incident has ended: sign how, and what it was
     Close(Close),
+    /// Incidents: list them; show who did what, and what each leaves to be done
+    #[command(subcommand)]
+    Incident(IncidentVerb),
+    /// Sign that something which an incident left to be done was done
+    Discharge(Discharge),
+    /// Judge an incident in which somebody else opened
+    Review(Review),
     /// Lose this key or this place, and which credentials die
     Coverage,
     /// Go through every key without a PIN: present, genuine, tries, head, what it opens
@@ -333,6 +340,9 @@ pub(super) struct Open {
     /// Go on although the kit is damaged, as far as it still opens; recorded
     #[arg(long, value_name = "WHY")]
     pub accept_damage: Option<String>,
+    /// Go on although an earlier incident of this credential was not reviewed; recorded
+    #[arg(long, value_name = "WHY")]
+    pub accept_unreviewed: Option<String>,
 }
 
 #[derive(Args, Debug)]
@@ -375,12 +385,15 @@ pub(super) struct Anchor {
 pub(super) struct Close {
     /// The incident or ticket that it was opened for
     pub incident: String,
-    /// What it was: real, drill, misuse or false-alarm
+    /// What it was: real, drill, misuse or false-alarm; asked for on a terminal
     #[arg(long, value_parser = verdict)]
-    pub verdict: Verdict,
-    /// How it ended, in a few words
-    #[arg(long)]
-    pub outcome: String,
+    pub verdict: Option<Verdict>,
+    /// How it ended, in a few words; asked for on a terminal
+    #[arg(long, value_name = "TEXT")]
+    pub outcome: Option<String>,
+    /// Something that was switched off for the emergency and has to be put back (may be given again)
+    #[arg(long, value_name = "TEXT")]
+    pub switched_off: Vec<String>,
     /// Sign with this admitted key
     #[arg(long, value_name = "SERIAL")]
     pub with: Option<Serial>,
@@ -389,6 +402,63 @@ pub(super) struct Close {
 }
 
 fn verdict(text: &str) -> Result<Verdict, &'static str> {
+    text.to_owned().try_into()
+}
+
+#[derive(Subcommand, Debug)]
+pub(super) enum IncidentVerb {
+    /// Every incident, with what is left of it
+    List,
+    /// Who opened what, when, with which keys; how it ended; each debt with the command for it
+    Show {
+        /// The incident or ticket that it was opened for
+        incident: String,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Discharge {
+    /// The incident
+    pub incident: String,
+    /// What was done, as incident show names it: "return SERIAL", "account PLATFORM/ACCOUNT", "restore TEXT"
+    pub debt: String,
+    /// Your name as in the policy
+    #[arg(long, value_name = "NAME")]
+    pub by: String,
+    /// How it was done, in a few words
+    #[arg(long, value_name = "TEXT")]
+    pub how: String,
+    /// Sign with this admitted key
+    #[arg(long, value_name = "SERIAL")]
+    pub with: Option<Serial>,
+    #[command(flatten)]
+    pub caution: LastTry,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Review {
+    /// The incident
+    pub incident: String,
+    /// Your name as in the policy; not that of one who opened in it
+    #[arg(long, value_name = "NAME")]
+    pub by: String,
+    /// Whether it was handled as it should have been: agree or disagree
+    #[arg(long, value_parser = judgement)]
+    pub judgement: Judgement,
+    /// Why, in a few words
+    #[arg(long, value_name = "TEXT")]
+    pub text: String,
+    /// What the policy should learn from it
+    #[arg(long, value_name = "TEXT")]
+    pub lesson: Option<String>,
+    /// Sign with this admitted key
+    #[arg(long, value_name = "SERIAL")]
+    pub with: Option<Serial>,
+    #[command(flatten)]
+    pub caution: LastTry,
+}
+
+fn judgement(text: &str) -> Result<Judgement, &'static str> {
     text.to_owned().try_into()
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{IsTerminal, Write};
+use std::mem::discriminant;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -10,6 +11,7 @@ use super::args::Open;
 use super::desk::{Desk, date, now};
 use super::hint::{Keys, Trouble};
 use super::terminal::{Shown, descriptor};
+use crate::kit::debts::{self, Debt, What, quoted};
 use crate::kit::name::CredentialName;
 use crate::kit::{Draft, Kit};
 use crate::signing::Caution;
@@ -53,7 +55,7 @@ pub(super) fn open(desk: &mut Desk, options: Open) -> Result<Outcome, Trouble> {
     match opened {
         Ok(opened) => {
             let handed = hand_out(desk, &plan, &opened, output);
-            debts(desk, &kit, &plan, &opened)?;
+            say_debts(desk, &kit, &plan, &opened)?;
             handed?;
             Ok(Outcome::Done)
         }
@@ -104,6 +106,7 @@ fn wish(desk: &mut Desk, kit: &Kit, options: Open, output: &Output) -> Result<Wi
         only: options.keys,
         output: output.name().into(),
         accept_damage: options.accept_damage,
+        accept_unreviewed: options.accept_unreviewed,
         caution: Caution { spend_last_try: options.spend_last_try, accept_gap: options.accept_gap },
     })
 }
@@ -234,16 +237,11 @@ fn show(desk: &mut Desk, plan: &Plan, opened: &Opened) -> Result<(), Trouble> {
     }
 }
 
-fn debts(desk: &mut Desk, kit: &Kit, plan: &Plan, opened: &Opened) -> Result<(), Trouble> {
-    let name = &plan.wish.credential;
-    let keys: Vec<String> = opened.keys.iter().map(ToString::to_string).collect();
-    let mut due = vec![
-        format!("rotate {name}:  breakglass rotate {name}"),
-        format!("change the PINs of {}:  breakglass key pin SERIAL", keys.join(", ")),
-        format!("return {} to {}", keys.join(", "), places(plan, opened)),
-        "give the records to the auditor:  breakglass records export DIR".to_owned(),
-        format!("close {}:  breakglass close {} --verdict …", plan.wish.incident, plan.wish.incident),
-    ];
+fn say_debts(desk: &mut Desk, kit: &Kit, plan: &Plan, opened: &Opened) -> Result<(), Trouble> {
+    let (name, incident) = (&plan.wish.credential, quoted(&plan.wish.incident));
+    let owed: Vec<Debt> = debts::debts(kit).remove(&plan.wish.incident).unwrap_or_default();
+    let owed: Vec<Debt> = owed.into_iter().filter(|debt| debt.done.is_none()).collect();
+    let mut due = Vec::new();
     for key in plan.keys.iter().filter(|key| opened.keys.contains(&key.serial) && key.fido2.is_some()) {
         if !kit.fido2_pin_shared(&key.id) {
             let serial = key.serial;
@@ -260,17 +258,42 @@ fn debts(desk: &mut Desk, kit: &Kit, plan: &Plan, opened: &Opened) -> Result<(),
         due.push(format!("key {serial} does not carry its last record: {cause}. the journal has it"));
     }
     if desk.json {
-        desk.json_result(&serde_json::json!({
+        let command = |debt: &Debt| format!("{}:  {}", debt.what, debt.what.next(&plan.wish.incident));
+        let close = format!("close {0}:  breakglass close {incident}", plan.wish.incident);
+        let due: Vec<String> = owed.iter().map(command).chain([close]).chain(due).collect();
+        return desk.json_result(&serde_json::json!({
             "credential": name.to_string(), "generation": plan.generation.number,
             "incident": plan.wish.incident, "intents": opened.intents,
             "released": opened.outcome.as_ref().ok(), "keys": opened.keys, "opened_at": now(), "due": due,
-        }))?;
+        }));
     }
     desk.terminal.say(&format!("opened {name} at {}, incident {}.", date(now()), plan.wish.incident));
+    desk.terminal.say(&format!("when you are done:  breakglass close {incident}"));
+    desk.terminal.say(&format!("then due: {}", in_words(&owed, &places(plan, opened))));
+    desk.terminal.say(&format!("the command for each:  breakglass incident show {incident}"));
     for debt in due {
         desk.terminal.say(&format!("due: {debt}"));
     }
     Ok(())
+}
+
+/// Debts on one line, those of a kind together.
+fn in_words(debts: &[Debt], places: &str) -> String {
+    let kinds = debts.chunk_by(|one, next| discriminant(&one.what) == discriminant(&next.what));
+    let words = kinds.filter_map(|same| {
+        let objects: Vec<String> = same.iter().filter_map(|debt| debt.what.object()).collect();
+        let (objects, many) = (objects.join(", "), if same.len() == 1 { "" } else { "s" });
+        Some(match &same.first()?.what {
+            What::Rotate(..) => format!("rotate {objects}"),
+            What::ChangePin(_) => format!("change the PIN{many} of {objects}"),
+            What::Return(_) => format!("return {objects} to {places}"),
+            What::Account(_) => format!("disable or recreate the account{many} {objects}"),
+            What::Restore(_) => format!("put back {objects}"),
+            What::Upload => "give the records to the auditor".to_owned(),
+            What::Review(_) => "review by someone else".to_owned(),
+        })
+    });
+    words.collect::<Vec<_>>().join(" · ")
 }
 
 fn places(plan: &Plan, opened: &Opened) -> String {

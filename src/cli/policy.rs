@@ -90,6 +90,10 @@ fn describe(policy: &Policy) -> Vec<String> {
         Factors::Piv => "opening asks every key for PIV alone".to_owned(),
         Factors::Both => "opening asks every key for PIV and FIDO2".to_owned(),
     }));
+    if policy.review_before_reopen {
+        let text = "what was opened for an incident without a review opens again only with a word on record";
+        sentences.push(text.to_owned());
+    }
     for (role, verb) in [
         (Role::Operator, "open"),
         (Role::Custodian, "keep keys"),

@@ -145,6 +145,10 @@ fn what(event: &Event) -> String {
             "{} by {}, with {}: {}, bag {:?}",
             facts.serial, facts.person, facts.witness, facts.place, facts.bag
         ),
+        Event::DebtDischarged(facts) => format!("{}, by {}: {}", facts.debt, facts.by, facts.how),
+        Event::IncidentReviewed(facts) => {
+            format!("{}, by {}: {}", facts.judgement.name(), facts.by, facts.text)
+        }
     }
 }
 

@@ -204,6 +204,8 @@ fn no_right(kit: &Kit, chain: &str, record: &Record) -> Option<Finding> {
         | Event::LedgerAnchored(_)
         | Event::KeyCheckedOut(_)
         | Event::KeyCheckedIn(_)
+        | Event::DebtDischarged(_)
+        | Event::IncidentReviewed(_)
         | Event::GapAccepted(_) => true,
     };
     match roster.keys.get(&record.kid).map(|member| member.standing) {

@@ -4,11 +4,14 @@ use std::collections::BTreeSet;
 
 use crate::attestation::Serial;
 use crate::kit::coverage::{Coverage, coverage};
+use crate::kit::debts;
 use crate::kit::finding::Finding;
 use crate::kit::incidents::incidents;
 use crate::kit::name::CredentialName;
 use crate::kit::roster::{Change, Roster, Standing};
 use crate::kit::{Draft, Kit, check, custody};
+
+mod left;
 
 /// Everything that is due, then what has not been shown yet, as notes.
 pub fn due(kit: &Kit) -> Vec<Finding> {
@@ -25,6 +28,7 @@ pub fn due(kit: &Kit) -> Vec<Finding> {
         findings.extend(rotation(kit, name));
     }
     findings.extend(unclosed(kit));
+    findings.extend(left::left(kit));
     findings.extend(check::intents(kit));
     findings.extend(check::reused(kit));
     findings.extend(custody::findings(kit));
@@ -142,7 +146,7 @@ fn rotation(kit: &Kit, name: &CredentialName) -> Vec<Finding> {
 /// Incidents of which nobody has said that they ended.
 fn unclosed(kit: &Kit) -> impl Iterator<Item = Finding> {
     incidents(kit).into_iter().filter(|(_, incident)| incident.closed.is_none()).map(|(name, incident)| {
-        let next = format!("breakglass close {name} --verdict … --outcome …");
+        let next = format!("breakglass close {} --verdict … --outcome …", debts::quoted(&name));
         Finding::due("INCIDENT-OPEN", format!("close {name}: nobody has said how it ended"), next)
             .since(incident.since)
     })

@@ -29,6 +29,8 @@ pub struct Policy {
     pub attestation_root: Option<Vec<u8>>,
     /// Emergencies that justify an opening.
     pub emergencies: Vec<Name>,
+    /// Whether what was opened for an incident that nobody else has reviewed opens again only with a word on record.
+    pub review_before_reopen: bool,
     /// Who may do what.
     pub people: Vec<Person>,
     /// Where each key lies.
@@ -129,6 +131,8 @@ struct Written {
     #[serde(default)]
     attestation_root: Option<String>,
     emergencies: Vec<Name>,
+    #[serde(default)]
+    review_before_reopen: bool,
     #[serde(default, rename = "person")]
     people: Vec<Person>,
     #[serde(default, rename = "key")]
@@ -193,6 +197,7 @@ impl Policy {
             factors,
             attestation_root,
             emergencies: written.emergencies,
+            review_before_reopen: written.review_before_reopen,
             people: written.people,
             keys: written.keys,
         })
@@ -236,6 +241,9 @@ quorum = 2                           # how many admitted keys must sign a change
 
 # What counts as an emergency. An opening names one of these.
 emergencies = ["pam-outage", "mfa-outage", "network-outage", "attack", "lockout"]
+
+# What was opened for an incident that nobody else has reviewed opens again only with a word on record.
+# review-before-reopen = true
 
 # What opening asks of each key. Without this line: of each key what it has, FIDO2 beside PIV.
 # factors = ["piv", "fido2"]

@@ -65,11 +65,15 @@ pub enum Event {
     KeyCheckedOut(KeyCheckedOut),
     /// A key was put into a bag, and that into its place, by two people.
     KeyCheckedIn(KeyCheckedIn),
+    /// Somebody says that something which an incident left to be done was done.
+    DebtDischarged(DebtDischarged),
+    /// Somebody else judges an incident.
+    IncidentReviewed(IncidentReviewed),
 }
 
 impl Event {
     /// The name of every event, in the order of the enum.
-    pub const NAMES: [&str; 18] = [
+    pub const NAMES: [&str; 20] = [
         "key.enrolled",
         "kit.founded",
         "key.admitted",
@@ -88,6 +92,8 @@ impl Event {
         "ledger.anchored",
         "key.checked-out",
         "key.checked-in",
+        "debt.discharged",
+        "incident.reviewed",
     ];
 
     /// The last part of this event's URI.
@@ -111,6 +117,8 @@ impl Event {
             Event::LedgerAnchored(_) => 15,
             Event::KeyCheckedOut(_) => 16,
             Event::KeyCheckedIn(_) => 17,
+            Event::DebtDischarged(_) => 18,
+            Event::IncidentReviewed(_) => 19,
         };
         Event::NAMES[index]
     }
@@ -128,6 +136,8 @@ impl Event {
                 | Event::LedgerAnchored(_)
                 | Event::KeyCheckedOut(_)
                 | Event::KeyCheckedIn(_)
+                | Event::DebtDischarged(_)
+                | Event::IncidentReviewed(_)
         )
     }
 
@@ -144,9 +154,21 @@ impl Event {
             Event::GapAccepted(facts) => Some(("why", facts.why.as_str())),
             Event::IncidentClosed(facts) => Some(("outcome", facts.outcome.as_str())),
             Event::KeyCheckedOut(facts) => Some(("why", facts.why.as_str())),
+            Event::DebtDischarged(facts) => Some(("how", facts.how.as_str())),
+            Event::IncidentReviewed(facts) => Some(("text", facts.text.as_str())),
             _ => None,
         };
-        own.into_iter().chain(overrides.iter().map(|one| ("why", one.why.as_str()))).collect()
+        let more: Vec<(&'static str, &str)> = match self {
+            Event::IncidentClosed(facts) => {
+                facts.switched_off.iter().map(|what| ("switched_off", what.as_str())).collect()
+            }
+            Event::IncidentReviewed(facts) => {
+                facts.lesson.iter().map(|lesson| ("lesson", lesson.as_str())).collect()
+            }
+            _ => Vec::new(),
+        };
+        let overrides = overrides.iter().map(|one| ("why", one.why.as_str()));
+        own.into_iter().chain(more).chain(overrides).collect()
     }
 }
 
@@ -402,6 +424,9 @@ pub struct IncidentClosed {
     pub verdict: Verdict,
     /// How it ended, in the person's words, at most 256 bytes.
     pub outcome: String,
+    /// What was switched off for the emergency and has to be put back, each at most 256 bytes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub switched_off: Vec<String>,
 }
 
 /// What an incident turned out to be.
@@ -452,6 +477,62 @@ pub struct LedgerAnchored {
     /// How many records the ledger held.
     #[serde(deserialize_with = "strict::integer")]
     pub size: u64,
+}
+
+/// Facts of `debt.discharged`. The record's `txn` is the incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DebtDischarged {
+    /// What was to be done: `return SERIAL`, `account PLATFORM/ACCOUNT`, `restore WHAT`.
+    pub debt: String,
+    /// Who says so, by the name in the policy.
+    pub by: String,
+    /// How it was done, in the person's words, at most 256 bytes.
+    pub how: String,
+}
+
+/// Facts of `incident.reviewed`. The record's `txn` is the incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IncidentReviewed {
+    /// Who judges, by the name in the policy.
+    pub by: String,
+    /// Whether the incident was handled as it should have been.
+    pub judgement: Judgement,
+    /// Why, in the person's words, at most 256 bytes.
+    pub text: String,
+    /// What the policy should learn from it, at most 256 bytes.
+    #[serde(default, deserialize_with = "strict::present", skip_serializing_if = "Option::is_none")]
+    pub lesson: Option<String>,
+}
+
+/// What a reviewer thinks of an incident.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", try_from = "String")]
+pub enum Judgement {
+    /// Opening, handling and close were right.
+    Agree,
+    /// They were not.
+    Disagree,
+}
+
+impl Judgement {
+    /// Every judgement, by its name.
+    pub const NAMES: [(&str, Judgement); 2] =
+        [("agree", Judgement::Agree), ("disagree", Judgement::Disagree)];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        Judgement::NAMES.iter().find(|(_, judgement)| *judgement == self).map_or("", |(name, _)| name)
+    }
+}
+
+impl TryFrom<String> for Judgement {
+    type Error = &'static str;
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let named = Judgement::NAMES.iter().find(|(name, _)| *name == text);
+        named.map(|(_, judgement)| *judgement).ok_or("a judgement is agree or disagree")
+    }
 }
 
 /// A point of P-256, compressed SEC1 (33 bytes), base64url in JSON. Always on the curve.

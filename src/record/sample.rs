@@ -100,8 +100,14 @@ impl Writer {
     /// The next record of this key, not signed yet.
     pub fn draft(&self, event: Event) -> Draft {
         let seq = self.records.len() as u64;
-        let opening =
-            matches!(event, Event::OpenIntent(_) | Event::OpenReleased(_) | Event::IncidentClosed(_));
+        let opening = matches!(
+            event,
+            Event::OpenIntent(_)
+                | Event::OpenReleased(_)
+                | Event::IncidentClosed(_)
+                | Event::DebtDischarged(_)
+                | Event::IncidentReviewed(_)
+        );
         Draft {
             kid: KeyId::of(&self.verifying_key()),
             x5c: if seq == 0 { self.x5c.clone() } else { vec![] },
@@ -283,6 +289,7 @@ pub fn every_event() -> Vec<Event> {
         Event::IncidentClosed(IncidentClosed {
             verdict: Verdict::FalseAlarm,
             outcome: "the storage came back".into(),
+            switched_off: vec!["SCP deny-all on the OU Production".into()],
         }),
         Event::LedgerAnchored(LedgerAnchored {
             checkpoint: Hash::of(b"checkpoint"),
@@ -305,6 +312,17 @@ pub fn every_event() -> Vec<Event> {
             bag: "0502".into(),
             person: "ada".into(),
             witness: "bob".into(),
+        }),
+        Event::DebtDischarged(DebtDischarged {
+            debt: "return 20000099".into(),
+            by: "j.okafor".into(),
+            how: "back in safe A, new seal 0419".into(),
+        }),
+        Event::IncidentReviewed(IncidentReviewed {
+            by: "m.lindqvist".into(),
+            judgement: Judgement::Disagree,
+            text: "the console was reachable".into(),
+            lesson: Some("name the console in the runbook".into()),
         }),
     ]
 }

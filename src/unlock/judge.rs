@@ -1,6 +1,6 @@
 //! Pure judgements of an opening: does the adopted policy allow it, which generation is meant, which keys count.
 
-use super::{CredentialName, Generation, Kit, UnlockError, Wish};
+use super::{CredentialName, Generation, Kit, Override, UnlockError, Wish};
 use crate::attestation::Serial;
 use crate::kit::policy::Role;
 use crate::kit::roster::{Member, Roster, Standing};
@@ -29,6 +29,20 @@ pub(super) fn policy(kit: &Kit, wish: &Wish) -> Result<(), UnlockError> {
         return refuse("an incident or ticket is 1 to 64 bytes of text".into());
     }
     Ok(())
+}
+
+/// Where the policy says so, what was opened for an incident that nobody else has judged does not open for the next one
+/// without the person's word.
+pub(super) fn review(kit: &Kit, wish: &Wish) -> Result<Option<Override>, UnlockError> {
+    if !kit.policy.review_before_reopen {
+        return Ok(None);
+    }
+    let incidents = crate::kit::debts::unreviewed(kit, &wish.credential, &wish.incident);
+    match &wish.accept_unreviewed {
+        _ if incidents.is_empty() => Ok(None),
+        Some(why) if !why.trim().is_empty() => Ok(Some(Override { rule: "review".into(), why: why.clone() })),
+        _ => Err(UnlockError::Unreviewed { credential: wish.credential.clone(), incidents }),
+    }
 }
 
 /// The generation that is meant.

@@ -116,6 +116,7 @@ pub fn plan(kit: &Kit, wish: Wish) -> Result<Plan, UnlockError> {
         }
     }
     let generation = judge::generation(kit, &wish)?.clone();
+    overrides.extend(judge::review(kit, &wish)?);
     let intact = |file: &str| -> Result<Vec<u8>, UnlockError> {
         match kit.sealed_file(&wish.credential, &generation, file)? {
             SealedFile::Intact(bytes) => Ok(bytes),

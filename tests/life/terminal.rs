@@ -84,7 +84,7 @@ answer "q ends: " "q"
     }
     assert_eq!(on_it, 2, "{shown}");
     let after = shown.rsplit_once("\x1b[?1049l").expect("the own screen").1;
-    for due in ["opened core-fw/admin at ", "due: rotate core-fw/admin", "due: return 4000001 to safe A"] {
+    for due in ["opened core-fw/admin at ", "due: rotate core-fw/admin", "return 4000001 to safe A"] {
         assert!(after.contains(due), "{shown}");
     }
     assert_eq!(life.world.tries(ONE), (3, 3));

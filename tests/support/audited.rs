@@ -199,7 +199,7 @@ impl Audited {
                 );
             }
         }
-        let facts = IncidentClosed { verdict, outcome: outcome.into() };
+        let facts = IncidentClosed { verdict, outcome: outcome.into(), switched_off: vec![] };
         self.write(keys[0], at, Some(incident), Event::IncidentClosed(facts));
     }
 

@@ -122,6 +122,7 @@ fn make(fido2: &str) -> PracticeKit {
     {
         text += &format!("\n[[key]]\nserial = {serial}\nplace = {place:?}\nbag = {bag:?}\npuk = \"carol\"\n");
     }
+    text += "\n[[person]]\nname = \"dana\"\nroles = [\"auditor\"]\n";
     std::fs::write(&toml, text).expect("kit.toml");
     let pin = |serial: u32| format!("{serial} pin {PIN}");
     for serial in SERIALS.map(|serial| serial.to_string()) {
@@ -215,6 +216,7 @@ pub(crate) fn wish(credential: &str, only: &[u32]) -> Wish {
         only: only.iter().map(|serial| Serial(*serial)).collect(),
         output: "fd".into(),
         accept_damage: None,
+        accept_unreviewed: None,
         caution: Caution::default(),
     }
 }

@@ -12,7 +12,7 @@ use crate::kit::name::CredentialName;
 use crate::kit::policy::Policy;
 use crate::kit::roster::{Member, Roster, RosterError, Standing};
 use crate::record::counter::{Account, Observation};
-use crate::record::event::KitFounded;
+use crate::record::event::{IncidentReviewed, KitFounded};
 use crate::record::hash::{Hash, KeyId};
 use crate::record::token::Record;
 
@@ -53,6 +53,10 @@ pub struct Case {
     pub releases: Vec<Release>,
     /// Ends of incidents.
     pub closes: Vec<Close>,
+    /// Judgements of incidents.
+    pub reviews: Vec<Review>,
+    /// Words that something which an incident left was done.
+    pub discharges: Vec<Discharge>,
     /// Changes of PIN and PUK: record, and what was done.
     pub pin_changes: Vec<(At, String)>,
     /// Records by which the PIN of a chain's key became another, by chain and in their order.
@@ -241,6 +245,32 @@ pub struct Close {
     pub verdict: String,
     /// In the person's words.
     pub outcome: String,
+    /// What was switched off, to be put back.
+    pub switched_off: Vec<String>,
+}
+
+/// A judgement of an incident, in short.
+#[derive(Debug)]
+pub struct Review {
+    /// The record.
+    pub at: At,
+    /// The incident, among [`Case::names`].
+    pub incident: u32,
+    /// Who judges, among the names.
+    pub by: u32,
+    /// What they say.
+    pub facts: IncidentReviewed,
+}
+
+/// A word that something was done, in short.
+#[derive(Debug)]
+pub struct Discharge {
+    /// The record.
+    pub at: At,
+    /// The incident, among [`Case::names`].
+    pub incident: u32,
+    /// What was done.
+    pub debt: String,
 }
 
 /// Texts, each kept once.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 
-use super::case::{Bad, Case, ChainFacts, Close, Intent, Names, Records, Release};
+use super::case::{Bad, Case, ChainFacts, Close, Discharge, Intent, Names, Records, Release, Review};
 use super::weave::{Claims, Weave};
 use crate::audit::ledger::{Evidence, Held, KitRow, LedgerError, Signature, Which};
 use crate::audit::time::{At, TOLERANCE};
@@ -87,6 +87,8 @@ pub(super) fn gather(evidence: &mut dyn Evidence, kit: &Hash, now: i64) -> Resul
         intents,
         releases: reader.releases,
         closes: reader.closes,
+        reviews: reader.reviews,
+        discharges: reader.discharges,
         pin_changes: reader.pin_changes,
         new_pins,
         gaps_accepted: reader.gaps_accepted,
@@ -226,6 +228,8 @@ struct Reader<'a> {
     intents: Vec<Intent>,
     releases: Vec<Release>,
     closes: Vec<Close>,
+    reviews: Vec<Review>,
+    discharges: Vec<Discharge>,
     pin_changes: Vec<(At, String)>,
     gaps_accepted: Vec<(At, String)>,
     other_kit: Vec<At>,
@@ -252,6 +256,8 @@ impl<'a> Reader<'a> {
             intents: Vec::new(),
             releases: Vec::new(),
             closes: Vec::new(),
+            reviews: Vec::new(),
+            discharges: Vec::new(),
             pin_changes: Vec::new(),
             gaps_accepted: Vec::new(),
             other_kit: Vec::new(),
@@ -344,7 +350,18 @@ impl<'a> Reader<'a> {
                 incident: incident(names),
                 verdict: facts.verdict.name().to_owned(),
                 outcome: facts.outcome.clone(),
+                switched_off: facts.switched_off.clone(),
             }),
+            Event::IncidentReviewed(facts) => self.reviews.push(Review {
+                at,
+                incident: incident(names),
+                by: names.put(&facts.by),
+                facts: facts.clone(),
+            }),
+            Event::DebtDischarged(facts) => {
+                let (incident, debt) = (incident(names), facts.debt.clone());
+                self.discharges.push(Discharge { at, incident, debt });
+            }
             Event::OpenIntent(facts) => self.intents.push(Intent {
                 at,
                 credential: names.put(&facts.credential),

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::case::{Case, Close, Intent};
-use crate::audit::assessment::{Closing, Debt, Incident, Opening};
+use super::debts::{by_word, of_openings};
+use crate::audit::assessment::{Closing, Incident, Opening, Reviewed};
 use crate::audit::time::{At, TOLERANCE};
 use crate::kit::credentials::Credential;
 use crate::record::hash::Hash;
@@ -37,15 +38,18 @@ pub(super) fn incidents(case: &Case) -> Vec<Incident> {
         group.touch(case.claimed(close.at));
         group.closes.push(index);
     }
+    for review in &case.reviews {
+        groups.entry(review.incident).or_default().touch(case.claimed(review.at));
+    }
     let mut incidents: Vec<Incident> =
-        groups.into_iter().map(|(name, group)| group.told(case, case.names.get(name))).collect();
+        groups.into_iter().map(|(name, group)| group.told(case, name)).collect();
     incidents.sort_by(|one, other| (one.claimed, &one.name).cmp(&(other.claimed, &other.name)));
     incidents
 }
 
 /// One opening.
-struct Sitting<'a> {
-    intents: Vec<&'a Intent>,
+pub(super) struct Sitting<'a> {
+    pub(super) intents: Vec<&'a Intent>,
     release: Option<usize>,
 }
 
@@ -85,7 +89,8 @@ impl Group<'_> {
         self.claimed = Some((from.min(time), to.max(time)));
     }
 
-    fn told(mut self, case: &Case, name: &str) -> Incident {
+    fn told(mut self, case: &Case, index: u32) -> Incident {
+        let name = case.names.get(index);
         self.openings.sort_by_key(|sitting| sitting.first(case));
         // Whoever opens again reopens the incident.
         let reopened = |close: &Close| {
@@ -101,14 +106,35 @@ impl Group<'_> {
             verdict: close.verdict.clone(),
             outcome: close.outcome.clone(),
         });
-        let debts = debts(case, &self.openings, close.map(|close| close.at));
+        let reviews = self.reviews(case, index);
+        let closes: Vec<&Close> = self.closes.iter().map(|index| &case.closes[*index]).collect();
+        let mut debts = of_openings(case, &self.openings, close.map(|close| close.at));
+        debts.extend(by_word(case, index, &self.openings, &closes, &reviews));
         Incident {
             name: name.to_owned(),
             claimed: self.claimed.unwrap_or_default(),
             openings: self.openings.iter().map(|sitting| sitting.told(case, name)).collect(),
             closed,
+            reviews,
             debts,
         }
+    }
+
+    /// Judgements by keys that belong. Whoever opened for it, or judged before the last opening, does not count.
+    fn reviews(&self, case: &Case, index: u32) -> Vec<Reviewed> {
+        let intents = || self.openings.iter().flat_map(|sitting| &sitting.intents);
+        let of_this =
+            case.reviews.iter().filter(|review| review.incident == index && case.belongs(review.at));
+        let told = of_this.map(|review| Reviewed {
+            record: case.place(review.at),
+            by: review.facts.by.clone(),
+            judgement: review.facts.judgement.name().to_owned(),
+            text: review.facts.text.clone(),
+            lesson: review.facts.lesson.clone(),
+            by_operator: intents().any(|intent| intent.operator == review.by),
+            early: intents().any(|intent| after(case, intent.at, review.at)),
+        });
+        told.collect()
     }
 }
 
@@ -124,7 +150,7 @@ impl Sitting<'_> {
     }
 
     /// What was opened: credential and generation, as the intents say it, else as the outcome does.
-    fn opened<'a>(&self, case: &'a Case) -> (&'a str, u64) {
+    pub(super) fn opened<'a>(&self, case: &'a Case) -> (&'a str, u64) {
         let (name, generation) = match (self.intents.first(), self.release) {
             (Some(intent), _) => (intent.credential, intent.generation),
             (None, Some(index)) => (case.releases[index].credential, case.releases[index].generation),
@@ -158,46 +184,9 @@ impl Sitting<'_> {
 }
 
 /// Whether that record was made after the other: by what its writer knew, else by what both claim.
-fn after(case: &Case, later: At, earlier: At) -> bool {
+pub(super) fn after(case: &Case, later: At, earlier: At) -> bool {
     case.knew(later, earlier)
         || !case.knew(earlier, later) && case.claimed(later).saturating_sub(case.claimed(earlier)) > TOLERANCE
-}
-
-/// Rotate each credential, change the PIN of each key, close: what an incident leaves, and what discharged it.
-fn debts(case: &Case, openings: &[Sitting<'_>], close: Option<At>) -> Vec<Debt> {
-    let mut rotate: BTreeMap<&str, u64> = BTreeMap::new();
-    let mut keys: BTreeMap<u32, At> = BTreeMap::new();
-    for sitting in openings {
-        let (credential, generation) = sitting.opened(case);
-        let newest = rotate.entry(credential).or_default();
-        *newest = (*newest).max(generation);
-        for intent in &sitting.intents {
-            let last = keys.entry(case.records.chain[intent.at as usize]).or_insert(intent.at);
-            *last = (*last).max(intent.at);
-        }
-    }
-    let mut debts: Vec<Debt> = rotate
-        .into_iter()
-        .map(|(name, generation)| {
-            let credential = name.parse().ok().and_then(|name| case.credentials.get(&name));
-            let by = credential.and_then(|credential| successor(credential, generation));
-            Debt {
-                what: format!("rotate {name}"),
-                rotates: Some(name.to_owned()),
-                done: by.and_then(|hash| case.sealed_at.get(&hash)).map(|at| case.place(*at)),
-            }
-        })
-        .collect();
-    debts.extend(keys.into_iter().map(|(chain, last)| Debt {
-        what: format!("change the PIN of {}", case.chains[chain as usize].serial),
-        rotates: None,
-        done: pin_changed(case, last).map(|at| case.place(at)),
-    }));
-    if !openings.is_empty() {
-        let done = close.map(|at| case.place(at));
-        debts.push(Debt { what: "close the incident".to_owned(), rotates: None, done });
-    }
-    debts
 }
 
 /// The record of the generation in force that came after that one.

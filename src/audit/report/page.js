@@ -417,7 +417,7 @@ function untrue(records, vouched, stated) {
   for (const name of stated.pages) if (!pages.has(name)) wrong.push(`the page of incident ${name} is not there`);
   for (const record of records) {
     const due = record.event === "open.intent" && stated.unpaged === 0 && (stated.since === null || record.claims.iat >= stated.since);
-    const told = due || (pages.has(visible(record.claims.txn ?? "")) && ["open.intent", "open.released", "incident.closed"].includes(record.event));
+    const told = due || (pages.has(visible(record.claims.txn ?? "")) && ["open.intent", "open.released", "incident.closed", "incident.reviewed"].includes(record.event));
     if (told && record.good && vouched.has(record.kid) && !shown.has(record.hash)) {
       wrong.push(`the text does not tell of ${place(record)} (${record.event})`);
     }

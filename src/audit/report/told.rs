@@ -47,6 +47,11 @@ impl Told {
         WORDS["titles"][&self.event].as_str().unwrap_or(&self.event).to_owned()
     }
 
+    /// Whether it is such an event.
+    pub(super) fn is(&self, event: &str) -> bool {
+        self.event == event
+    }
+
     /// Claimed time.
     pub(super) fn time(&self) -> String {
         time(self.iat)

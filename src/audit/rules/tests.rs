@@ -54,7 +54,7 @@ fn none(world: &World, rule: &str) {
 
 #[test]
 fn nothing_is_wrong_with_a_kit_that_does_all_its_duties() {
-    let world = World::lived(2);
+    let world = World::settled(2);
     let assessment = world.assess();
     let told: Vec<&str> = assessment.findings.iter().map(|finding| finding.rule).collect();
     let mut told: Vec<&str> = told.into_iter().filter(|rule| !rule.starts_with("LOGIN-")).collect();
@@ -66,7 +66,7 @@ fn nothing_is_wrong_with_a_kit_that_does_all_its_duties() {
 
 #[test]
 fn an_assessment_tells_the_incident_its_keys_and_what_its_silence_proves() {
-    let assessment = World::lived(2).assess();
+    let assessment = World::settled(2).assess();
     assert_eq!((assessment.name.as_str(), assessment.kind), ("harbour", KitKind::Practice));
     assert_eq!(assessment.trusted.as_deref(), Some("the kit words were compared on 2026-11-21"));
     let [incident] = &assessment.incidents[..] else { panic!("{:?}", assessment.incidents) };
@@ -76,7 +76,7 @@ fn an_assessment_tells_the_incident_its_keys_and_what_its_silence_proves() {
     assert_eq!(opening.output.as_deref(), Some("terminal"));
     assert_eq!(incident.closed.as_ref().map(|closed| closed.verdict.as_str()), Some("real"));
     assert!(incident.debts.iter().all(|debt| debt.done.is_some()), "{:?}", incident.debts);
-    assert_eq!(incident.debts.len(), 4);
+    assert_eq!(incident.debts.len(), 8);
     let [credential] = &assessment.credentials[..] else { panic!("{:?}", assessment.credentials) };
     assert_eq!((credential.generation, credential.rotation_due, credential.keys.len()), (Some(2), false, 2));
     assert_eq!(assessment.keys.len(), 2);

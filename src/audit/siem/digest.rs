@@ -194,6 +194,16 @@ impl<'a> Digest<'a> {
                 self.is(Act::Update, "key", facts.serial.to_string(), text);
                 self.weight = Weight::Low;
             }
+            Event::DebtDischarged(facts) => {
+                let text = format!("{incident}: {} was done, says {}: {}", facts.debt, facts.by, facts.how);
+                self.is(Act::Update, "incident", incident, text);
+            }
+            Event::IncidentReviewed(facts) => {
+                let (by, judgement) = (&facts.by, facts.judgement.name());
+                let text = format!("{incident} was reviewed by {by}, who says {judgement}: {}", facts.text);
+                self.is(Act::Update, "incident", incident, text);
+                self.weight = Weight::Low;
+            }
         }
     }
 

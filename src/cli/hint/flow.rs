@@ -66,6 +66,16 @@ pub(super) fn unlock(error: &UnlockError, keys: &Keys) -> Advice {
     let mut advice = match error {
         UnlockError::Kit(error) => kit(error),
         UnlockError::Policy(_) => say(Code::Refused, NOT_OPENED, ""),
+        UnlockError::Unreviewed { incidents, .. } => {
+            let name = incidents.first().map(|name| crate::kit::debts::quoted(name)).unwrap_or_default();
+            say(
+                Code::Refused,
+                NOT_OPENED,
+                &format!(
+                    "have it reviewed:  breakglass review {name} --by NAME --judgement … --text …        or, in an emergency, go on with  --accept-unreviewed \"why\""
+                ),
+            )
+        }
         UnlockError::NoSuch(_) => say(Code::Usage, NOT_OPENED, "what there is:  breakglass coverage"),
         UnlockError::TooFew { usable, threshold, .. } => {
             let labels: Vec<String> = usable.iter().map(PlannedKey::label).collect();

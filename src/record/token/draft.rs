@@ -109,6 +109,9 @@ impl Draft {
             {
                 wrong("a key is moved by two people")
             }
+            Event::DebtDischarged(_) | Event::IncidentReviewed(_) if self.txn.is_none() => {
+                wrong("what ends a debt names no incident")
+            }
             Event::KeyEnrolled(facts) if facts.serial != self.serial => {
                 wrong("the enrolment is of another serial than its subject")
             }

@@ -213,6 +213,8 @@ impl<'de> Visitor<'de> for OneEvent {
             "ledger.anchored" => body(&mut map, Event::LedgerAnchored)?,
             "key.checked-out" => body(&mut map, Event::KeyCheckedOut)?,
             "key.checked-in" => body(&mut map, Event::KeyCheckedIn)?,
+            "debt.discharged" => body(&mut map, Event::DebtDischarged)?,
+            "incident.reviewed" => body(&mut map, Event::IncidentReviewed)?,
             _ => {
                 map.next_value::<IgnoredAny>()?;
                 Events::Unknown(uri)

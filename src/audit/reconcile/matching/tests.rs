@@ -43,6 +43,7 @@ fn incident(name: &str, at: i64) -> Incident {
         claimed: (at, at + 60),
         openings: vec![opening],
         closed: None,
+        reviews: vec![],
         debts: vec![],
     }
 }

@@ -75,6 +75,14 @@ fn page(book: &Book<'_>, kit: &Assessment, incident: &Incident) -> Markup {
                 @else { p { (visible(&closing.verdict)) ": " (visible(&closing.outcome)) } }
                 (signed(book, &[("close", &closing.record)]))
             }
+            @for review in &incident.reviews {
+                h3 { "Review" }
+                @if book.told.contains_key(&review.record.hash) { (rows(book, &review.record.hash)) }
+                @else { p { (visible(&review.by)) ", " (visible(&review.judgement)) ": " (visible(&review.text)) } }
+                @if review.by_operator { p .warning { "By someone who opened for it: it does not count." } }
+                @else if review.early { p .warning { "Something was opened for it afterwards: it does not count." } }
+                (signed(book, &[("review", &review.record)]))
+            }
             (debts(book, incident))
         }
     }
@@ -132,6 +140,11 @@ fn signed(book: &Book<'_>, records: &[(&str, &Place)]) -> Markup {
     }
 }
 
+/// Whether that record is a person's word that something was done, in this file.
+fn discharge(book: &Book<'_>, place: &Place) -> bool {
+    book.told.get(&place.hash).is_some_and(|told| told.is("debt.discharged"))
+}
+
 fn debts(book: &Book<'_>, incident: &Incident) -> Markup {
     html! {
         @if !incident.debts.is_empty() {
@@ -147,6 +160,9 @@ fn debts(book: &Book<'_>, incident: &Incident) -> Markup {
                                 @if let Some(place) = &debt.done {
                                     (told(book, &place.hash, "place", &format!("{}/{}", place.chain, place.seq)))
                                     ", " (told(book, &place.hash, "time", &day(place.time.claimed)))
+                                    @if discharge(book, place) {
+                                        br; span .small { (told(book, &place.hash, "line", "")) }
+                                    }
                                 }
                             }
                         }

@@ -35,6 +35,59 @@ fn incident_misuse_is_wrong_and_a_drill_is_not() {
 }
 
 #[test]
+fn unreviewed_is_due_after_the_close_until_somebody_else_judges() {
+    let mut world = opened();
+    none(&world, "UNREVIEWED");
+    world.close(Verdict::Drill);
+    let finding =
+        one(&world, "UNREVIEWED", Sort::Due, "was closed and not reviewed by someone who did not open");
+    assert_eq!(finding.incident.as_deref(), Some(INCIDENT));
+    world.review("ada");
+    assert_eq!(found(&world, "UNREVIEWED").len(), 1, "ada opened for it");
+    world.review("dana");
+    none(&world, "UNREVIEWED");
+    // What is opened afterwards was not judged.
+    world.open(1);
+    world.close(Verdict::Real);
+    assert_eq!(found(&world, "UNREVIEWED").len(), 1);
+}
+
+#[test]
+fn review_by_operator_is_wrong_and_one_by_somebody_else_is_not() {
+    let mut world = opened();
+    world.close(Verdict::Real);
+    world.review("dana");
+    none(&world, "REVIEW-BY-OPERATOR");
+    world.review("ada");
+    one(&world, "REVIEW-BY-OPERATOR", Sort::Wrong, "was reviewed by ada, who opened for it");
+}
+
+#[test]
+fn words_discharge_what_no_other_record_can_show() {
+    let mut world = opened();
+    let left = |world: &World| -> Vec<String> {
+        let debts = world.assess().incidents.remove(0).debts;
+        debts.into_iter().filter(|debt| debt.done.is_none()).map(|debt| debt.what).collect()
+    };
+    let (key, account) =
+        ("return the key 20000001".to_owned(), format!("disable or recreate the account {CREDENTIAL}"));
+    assert!(left(&world).contains(&key) && left(&world).contains(&account), "{:?}", left(&world));
+    world.word("return 20000001");
+    world.word(&format!("account {CREDENTIAL}"));
+    assert!(!left(&world).contains(&key) && !left(&world).contains(&account), "{:?}", left(&world));
+    let facts = IncidentClosed {
+        verdict: Verdict::Real,
+        outcome: "quorum restored".into(),
+        switched_off: vec!["the SCP".into()],
+    };
+    world.write(0, Event::IncidentClosed(facts));
+    let restore = "put back what was switched off: the SCP".to_owned();
+    assert!(left(&world).contains(&restore));
+    world.word("restore the SCP");
+    assert!(!left(&world).contains(&restore));
+}
+
+#[test]
 fn rotate_used_is_due_until_the_next_generation() {
     let mut world = opened();
     let finding =

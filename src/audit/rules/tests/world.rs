@@ -80,6 +80,17 @@ impl World {
         world
     }
 
+    /// The same, and the rest of what its incident left is done.
+    pub(super) fn settled(count: u8) -> Self {
+        let mut world = World::lived(count);
+        world.review("dana");
+        for key in 0..usize::from(count) {
+            world.word(&format!("return {}", world.keys[key].serial));
+        }
+        world.word(&format!("account {CREDENTIAL}"));
+        world
+    }
+
     pub(super) fn kit(&self) -> Hash {
         self.keys[0].kit.expect("founded")
     }
@@ -200,8 +211,20 @@ impl World {
     }
 
     pub(super) fn close(&mut self, verdict: Verdict) -> Record {
-        let facts = IncidentClosed { verdict, outcome: "quorum restored".into() };
+        let facts = IncidentClosed { verdict, outcome: "quorum restored".into(), switched_off: vec![] };
         self.write(0, Event::IncidentClosed(facts))
+    }
+
+    pub(super) fn review(&mut self, by: &str) -> Record {
+        let (text, judgement) = ("as it should be".to_owned(), Judgement::Agree);
+        let facts = IncidentReviewed { by: by.into(), judgement, text, lesson: None };
+        self.write(0, Event::IncidentReviewed(facts))
+    }
+
+    /// A word that this was done.
+    pub(super) fn word(&mut self, debt: &str) -> Record {
+        let facts = DebtDischarged { debt: debt.into(), by: "dana".into(), how: "done".into() };
+        self.write(0, Event::DebtDischarged(facts))
     }
 
     pub(super) fn change_pins(&mut self) {
