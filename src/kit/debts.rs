@@ -93,7 +93,7 @@ impl fmt::Display for What {
 }
 
 impl What {
-    /// Whether a person's word on record discharges it, rather than a record of the thing itself.
+    /// Whether a person's word on record discharges it, and not only a record of the thing itself.
     pub fn by_word(&self) -> bool {
         matches!(self, What::Return(_) | What::Account(_) | What::Restore(_))
     }
@@ -192,7 +192,8 @@ fn owed(
     for (serial, last) in &keys {
         let what = What::Return(*serial);
         let retired = telling.retired.get(&last.record.kid).map(|record| Done::of(record));
-        debts.push(Debt { done: said(&what, last).or(retired), what, since: last.record.iat });
+        let put_away = telling.put_away(last).map(Done::of);
+        debts.push(Debt { done: put_away.or(said(&what, last)).or(retired), what, since: last.record.iat });
     }
     for (account, last) in accounts {
         let Ok(account) = account.parse() else { continue };

@@ -6,6 +6,7 @@ use super::case::{Case, Close};
 use super::incidents::{Sitting, after, pin_changed, successor};
 use crate::audit::assessment::{Debt, Reviewed};
 use crate::audit::time::At;
+use crate::kit::custody;
 
 /// Rotate each credential, change the PIN of each key, close.
 pub(super) fn of_openings(case: &Case, openings: &[Sitting<'_>], close: Option<At>) -> Vec<Debt> {
@@ -49,6 +50,14 @@ fn last_uses(case: &Case, openings: &[Sitting<'_>]) -> BTreeMap<u32, At> {
     keys
 }
 
+/// The first time after that record of its that a key was put away.
+fn put_away(case: &Case, chain: u32, last: At) -> Option<At> {
+    let moves = case.moves.get(&case.chains[chain as usize].key)?;
+    let into = moves.iter().filter(|one| matches!(one.what, custody::What::In { .. }));
+    let mut at = into.filter_map(|one| case.moved_at.get(&one.record).copied());
+    at.find(|at| !after(case, last, *at))
+}
+
 /// Return each key, disable or recreate each account, put back what was switched off, review: what a person's word on
 /// record discharges.
 pub(super) fn by_word(
@@ -72,7 +81,9 @@ pub(super) fn by_word(
     let mut debts = Vec::new();
     for (chain, last) in last_uses(case, openings) {
         let serial = case.chains[chain as usize].serial;
-        debts.push(debt(format!("return the key {serial}"), format!("return {serial}"), &[last]));
+        let mut returned = debt(format!("return the key {serial}"), format!("return {serial}"), &[last]);
+        returned.done = put_away(case, chain, last).map(|at| case.place(at)).or(returned.done);
+        debts.push(returned);
     }
     let accounts: BTreeSet<&str> = openings.iter().map(|sitting| sitting.opened(case).0).collect();
     for account in accounts {

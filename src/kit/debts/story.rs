@@ -46,6 +46,7 @@ pub(super) struct Telling<'r> {
     /// Keys that were retired, with the last signature for it.
     pub retired: BTreeMap<KeyId, &'r Record>,
     pins: Vec<&'r Record>,
+    put_away: Vec<(usize, &'r Record, KeyId)>,
     exports: Vec<(&'r BTreeMap<String, (u64, Hash)>, &'r Record)>,
     anchors: Vec<(usize, &'r Record)>,
 }
@@ -91,6 +92,7 @@ impl<'r> Telling<'r> {
             Event::KeyPinChanged(facts) if ["pin", "unblock"].contains(&facts.what.as_str()) => {
                 self.pins.push(record);
             }
+            Event::KeyCheckedIn(facts) => self.put_away.push((at, record, facts.key)),
             Event::Exported(facts) => self.exports.push((&facts.heads, record)),
             Event::LedgerAnchored(_) => self.anchors.push((at, record)),
             Event::KeyRetired(facts) => {
@@ -107,6 +109,12 @@ impl<'r> Telling<'r> {
     pub(super) fn pin_changed(&self, after: &Record) -> Option<&'r Record> {
         let later = |record: &&&Record| record.kid == after.kid && record.link.seq > after.link.seq;
         self.pins.iter().find(later).copied()
+    }
+
+    /// The first time after that use that its key was put away by two people.
+    pub(super) fn put_away(&self, after: &Use<'_>) -> Option<&'r Record> {
+        let later = |(at, _, key): &&(usize, &Record, KeyId)| *key == after.record.kid && *at > after.at;
+        self.put_away.iter().find(later).map(|(_, record, _)| *record)
     }
 
     /// The first bundle that has all that tells of it, or the first checkpoint of the auditor's ledger after all of it.

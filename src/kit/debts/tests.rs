@@ -68,6 +68,18 @@ impl World {
         self.write(0, Event::CredentialConfirmed(CredentialConfirmed { credential, generation, sealed }));
     }
 
+    fn put_away(&mut self, key: usize) {
+        let facts = KeyCheckedIn {
+            serial: self.0[key].serial,
+            key: self.id(key),
+            place: "safe A".into(),
+            bag: "0502".into(),
+            person: "ada".into(),
+            witness: "bob".into(),
+        };
+        self.write(0, Event::KeyCheckedIn(facts));
+    }
+
     fn open(&mut self, by: usize, name: &str) {
         let facts = OpenIntent {
             credential: name.into(),
@@ -180,6 +192,8 @@ fn each_debt_is_discharged_by_its_own_record_and_by_no_other() {
         ("the PIN of another", |world| world.pin(1, "pin"), &[]),
         ("the key is back", |world| world.word("return 20000001"), &["return 20000001"]),
         ("another is back", |world| world.word("return 20000002"), &[]),
+        ("the key is put away", |world| world.put_away(0), &["return 20000001"]),
+        ("another is put away", |world| world.put_away(1), &[]),
         ("the account is gone", |world| world.word("account core-db/root"), &["account core-db/root"]),
         ("a word for a rotation", |world| world.word("rotate core-db/root"), &[]),
         ("a word for the PIN", |world| world.word("change-pin 20000001"), &[]),
@@ -205,6 +219,7 @@ fn what_was_signed_before_the_opening_discharges_nothing() {
     world.open(0, "core-db/root");
     world.pin(0, "pin");
     world.word("return 20000001");
+    world.put_away(0);
     world.word("account core-db/root");
     world.review("dana");
     world.export();
