@@ -17,7 +17,7 @@ mod telling;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use audited::{Audited, data_centre, ledger, office, report};
+use audited::{Audited, FOUNDED, data_centre, ledger, office, report};
 use breakglass::audit::report::{MOST_EMBEDDED, Report, page};
 use browser::Browser;
 
@@ -283,4 +283,20 @@ fn nothing_may_run_or_load_beside_its_own_script() {
     std::thread::sleep(Duration::from_millis(500));
     assert_eq!(reader.verdict().0, "unverified");
     assert!(reader.browser.run("return document.body.dataset.checked ?? null").is_null());
+}
+
+#[test]
+fn the_moves_of_keys_are_told_and_verified() {
+    let mut reader = Reader::new();
+    let mut kit = office(false);
+    kit.takes_out(0, FOUNDED + 182 * 86_400, "7001", "a <b>visit</b>");
+    let all = [kit];
+    let html = written(&all);
+    assert!(html.contains("found the seal of key 41200 broken") && html.contains("CUSTODY-SEAL"), "{html}");
+    for words in ["key taken out", "key put away", "bank, bag 7003", "a &lt;b&gt;visit&lt;/b&gt;"] {
+        assert!(html.contains(words), "{words}");
+    }
+    reader.opens(&html);
+    let (state, text) = reader.brings(&[all[0].words()]);
+    assert_eq!(state, "verified", "{text}");
 }

@@ -12,8 +12,8 @@ use breakglass::kit::policy::template;
 use breakglass::kit::roster::Change;
 use breakglass::kit::words::kit_words;
 use breakglass::record::event::{
-    CredentialSealed, Event, IncidentClosed, KeyAdmitted, KeyPinChanged, KeyWitness, KitFounded, KitKind,
-    OpenIntent, OpenReleased, Override, Random, Verdict,
+    CredentialSealed, Event, IncidentClosed, KeyAdmitted, KeyCheckedIn, KeyCheckedOut, KeyPinChanged,
+    KeyWitness, KitFounded, KitKind, OpenIntent, OpenReleased, Override, Random, SealSeen, Verdict,
 };
 use breakglass::record::hash::{Hash, KeyId};
 use breakglass::record::token::Record;
@@ -201,6 +201,25 @@ impl Audited {
         }
         let facts = IncidentClosed { verdict, outcome: outcome.into(), switched_off: vec![] };
         self.write(keys[0], at, Some(incident), Event::IncidentClosed(facts));
+    }
+
+    /// Two people take a key out of its bag, whose seal is broken, and put it into another.
+    pub(crate) fn takes_out(&mut self, key: usize, at: i64, bag: &str, why: &str) {
+        let (serial, id) = (self.keys[key].serial, self.id(key));
+        let (person, witness) = ("gil".to_owned(), "hana".to_owned());
+        let out = KeyCheckedOut {
+            serial,
+            key: id,
+            bag: bag.into(),
+            seal: SealSeen::Broken,
+            person: person.clone(),
+            witness: witness.clone(),
+            why: why.into(),
+        };
+        self.write(key, at, None, Event::KeyCheckedOut(out));
+        let back =
+            KeyCheckedIn { serial, key: id, place: "bank".into(), bag: "7003".into(), person, witness };
+        self.write(key, at + 3_600, None, Event::KeyCheckedIn(back));
     }
 
     /// Another time in that record, under the signature of the old: what a person with an editor does.

@@ -37,6 +37,9 @@ fn pin(what: &str) -> Event {
     Event::KeyPinChanged(KeyPinChanged { what: what.into() })
 }
 
+/// What a key writes next.
+type Wrote = fn(&Writer) -> Event;
+
 /// The moves of the first key, by what each key wrote.
 fn moves(keys: &[Writer]) -> Vec<Move> {
     let names: Vec<String> = keys.iter().map(Writer::name).collect();
@@ -49,7 +52,7 @@ fn moves(keys: &[Writer]) -> Vec<Move> {
     found.remove(&KeyId::of(&keys[0].verifying_key())).unwrap_or_default()
 }
 
-fn lived(events: &[fn(&Writer) -> Event]) -> Vec<Move> {
+fn lived(events: &[Wrote]) -> Vec<Move> {
     let mut key = Writer::founder(1);
     for event in events {
         let event = event(&key);
@@ -83,9 +86,9 @@ fn a_bag_without_a_number_is_not_the_bag_with_one() {
 
 #[test]
 fn a_broken_seal_is_settled_by_a_new_pin_and_then_a_check_in() {
-    let broken: fn(&Writer) -> Event = |key| out(key, "0417", SealSeen::Broken);
-    let (back, pin): (fn(&Writer) -> Event, fn(&Writer) -> Event) = (|key| back(key, "0502"), |_| pin("pin"));
-    let puk: fn(&Writer) -> Event = |_| super::tests::pin("puk");
+    let broken: Wrote = |key| out(key, "0417", SealSeen::Broken);
+    let back: Wrote = |key| back(key, "0502");
+    let (pin, puk): (Wrote, Wrote) = (|_| pin("pin"), |_| pin("puk"));
     for (events, settled) in [
         (&[broken][..], false),
         (&[broken, back], false),
