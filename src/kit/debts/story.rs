@@ -46,7 +46,7 @@ pub(super) struct Telling<'r> {
     /// Keys that were retired, with the last signature for it.
     pub retired: BTreeMap<KeyId, &'r Record>,
     pins: Vec<&'r Record>,
-    exports: Vec<(&'r BTreeMap<String, (u64, Hash)>, &'r Record)>,
+    exports: Vec<&'r Record>,
     anchors: Vec<(usize, &'r Record)>,
 }
 
@@ -91,7 +91,7 @@ impl<'r> Telling<'r> {
             Event::KeyPinChanged(facts) if ["pin", "unblock"].contains(&facts.what.as_str()) => {
                 self.pins.push(record);
             }
-            Event::Exported(facts) => self.exports.push((&facts.heads, record)),
+            Event::Exported(_) => self.exports.push(record),
             Event::LedgerAnchored(_) => self.anchors.push((at, record)),
             Event::KeyRetired(facts) => {
                 let standing = roster.keys.get(&facts.key).map(|member| member.standing);
@@ -111,10 +111,12 @@ impl<'r> Telling<'r> {
 
     /// The first bundle that has all that tells of it, or the first checkpoint of the auditor's ledger after all of it.
     pub(super) fn given(&self, story: &Story<'_>) -> Option<&'r Record> {
-        let whole = |heads: &BTreeMap<String, (u64, Hash)>| {
-            story.told.iter().all(|(chain, seq)| heads.get(*chain).is_some_and(|(head, _)| head >= seq))
+        let whole = |record: &Record| {
+            let Event::Exported(facts) = &record.event else { return false };
+            let has = |chain: &str, seq: &u64| facts.heads.get(chain).is_some_and(|(head, _)| head >= seq);
+            story.told.iter().all(|(chain, seq)| has(chain, seq))
         };
-        let export = self.exports.iter().find(|(heads, _)| whole(heads)).map(|(_, record)| *record);
+        let export = self.exports.iter().find(|record| whole(record)).copied();
         let anchor = || self.anchors.iter().find(|(at, _)| *at > story.last_told).map(|(_, record)| *record);
         export.or_else(anchor)
     }
