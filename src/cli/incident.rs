@@ -116,6 +116,7 @@ pub(super) fn list(desk: &mut Desk) -> Result<Outcome, Trouble> {
 
 pub(super) fn show(desk: &mut Desk, name: &str) -> Result<Outcome, Trouble> {
     let kit = desk.look()?;
+    desk.practice_banner(&kit);
     let incident = named(&kit, name)?;
     if desk.json {
         desk.json_result(&json!({
@@ -134,7 +135,6 @@ pub(super) fn show(desk: &mut Desk, name: &str) -> Result<Outcome, Trouble> {
         }))?;
         return Ok(Outcome::Done);
     }
-    desk.practice_banner(&kit);
     desk.line(&format!("incident  {name}"))?;
     desk.text(&told(name, &incident))?;
     for debt in owed(&kit, name) {

@@ -269,7 +269,7 @@ fn say_debts(desk: &mut Desk, kit: &Kit, plan: &Plan, opened: &Opened) -> Result
     }
     desk.terminal.say(&format!("opened {name} at {}, incident {}.", date(now()), plan.wish.incident));
     desk.terminal.say(&format!("when you are done:  breakglass close {incident}"));
-    desk.terminal.say(&format!("then due: {}", in_words(&owed, &places(plan, opened))));
+    desk.terminal.say(&format!("then due: {}", in_words(&owed, &places(kit, &owed))));
     desk.terminal.say(&format!("the command for each:  breakglass incident show {incident}"));
     for debt in due {
         desk.terminal.say(&format!("due: {debt}"));
@@ -296,13 +296,16 @@ fn in_words(debts: &[Debt], places: &str) -> String {
     words.collect::<Vec<_>>().join(" · ")
 }
 
-fn places(plan: &Plan, opened: &Opened) -> String {
-    let mut places: Vec<&str> = plan
-        .keys
-        .iter()
-        .filter(|key| opened.keys.contains(&key.serial) && !key.place.is_empty())
-        .map(|key| key.place.as_str())
-        .collect();
-    places.dedup();
+/// Where the policy says that the keys lie which are to be brought back.
+fn places(kit: &Kit, debts: &[Debt]) -> String {
+    let mut places: Vec<&str> = Vec::new();
+    for debt in debts {
+        if let What::Return(serial) = &debt.what
+            && let Some(place) = kit.policy.place(*serial)
+            && !places.contains(&place.place.as_str())
+        {
+            places.push(&place.place);
+        }
+    }
     if places.is_empty() { "their places".into() } else { places.join(", ") }
 }

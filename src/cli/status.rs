@@ -41,7 +41,7 @@ fn fine(found: &[Finding], keys: usize, records: usize, credentials: usize) -> V
     if keys > 0 {
         fine.push(counted(keys, "key"));
     }
-    if records > 0 && none(&["JOURNAL", "RECORD", "ROSTER"]) {
+    if records > 0 && none(&["JOURNAL", "RECORD-", "ROSTER"]) {
         fine.push(format!("journal intact, {}", counted(records, "record")));
     }
     if credentials == 0 {

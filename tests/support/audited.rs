@@ -12,8 +12,9 @@ use breakglass::kit::policy::template;
 use breakglass::kit::roster::Change;
 use breakglass::kit::words::kit_words;
 use breakglass::record::event::{
-    CredentialSealed, Event, IncidentClosed, KeyAdmitted, KeyCheckedIn, KeyCheckedOut, KeyPinChanged,
-    KeyWitness, KitFounded, KitKind, OpenIntent, OpenReleased, Override, Random, SealSeen, Verdict,
+    CredentialSealed, DebtDischarged, Event, IncidentClosed, IncidentReviewed, Judgement, KeyAdmitted,
+    KeyCheckedIn, KeyCheckedOut, KeyPinChanged, KeyWitness, KitFounded, KitKind, OpenIntent, OpenReleased,
+    Override, Random, SealSeen, Verdict,
 };
 use breakglass::record::hash::{Hash, KeyId};
 use breakglass::record::token::Record;
@@ -222,6 +223,24 @@ impl Audited {
         self.write(key, at + 3_600, None, Event::KeyCheckedIn(back));
     }
 
+    /// All that an incident left is done: keys back, the account made anew, and somebody else has judged it.
+    fn settle(&mut self, at: i64, incident: &str, keys: &[usize], credential: &str, reviewer: &str) {
+        let returns = keys.iter().map(|key| format!("return {}", self.keys[*key].serial));
+        let debts: Vec<String> = returns.chain([format!("account {credential}")]).collect();
+        for debt in debts {
+            let how = "seen by two, written on the bag".into();
+            let facts = DebtDischarged { debt, by: reviewer.into(), how };
+            self.write(keys[0], at, Some(incident), Event::DebtDischarged(facts));
+        }
+        let facts = IncidentReviewed {
+            by: reviewer.into(),
+            judgement: Judgement::Agree,
+            text: "opened because nothing else was left, and closed in good time".into(),
+            lesson: Some("name the console of db1 in the runbook".into()),
+        };
+        self.write(keys[0], at + 600, Some(incident), Event::IncidentReviewed(facts));
+    }
+
     /// Another time in that record, under the signature of the old: what a person with an editor does.
     fn edit(&mut self, which: &Record) {
         let mut draft = (**which).clone();
@@ -258,6 +277,7 @@ pub(crate) fn data_centre(reason: &str) -> Audited {
         Verdict::Real,
         "PAM restored from the standby, db1 disk replaced",
     );
+    kit.settle(night + 4_200, "INC-4711", &[0, 1], "core-db/root", "carol");
     kit.witness(0, FOUNDED + 160 * DAY);
     kit.fido2[0].counter += 1; // once more than the records say
     kit.witness(0, FOUNDED + 168 * DAY);
@@ -279,6 +299,7 @@ pub(crate) fn office(edited: bool) -> Audited {
     kit.open(at, "INC-4802", &[1], kit.intent("vault/unseal", "femi", "lockout", reason));
     kit.seal(at + 4_200, "vault/unseal", 2, 1);
     kit.close(at + 5_400, "INC-4802", &[1], Verdict::Drill, "quarterly exercise, 90 minutes in all");
+    kit.settle(at + 6_000, "INC-4802", &[1], "vault/unseal", "hana");
     kit.witness(0, FOUNDED + 180 * DAY);
     kit.witness(1, FOUNDED + 181 * DAY);
     if edited {

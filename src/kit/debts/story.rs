@@ -47,7 +47,7 @@ pub(super) struct Telling<'r> {
     pub retired: BTreeMap<KeyId, &'r Record>,
     pins: Vec<&'r Record>,
     put_away: Vec<(usize, &'r Record, KeyId)>,
-    exports: Vec<(&'r BTreeMap<String, (u64, Hash)>, &'r Record)>,
+    exports: Vec<&'r Record>,
     anchors: Vec<(usize, &'r Record)>,
 }
 
@@ -93,7 +93,7 @@ impl<'r> Telling<'r> {
                 self.pins.push(record);
             }
             Event::KeyCheckedIn(facts) => self.put_away.push((at, record, facts.key)),
-            Event::Exported(facts) => self.exports.push((&facts.heads, record)),
+            Event::Exported(_) => self.exports.push(record),
             Event::LedgerAnchored(_) => self.anchors.push((at, record)),
             Event::KeyRetired(facts) => {
                 let standing = roster.keys.get(&facts.key).map(|member| member.standing);
@@ -119,10 +119,12 @@ impl<'r> Telling<'r> {
 
     /// The first bundle that has all that tells of it, or the first checkpoint of the auditor's ledger after all of it.
     pub(super) fn given(&self, story: &Story<'_>) -> Option<&'r Record> {
-        let whole = |heads: &BTreeMap<String, (u64, Hash)>| {
-            story.told.iter().all(|(chain, seq)| heads.get(*chain).is_some_and(|(head, _)| head >= seq))
+        let whole = |record: &Record| {
+            let Event::Exported(facts) = &record.event else { return false };
+            let has = |chain: &str, seq: &u64| facts.heads.get(chain).is_some_and(|(head, _)| head >= seq);
+            story.told.iter().all(|(chain, seq)| has(chain, seq))
         };
-        let export = self.exports.iter().find(|(heads, _)| whole(heads)).map(|(_, record)| *record);
+        let export = self.exports.iter().find(|record| whole(record)).copied();
         let anchor = || self.anchors.iter().find(|(at, _)| *at > story.last_told).map(|(_, record)| *record);
         export.or_else(anchor)
     }
