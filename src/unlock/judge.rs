@@ -31,9 +31,12 @@ pub(super) fn policy(kit: &Kit, wish: &Wish) -> Result<(), UnlockError> {
     Ok(())
 }
 
-/// The generation that is meant.
-pub(super) fn generation<'k>(kit: &'k Kit, wish: &Wish) -> Result<&'k Generation, UnlockError> {
-    let name = &wish.credential;
+/// The generation that is meant: the one of that number, else the current one.
+pub(super) fn generation<'k>(
+    kit: &'k Kit,
+    name: &CredentialName,
+    number: Option<u64>,
+) -> Result<&'k Generation, UnlockError> {
     let credential = kit.credentials.get(name).ok_or_else(|| {
         let known: Vec<String> = kit.credentials.keys().map(ToString::to_string).collect();
         UnlockError::NoSuch(match known.is_empty() {
@@ -41,7 +44,7 @@ pub(super) fn generation<'k>(kit: &'k Kit, wish: &Wish) -> Result<&'k Generation
             false => format!("{name} is not in this kit; it has: {}", known.join(", ")),
         })
     })?;
-    let found = match wish.generation {
+    let found = match number {
         Some(number) => credential.generations.iter().rfind(|g| g.number == number),
         // Never confirmed at all: the pending one is all there is.
         None => credential.current().or(credential.pending()),

@@ -1,9 +1,11 @@
 //! The plan of an opening: everything that can be judged and checked before anyone is asked for a PIN.
 
-use super::{Generation, Kit, Override, SealedFile, UnlockError, Wish, judge, sealed};
+use super::{CredentialName, Generation, Kit, Override, SealedFile, UnlockError, Wish, judge, sealed};
 use crate::attestation::Serial;
 use crate::kit::KitError;
-use crate::kit::sealed::About;
+use crate::kit::policy::KeyPlace;
+use crate::kit::roster::Member;
+use crate::kit::sealed::{About, PAYLOAD_NAME, share_name};
 use crate::record::event::Fido2Enrolled;
 use crate::record::hash::KeyId;
 
@@ -59,6 +61,11 @@ pub struct Fido2Asked {
 }
 
 impl PlannedKey {
+    /// Touches that it takes to have this key sign one record and unwrap, at least and at most.
+    pub(super) fn touches(&self) -> (usize, usize) {
+        if self.fido2.is_some() { (3, 4) } else { (2, 2) }
+    }
+
     /// `23112 (safe A, bag 0417)`
     pub fn label(&self) -> String {
         let bag = if self.bag.is_empty() { String::new() } else { format!("bag {}", self.bag) };
@@ -80,8 +87,7 @@ impl Plan {
     /// for, to unwrap. The touch for signing is remembered for 15 s, which also signs what was asserted and the outcome;
     /// where it is not remembered so long each of these takes one more.
     pub fn touches(&self) -> (usize, usize) {
-        let mut of_keys: Vec<(usize, usize)> =
-            self.keys.iter().map(|key| if key.fido2.is_some() { (3, 4) } else { (2, 2) }).collect();
+        let mut of_keys: Vec<(usize, usize)> = self.keys.iter().map(PlannedKey::touches).collect();
         of_keys.sort_unstable_by(|a, b| b.cmp(a));
         let few = of_keys.iter().take(usize::from(self.threshold));
         few.fold((0, 1), |(least, most), of_key| (least + of_key.0, most + of_key.1))
@@ -110,18 +116,9 @@ pub fn plan(kit: &Kit, wish: Wish) -> Result<Plan, UnlockError> {
             None => return Err(UnlockError::Lacks(lack.text)),
         }
     }
-    let generation = judge::generation(kit, &wish)?.clone();
-    let intact = |file: &str| -> Result<Vec<u8>, UnlockError> {
-        match kit.sealed_file(&wish.credential, &generation, file)? {
-            SealedFile::Intact(bytes) => Ok(bytes),
-            SealedFile::Changed(path) => {
-                Err(UnlockError::Damage(format!("{path} is not the file that was sealed")))
-            }
-            SealedFile::Missing(path) => Err(UnlockError::Damage(format!("{path} is missing"))),
-        }
-    };
-    let payload = intact("payload.age")?;
-    let about = match intact("about.toml") {
+    let generation = judge::generation(kit, &wish.credential, wish.generation)?.clone();
+    let payload = intact(kit, &wish.credential, &generation, PAYLOAD_NAME)?;
+    let about = match intact(kit, &wish.credential, &generation, "about.toml") {
         Ok(bytes) => sealed::About::parse(&bytes).ok(),
         // The description helps, but what it describes is intact: not a reason to stop in an emergency.
         Err(_) => None,
@@ -130,40 +127,15 @@ pub fn plan(kit: &Kit, wish: Wish) -> Result<Plan, UnlockError> {
     let mut damaged = None;
     for id in &generation.facts.recipients {
         let Some((member, place)) = judge::usable(kit, roster, id) else { continue };
-        let serial = member.enrolled.serial;
-        let chosen = wish.only.is_empty() || wish.only.contains(&serial);
-        let file = match generation.by_files() {
-            false => None,
-            true => match intact(&format!("{}.age", member.chain)) {
-                Ok(bytes) => Some(bytes),
-                Err(_) if !chosen => continue,
-                Err(error) => {
-                    damaged.get_or_insert(error);
-                    continue;
-                }
-            },
-        };
-        let fido2 = match kit.envelope_for(&generation, id) {
-            Ok(envelope) => envelope
-                .zip(member.enrolled.fido2.as_deref())
-                .map(|(envelope, enrolled)| Fido2Asked { enrolled: enrolled.clone(), salt: envelope.salt.0 }),
-            Err(_) if !chosen => continue,
-            Err(unknown) => {
-                damaged.get_or_insert(UnlockError::Damage(unknown.to_string()));
-                continue;
+        let chosen = wish.only.is_empty() || wish.only.contains(&member.enrolled.serial);
+        match planned(kit, &wish.credential, &generation, id, member, place) {
+            Ok(key) if chosen => keys.push(key),
+            Ok(key) => spare.push(key),
+            Err(_) if !chosen => {}
+            Err(error) => {
+                damaged.get_or_insert(error);
             }
-        };
-        let list = if chosen { &mut keys } else { &mut spare };
-        list.push(PlannedKey {
-            serial,
-            id: *id,
-            place: place.map_or(String::new(), |p| p.place.clone()),
-            bag: place.map_or(String::new(), |p| p.bag.clone()),
-            puk: place.and_then(|p| p.puk.as_ref()).map(ToString::to_string),
-            proven: kit.credentials.get(&wish.credential).is_some_and(|c| c.proven(generation.number, id)),
-            file,
-            fido2,
-        });
+        }
     }
     let threshold = generation.facts.threshold;
     match damaged {
@@ -197,4 +169,50 @@ pub fn plan(kit: &Kit, wish: Wish) -> Result<Plan, UnlockError> {
     }
     kit.folder.reserve().map_err(KitError::from)?;
     Ok(Plan { wish, generation, threshold, keys, spare, about, overrides, payload })
+}
+
+/// A file of that generation, if it is as it was sealed.
+pub(super) fn intact(
+    kit: &Kit,
+    name: &CredentialName,
+    generation: &Generation,
+    file: &str,
+) -> Result<Vec<u8>, UnlockError> {
+    match kit.sealed_file(name, generation, file)? {
+        SealedFile::Intact(bytes) => Ok(bytes),
+        SealedFile::Changed(path) => {
+            Err(UnlockError::Damage(format!("{path} is not the file that was sealed")))
+        }
+        SealedFile::Missing(path) => Err(UnlockError::Damage(format!("{path} is missing"))),
+    }
+}
+
+/// One key of that generation: its own file, and what its FIDO2 side is asked.
+pub(super) fn planned(
+    kit: &Kit,
+    name: &CredentialName,
+    generation: &Generation,
+    id: &KeyId,
+    member: &Member,
+    place: Option<&KeyPlace>,
+) -> Result<PlannedKey, UnlockError> {
+    let file = match generation.by_files() {
+        false => None,
+        true => Some(intact(kit, name, generation, &share_name(&member.chain))?),
+    };
+    let envelope =
+        kit.envelope_for(generation, id).map_err(|unknown| UnlockError::Damage(unknown.to_string()))?;
+    let fido2 = envelope
+        .zip(member.enrolled.fido2.as_deref())
+        .map(|(envelope, enrolled)| Fido2Asked { enrolled: enrolled.clone(), salt: envelope.salt.0 });
+    Ok(PlannedKey {
+        serial: member.enrolled.serial,
+        id: *id,
+        place: place.map_or(String::new(), |p| p.place.clone()),
+        bag: place.map_or(String::new(), |p| p.bag.clone()),
+        puk: place.and_then(|p| p.puk.as_ref()).map(ToString::to_string),
+        proven: kit.credentials.get(name).is_some_and(|c| c.proven(generation.number, id)),
+        file,
+        fido2,
+    })
 }
