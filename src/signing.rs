@@ -452,6 +452,8 @@ fn changes_plans(event: &Event) -> bool {
         | Event::Exported(_)
         | Event::IncidentClosed(_)
         | Event::LedgerAnchored(_)
+        | Event::DrillBegun(_)
+        | Event::DrillEnded(_)
         | Event::GapAccepted(_) => false,
         Event::KitFounded(_)
         | Event::KeyAdmitted(_)

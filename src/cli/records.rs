@@ -132,6 +132,17 @@ fn what(event: &Event) -> String {
         Event::LedgerAnchored(facts) => {
             format!("checkpoint {} of {}, {} records", facts.checkpoint.short(), facts.origin, facts.size)
         }
+        Event::DrillBegun(facts) => {
+            let witness = facts.witness.as_ref().map_or(String::new(), |name| format!(", watched by {name}"));
+            format!("{}, {}{witness}", generation(&facts.credential, facts.generation), facts.operator)
+        }
+        Event::DrillEnded(facts) => {
+            let came = match &facts.failed {
+                None => format!("proven in {} s", facts.seconds),
+                Some(failed) => format!("failed: {failed}"),
+            };
+            format!("{}, {came}", generation(&facts.credential, facts.generation))
+        }
     }
 }
 

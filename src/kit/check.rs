@@ -202,6 +202,8 @@ fn no_right(kit: &Kit, chain: &str, record: &Record) -> Option<Finding> {
         | Event::OpenReleased(_)
         | Event::IncidentClosed(_)
         | Event::LedgerAnchored(_)
+        | Event::DrillBegun(_)
+        | Event::DrillEnded(_)
         | Event::GapAccepted(_) => true,
     };
     match roster.keys.get(&record.kid).map(|member| member.standing) {

@@ -2,6 +2,7 @@
 //!
 //! `doc/record-format.md` lists the same names with the same fields; a test compares the two.
 
+mod drill;
 mod fido2;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use super::hash::{Hash, KeyId};
 use super::strict;
 use crate::attestation::{Firmware, Serial};
 
+pub use drill::{DrillBegun, DrillEnded};
 pub use fido2::envelope_ids;
 pub use fido2::{
     Aaguid, AgeRecipient, Assertion, AuthenticatorData, CounterProfile, CredentialId, DerSignature, Envelope,
@@ -59,11 +61,15 @@ pub enum Event {
     IncidentClosed(IncidentClosed),
     /// The kit has got a checkpoint of the auditor's ledger: whatever follows is later than it.
     LedgerAnchored(LedgerAnchored),
+    /// Somebody is about to prove that this key would open a credential. Durable before anything is unwrapped.
+    DrillBegun(DrillBegun),
+    /// What that drill came to. Nothing was put together, nothing handed out.
+    DrillEnded(DrillEnded),
 }
 
 impl Event {
     /// The name of every event, in the order of the enum.
-    pub const NAMES: [&str; 16] = [
+    pub const NAMES: [&str; 18] = [
         "key.enrolled",
         "kit.founded",
         "key.admitted",
@@ -80,6 +86,8 @@ impl Event {
         "key.witness",
         "incident.closed",
         "ledger.anchored",
+        "drill.begun",
+        "drill.ended",
     ];
 
     /// The last part of this event's URI.
@@ -101,6 +109,8 @@ impl Event {
             Event::KeyWitness(_) => 13,
             Event::IncidentClosed(_) => 14,
             Event::LedgerAnchored(_) => 15,
+            Event::DrillBegun(_) => 16,
+            Event::DrillEnded(_) => 17,
         };
         Event::NAMES[index]
     }
@@ -116,6 +126,8 @@ impl Event {
                 | Event::KeyWitness(_)
                 | Event::IncidentClosed(_)
                 | Event::LedgerAnchored(_)
+                | Event::DrillBegun(_)
+                | Event::DrillEnded(_)
         )
     }
 
@@ -131,6 +143,7 @@ impl Event {
             Event::OpenIntent(facts) => Some(("reason", facts.reason.as_str())),
             Event::GapAccepted(facts) => Some(("why", facts.why.as_str())),
             Event::IncidentClosed(facts) => Some(("outcome", facts.outcome.as_str())),
+            Event::DrillEnded(facts) => facts.failed.as_deref().map(|failed| ("failed", failed)),
             _ => None,
         };
         own.into_iter().chain(overrides.iter().map(|one| ("why", one.why.as_str()))).collect()

@@ -213,6 +213,19 @@ pub fn founding() -> Event {
     })
 }
 
+/// A drill that somebody watched.
+pub fn drill() -> DrillBegun {
+    DrillBegun {
+        credential: "vsphere/root".into(),
+        generation: 3,
+        sealed: Hash::of(b"sealed"),
+        operator: "j.okafor".into(),
+        witness: Some("m.ito".into()),
+        presence: true,
+        tries: 3,
+    }
+}
+
 /// An opening with a reason that has all kinds of characters.
 pub fn intent() -> Event {
     Event::OpenIntent(OpenIntent {
@@ -288,6 +301,17 @@ pub fn every_event() -> Vec<Event> {
             checkpoint: Hash::of(b"checkpoint"),
             origin: "audit.example.org/ledger".into(),
             size: 4_711,
+        }),
+        Event::DrillBegun(drill()),
+        Event::DrillEnded(DrillEnded {
+            credential: "vsphere/root".into(),
+            generation: 3,
+            begun: Hash::of(b"begun"),
+            proven: false,
+            seconds: 41,
+            commands: 23,
+            touches: 3,
+            failed: Some("the key was not touched in time".into()),
         }),
     ]
 }

@@ -165,13 +165,15 @@ pub(super) fn key_retired_used(case: &Case, _: &Told) -> Vec<Finding> {
 }
 
 /// What only a key that belongs may sign.
-const FOR_MEMBERS: [&str; 6] = [
+const FOR_MEMBERS: [&str; 8] = [
     "credential.sealed",
     "credential.confirmed",
     "open.intent",
     "open.released",
     "gap.accepted",
     "incident.closed",
+    "drill.begun",
+    "drill.ended",
 ];
 
 /// Openings, sealings and the like by a key that was never admitted: a foreign key, or one that nobody has let in.

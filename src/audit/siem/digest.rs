@@ -170,6 +170,28 @@ impl<'a> Digest<'a> {
                     format!("the kit has a checkpoint of {} over {} records", facts.origin, facts.size);
                 self.is(Act::Update, "kit", facts.checkpoint.to_string(), text);
             }
+            Event::DrillBegun(facts) => {
+                self.on(&facts.credential, facts.generation);
+                self.operator = Some(&facts.operator);
+                let watched =
+                    facts.witness.as_ref().map_or(String::new(), |name| format!(", {name} watching"));
+                let text = format!(
+                    "{} begins a drill of {} with key {serial}{watched}",
+                    facts.operator, facts.credential
+                );
+                self.is(Act::Other, "credential", &facts.credential, text);
+            }
+            Event::DrillEnded(facts) => {
+                self.on(&facts.credential, facts.generation);
+                let text = match &facts.failed {
+                    None => format!("a drill proved that key {serial} would open {}", facts.credential),
+                    Some(failed) => {
+                        self.weight = Weight::Medium;
+                        format!("a drill of {} with key {serial} failed: {failed}", facts.credential)
+                    }
+                };
+                self.is(Act::Other, "credential", &facts.credential, text);
+            }
         }
     }
 

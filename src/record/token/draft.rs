@@ -103,6 +103,12 @@ impl Draft {
                 wrong("an opening names no incident")
             }
             Event::IncidentClosed(_) if self.txn.is_none() => wrong("a close names no incident"),
+            Event::DrillBegun(_) | Event::DrillEnded(_) if self.txn.is_some() => {
+                wrong("a drill names an incident")
+            }
+            Event::DrillEnded(facts) if facts.proven == facts.failed.is_some() => {
+                wrong("a drill that proved something failed, or one that did not says not why")
+            }
             Event::KeyEnrolled(facts) if facts.serial != self.serial => {
                 wrong("the enrolment is of another serial than its subject")
             }

@@ -211,6 +211,8 @@ impl<'de> Visitor<'de> for OneEvent {
             "key.witness" => body(&mut map, Event::KeyWitness)?,
             "incident.closed" => body(&mut map, Event::IncidentClosed)?,
             "ledger.anchored" => body(&mut map, Event::LedgerAnchored)?,
+            "drill.begun" => body(&mut map, Event::DrillBegun)?,
+            "drill.ended" => body(&mut map, Event::DrillEnded)?,
             _ => {
                 map.next_value::<IgnoredAny>()?;
                 Events::Unknown(uri)
