@@ -17,6 +17,7 @@ mod close;
 mod coverage;
 mod desk;
 mod doctor;
+mod drill;
 mod findings;
 mod hint;
 mod init;
@@ -87,6 +88,7 @@ fn run(desk: &mut Desk, verb: Verb) -> Result<Outcome, Trouble> {
         Verb::Rotate(options) => seal::rotate(desk, options),
         Verb::Open(options) => open::open(desk, options),
         Verb::Close(options) => close::close(desk, options),
+        Verb::Drill(options) => drill::drill(desk, options),
         Verb::Coverage => coverage::coverage(desk),
         Verb::Inventory(options) => inventory::inventory(desk, &options),
         Verb::Status => status::status(desk),

@@ -18,6 +18,7 @@ use crate::record::token::Record;
 pub mod check;
 pub mod coverage;
 pub mod credentials;
+pub mod drills;
 pub mod due;
 pub mod enrolment;
 pub mod fido2;

@@ -24,6 +24,7 @@ use crate::record::hash::Hash;
 use crate::secret::Plaintext;
 use crate::signing::{Caution, Signer, SigningError, Station};
 
+pub mod drill;
 mod find;
 mod judge;
 mod plan;

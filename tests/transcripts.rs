@@ -19,7 +19,7 @@ fn kits(folder: &Path) {
         kit
     };
     let made = PracticeKit::new();
-    for name in ["whole", "practice", "refused", "edited", "changed", "lacking"] {
+    for name in ["whole", "practice", "refused", "edited", "changed", "lacking", "drilled"] {
         copy(made.path(), &place(name));
     }
     place("nothing");

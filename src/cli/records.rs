@@ -138,7 +138,8 @@ fn what(event: &Event) -> String {
         }
         Event::DrillEnded(facts) => {
             let came = match &facts.failed {
-                None => format!("proven in {} s", facts.seconds),
+                None if facts.proven => format!("proven in {} s", facts.seconds),
+                None => "failed".to_owned(),
                 Some(failed) => format!("failed: {failed}"),
             };
             format!("{}, {came}", generation(&facts.credential, facts.generation))

@@ -34,6 +34,7 @@ pub fn everything(kit: &Kit, roots: &Roots) -> Result<Vec<Finding>, KitError> {
     findings.extend(sealed(kit)?);
     findings.extend(strays(kit)?);
     findings.extend(intents(kit));
+    findings.extend(crate::kit::drills::unended(kit));
     findings.extend(counters(kit));
     findings.extend(reused(kit));
     findings.sort_by_key(|finding| finding.weight);

@@ -1,6 +1,6 @@
 //! Pure judgements of an opening: does the adopted policy allow it, which generation is meant, which keys count.
 
-use super::{CredentialName, Generation, Kit, UnlockError, Wish};
+use super::{CredentialName, Generation, Kit, UnlockError, Wish, drill};
 use crate::attestation::Serial;
 use crate::kit::policy::{KeyPlace, Role};
 use crate::kit::roster::{Member, Roster, Standing};
@@ -29,6 +29,31 @@ pub(super) fn policy(kit: &Kit, wish: &Wish) -> Result<(), UnlockError> {
         return refuse("an incident or ticket is 1 to 64 bytes of text".into());
     }
     Ok(())
+}
+
+/// Who drills, and who watches.
+pub(super) fn people(kit: &Kit, wish: &drill::Wish) -> Result<(), UnlockError> {
+    let refuse = |what: String| Err(UnlockError::Policy(what));
+    let policy = &kit.policy;
+    let roles = [Role::Custodian, Role::Operator];
+    if !roles.iter().any(|role| policy.person(&wish.operator, *role).is_some()) {
+        let mut names: Vec<&str> = roles.iter().flat_map(|role| policy.with_role(*role)).collect();
+        names.sort_unstable();
+        names.dedup();
+        return refuse(format!(
+            "{:?} is neither operator nor custodian; these are: {}",
+            wish.operator,
+            names.join(", ")
+        ));
+    }
+    match &wish.witness {
+        Some(witness) if *witness == wish.operator => refuse("nobody watches themselves".into()),
+        Some(witness) if policy.people.iter().all(|person| person.name.as_str() != witness) => {
+            let names: Vec<&str> = policy.people.iter().map(|person| person.name.as_str()).collect();
+            refuse(format!("{witness:?} is not in the policy; who is: {}", names.join(", ")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The generation that is meant: the one of that number, else the current one.

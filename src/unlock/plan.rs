@@ -43,7 +43,7 @@ pub struct PlannedKey {
     pub bag: String,
     /// Who holds its PUK, if known.
     pub puk: Option<String>,
-    /// Whether it has opened this generation before.
+    /// Whether it has opened this generation before, or would have in a drill.
     pub proven: bool,
     /// Its own file, where one key is not enough or FIDO2 is asked for.
     pub file: Option<Vec<u8>>,

@@ -1,4 +1,4 @@
-//! What is done with one key, in every use of it: made ready, asked for its FIDO2 half, touched.
+//! What is done with one key, whether it helps to open or is drilled: made ready, asked for its FIDO2 half, touched.
 
 use std::borrow::Cow;
 

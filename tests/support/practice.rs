@@ -122,6 +122,7 @@ fn make(fido2: &str) -> PracticeKit {
     {
         text += &format!("\n[[key]]\nserial = {serial}\nplace = {place:?}\nbag = {bag:?}\npuk = \"carol\"\n");
     }
+    text += "\n[[person]]\nname = \"bob\"\nroles = [\"auditor\"]\ncontact = \"\"\n";
     std::fs::write(&toml, text).expect("kit.toml");
     let pin = |serial: u32| format!("{serial} pin {PIN}");
     for serial in SERIALS.map(|serial| serial.to_string()) {

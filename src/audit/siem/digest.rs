@@ -183,13 +183,14 @@ impl<'a> Digest<'a> {
             }
             Event::DrillEnded(facts) => {
                 self.on(&facts.credential, facts.generation);
-                let text = match &facts.failed {
-                    None => format!("a drill proved that key {serial} would open {}", facts.credential),
-                    Some(failed) => {
-                        self.weight = Weight::Medium;
-                        format!("a drill of {} with key {serial} failed: {failed}", facts.credential)
-                    }
+                let failed = facts.failed.as_deref().unwrap_or("it does not say of what");
+                let text = match facts.proven {
+                    true => format!("a drill proved that key {serial} would open {}", facts.credential),
+                    false => format!("a drill of {} with key {serial} failed: {failed}", facts.credential),
                 };
+                if !facts.proven {
+                    self.weight = Weight::Medium;
+                }
                 self.is(Act::Other, "credential", &facts.credential, text);
             }
         }

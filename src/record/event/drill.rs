@@ -49,7 +49,7 @@ pub struct DrillEnded {
     /// How often a touch was asked for.
     #[serde(deserialize_with = "strict::integer")]
     pub touches: u64,
-    /// What failed, at most 256 bytes; in every drill that proved nothing, and in no other.
+    /// What failed, at most 256 bytes; only of a drill that proved nothing.
     #[serde(default, deserialize_with = "strict::present", skip_serializing_if = "Option::is_none")]
     pub failed: Option<String>,
 }

@@ -106,8 +106,8 @@ impl Draft {
             Event::DrillBegun(_) | Event::DrillEnded(_) if self.txn.is_some() => {
                 wrong("a drill names an incident")
             }
-            Event::DrillEnded(facts) if facts.proven == facts.failed.is_some() => {
-                wrong("a drill that proved something failed, or one that did not says not why")
+            Event::DrillEnded(facts) if facts.proven && facts.failed.is_some() => {
+                wrong("a drill that proved something says what failed")
             }
             Event::KeyEnrolled(facts) if facts.serial != self.serial => {
                 wrong("the enrolment is of another serial than its subject")
