@@ -9,6 +9,7 @@ use super::finding::Finding;
 
 mod clocks;
 mod counters;
+mod drills;
 mod duties;
 mod governance;
 mod keys;
@@ -77,6 +78,7 @@ pub const KIT: &[(&str, OfKit)] = &[
     ("PIN-UNBLOCKED", duties::pin_unblocked),
     ("DRILL-OVERDUE", duties::drill_overdue),
     ("DRILL-WITNESS", duties::drill_witness),
+    ("DRILL-FAILED", drills::drill_failed),
     ("ENVELOPE-REUSED", duties::envelope_reused),
     ("COUNTER-JUMP", counters::counter_jump),
     ("COUNTER-STANDSTILL", counters::counter_standstill),
