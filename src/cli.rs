@@ -19,6 +19,7 @@ mod custody;
 mod desk;
 mod discharge;
 mod doctor;
+mod drill;
 mod findings;
 mod hint;
 mod incident;
@@ -101,6 +102,7 @@ fn run(desk: &mut Desk, verb: Verb) -> Result<Outcome, Trouble> {
         Verb::Incident(IncidentVerb::Show { incident }) => incident::show(desk, &incident),
         Verb::Discharge(options) => discharge::discharge(desk, options),
         Verb::Review(options) => review::review(desk, options),
+        Verb::Drill(options) => drill::drill(desk, options),
         Verb::Coverage => coverage::coverage(desk),
         Verb::Inventory(options) => inventory::inventory(desk, &options),
         Verb::Status => status::status(desk),

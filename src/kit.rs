@@ -20,6 +20,7 @@ pub mod coverage;
 pub mod credentials;
 pub mod custody;
 pub mod debts;
+pub mod drills;
 pub mod due;
 pub mod enrolment;
 pub mod fido2;

@@ -145,6 +145,8 @@ pub struct Signer {
     pub tries: Tries,
     /// What was accepted to go on with this key.
     pub overrides: Vec<Override>,
+    /// How often a touch was asked for.
+    pub touches: u64,
     /// Whether the last head could be written to the key; failing is a finding, never a refusal.
     pub head: Result<(), DeviceError>,
     chain: String,
@@ -223,6 +225,7 @@ impl Signer {
             presence: false,
             tries: Tries { left: 0, total: None, factory: None },
             overrides: Vec::new(),
+            touches: 0,
             head: Ok(()),
             chain: enrolled.chain,
             signing: VerifyingKey::from(enrolled.facts.signing.0),
@@ -319,6 +322,12 @@ impl Signer {
         Ok(())
     }
 
+    /// PIV commands and FIDO2 requests that were sent to the key since it was connected.
+    pub fn commands(&self) -> u64 {
+        let requests = self.fido2.as_ref().map_or(0, fido2::Side::requests);
+        self.key.traffic().commands.saturating_add(requests)
+    }
+
     /// Asks for the PIN once per connection. It is kept for this key until the signer is dropped.
     pub fn ask_pin(&mut self, station: &mut Station) -> Result<(), SigningError> {
         if self.pin.is_none() {
@@ -393,6 +402,7 @@ impl Signer {
             }
             self.ask_pin(station)?;
             let Some(pin) = &self.pin else { continue };
+            self.touches += 1;
             station.operator.touch(serial, purpose);
             match self.key.sign_record(&self.signing, pin, digest) {
                 Ok(signature) => {
@@ -446,6 +456,8 @@ fn changes_plans(event: &Event) -> bool {
         | Event::KeyCheckedIn(_)
         | Event::DebtDischarged(_)
         | Event::IncidentReviewed(_)
+        | Event::DrillBegun(_)
+        | Event::DrillEnded(_)
         | Event::GapAccepted(_) => false,
         Event::KitFounded(_)
         | Event::KeyAdmitted(_)

@@ -11,8 +11,10 @@
 
 use std::collections::BTreeMap;
 
+use p256::PublicKey;
+
 use crate::attestation::Serial;
-use crate::device::{DeviceError, Key};
+use crate::device::{Agree, DeviceError, Key};
 use crate::kit::credentials::Generation;
 use crate::kit::name::CredentialName;
 use crate::kit::sealed::{self, About, Share, UnsealError};
@@ -20,11 +22,13 @@ use crate::kit::{Kit, KitError, SealedFile};
 use crate::record::event::{Event, OpenIntent, OpenReleased, Override};
 use crate::record::hash::Hash;
 use crate::secret::Plaintext;
-use crate::signing::{Caution, Signer, SigningError, Station, TOUCHES};
+use crate::signing::{Caution, Signer, SigningError, Station};
 
+pub mod drill;
 mod find;
 mod judge;
 mod plan;
+mod steps;
 
 pub use plan::{Fido2Asked, Plan, PlannedKey, plan};
 
@@ -253,12 +257,9 @@ impl<'p> Opening<'p> {
     ) -> Result<(Signer, Part), UnlockError> {
         let plan = self.plan;
         let serial = key.serial();
-        let mut signer = Signer::ready_on(key, station, kit, &plan.wish.caution)?;
         let planned = plan.keys.iter().find(|key| key.serial == serial);
         let asked = planned.and_then(|key| key.fido2.as_ref());
-        if let Some(asked) = asked {
-            signer.ready_fido2(station, kit, &asked.enrolled)?;
-        }
+        let mut signer = steps::ready(key, station, kit, &plan.wish.caution, asked)?;
         let overrides = plan.overrides.iter().cloned().chain(signer.overrides.clone()).collect();
         let intent = Event::OpenIntent(OpenIntent {
             credential: plan.wish.credential.to_string(),
@@ -275,67 +276,29 @@ impl<'p> Opening<'p> {
         let record = signer.sign(station, kit, txn, intent, "to sign the record of this opening")?;
         self.intents.push(record.hash());
         station.operator.progress(&format!("signed and on disk: record {serial}/{}", record.link.seq));
-        let secret = match asked {
-            Some(asked) => {
-                let purpose = "for FIDO2: it counts this opening and gives its half";
-                let asserted = signer.assert_over(station, kit, &record, asked.salt, purpose)?;
-                let movement = asserted.movement;
-                match asserted.recorded {
-                    Ok(_) => station.operator.progress(&format!("counted and on disk: {movement}")),
-                    Err(cause) => {
-                        station.operator.progress(&format!("{movement}; not on record: {cause}"));
-                        self.unrecorded.push((serial, cause));
-                    }
-                }
-                Some(asserted.secret)
-            }
-            None => None,
-        };
+        let purpose = "for FIDO2: it counts this opening and gives its half";
+        let mut half = steps::half(&mut signer, station, kit, &record, asked, purpose)?;
+        if let Some(cause) = half.as_mut().and_then(|half| half.unrecorded.take()) {
+            self.unrecorded.push((serial, cause));
+        }
+        let unseal = |cause| UnlockError::Unseal { serial, cause };
         let file = planned.and_then(|key| key.file.as_deref()).unwrap_or_default();
-        let file = match &secret {
-            Some(secret) => {
-                &sealed::open_envelope(file, secret).map_err(|cause| UnlockError::Unseal { serial, cause })?
-            }
-            None => file,
-        };
-        let part = self.unwrap_touched(&mut signer, station, file)?;
+        let file = steps::inner(file, half.as_ref()).map_err(unseal)?;
+        let purpose = "to unwrap what this key holds";
+        let part = steps::touched(&mut signer, station, purpose, |me, key| self.unwrap(&file, me, key))
+            .map_err(unseal)?;
         self.keys.push(serial);
         Ok((signer, part))
     }
 
-    /// The PIN stays good for 82 when a touch is missed.
-    fn unwrap_touched(
-        &self,
-        signer: &mut Signer,
-        station: &mut Station,
-        file: &[u8],
-    ) -> Result<Part, UnlockError> {
-        let serial = signer.serial;
-        let mut missed = 0;
-        loop {
-            station.operator.touch(serial, "to unwrap what this key holds");
-            match self.unwrap(signer, serial, file) {
-                Err(UnlockError::Unseal { cause: UnsealError::Device(DeviceError::NotTouched), .. })
-                    if missed + 1 < TOUCHES =>
-                {
-                    missed += 1;
-                    station.operator.progress(&format!("{serial} was not touched in time; once more"));
-                }
-                outcome => return outcome,
-            }
-        }
-    }
-
     /// `file` is the key's own, without its outer layer; where there is none the payload itself is for the key.
-    fn unwrap(&self, signer: &mut Signer, serial: Serial, file: &[u8]) -> Result<Part, UnlockError> {
+    fn unwrap(&self, file: &[u8], me: &PublicKey, key: &mut dyn Agree) -> Result<Part, UnsealError> {
         let plan = self.plan;
-        let (me, key) = (signer.sealing, signer.key.as_mut());
         match (plan.threshold, plan.generation.by_files()) {
-            (1, false) => sealed::open_single(&plan.payload, &me, key).map(Part::Whole),
-            (1, true) => sealed::open_by_file(file, &plan.payload, &me, key).map(Part::Whole),
-            _ => sealed::unwrap_share(file, &me, key).map(Part::Share),
+            (1, false) => sealed::open_single(&plan.payload, me, key).map(Part::Whole),
+            (1, true) => sealed::open_by_file(file, &plan.payload, me, key).map(Part::Whole),
+            _ => sealed::unwrap_share(file, me, key).map(Part::Share),
         }
-        .map_err(|cause| UnlockError::Unseal { serial, cause })
     }
 
     fn finish(

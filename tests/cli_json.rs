@@ -108,6 +108,14 @@ fn an_opening_prints_what_the_document_says() {
 }
 
 #[test]
+fn a_drill_prints_what_the_document_says() {
+    let kit = PracticeKit::new();
+    let words =
+        ["drill", "core-fw/admin", "--key", "23112", "--operator", "ada", "--confirm", "drill core-fw"];
+    hold(kit.path(), "`drill`", &words, &[&format!("23112 pin {PIN}")], 0);
+}
+
+#[test]
 fn every_looking_verb_prints_what_the_document_says() {
     let kit = PracticeKit::new();
     let other = PracticeKit::new();

@@ -19,7 +19,9 @@ fn kits(folder: &Path) {
         kit
     };
     let made = PracticeKit::new();
-    for name in ["whole", "practice", "refused", "edited", "changed", "lacking", "custody", "opened"] {
+    for name in
+        ["whole", "practice", "refused", "edited", "changed", "lacking", "custody", "opened", "drilled"]
+    {
         copy(made.path(), &place(name));
     }
     place("nothing");

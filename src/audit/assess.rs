@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::assessment::{Assessment, CredentialState, Incident, KeyStatement};
+use super::assessment::{Assessment, CredentialState, Drill, Incident, KeyStatement};
 use super::finding::{Finding, Sort};
 use super::ledger::{Evidence, LedgerError, Trust};
 use super::{reconcile, rules};
@@ -13,6 +13,7 @@ use crate::record::hash::Hash;
 pub mod case;
 mod credentials;
 mod debts;
+mod drills;
 mod gather;
 mod incidents;
 mod keys;
@@ -53,6 +54,7 @@ pub fn assess(evidence: &mut dyn Evidence, kit: &Hash, now: i64) -> Result<Asses
         incidents: told.incidents,
         keys: told.keys,
         credentials: told.credentials,
+        drills: told.drills,
     })
 }
 
@@ -75,6 +77,8 @@ pub struct Told {
     pub keys: Vec<KeyStatement>,
     /// By name.
     pub credentials: Vec<CredentialState>,
+    /// Oldest first.
+    pub drills: Vec<Drill>,
 }
 
 impl Told {
@@ -84,6 +88,7 @@ impl Told {
             incidents: incidents::incidents(case),
             keys: keys::keys(case),
             credentials: credentials::credentials(case),
+            drills: drills::drills(case),
         }
     }
 }

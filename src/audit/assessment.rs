@@ -33,6 +33,8 @@ pub struct Assessment {
     pub keys: Vec<KeyStatement>,
     /// By name.
     pub credentials: Vec<CredentialState>,
+    /// Oldest first.
+    pub drills: Vec<Drill>,
 }
 
 /// When something happened: what the machine claimed, and what is known. Unix seconds.
@@ -152,6 +154,23 @@ pub struct Debt {
     pub done: Option<Place>,
 }
 
+/// One drill: a key that was to prove that it would open a credential.
+#[derive(Debug, Clone, Serialize)]
+pub struct Drill {
+    /// `platform/account`.
+    pub credential: String,
+    /// Which generation.
+    pub generation: u64,
+    /// The record that began it.
+    pub begun: Place,
+    /// The record that ended it; `None`: it proves nothing.
+    pub ended: Option<Place>,
+    /// Whether the key proved itself.
+    pub proven: bool,
+    /// What failed.
+    pub failed: Option<String>,
+}
+
 /// One key of a kit, and how far its silence proves anything.
 #[derive(Debug, Clone, Serialize)]
 pub struct KeyStatement {
@@ -175,6 +194,8 @@ pub struct KeyStatement {
     pub last: Option<Place>,
     /// Its newest record with a FIDO2 assertion that verifies, and the counter there.
     pub last_proof: Option<(Place, u32)>,
+    /// The record that ended its newest drill in which it proved itself.
+    pub last_drill: Option<Place>,
     /// What is known of each stretch of its chain, oldest first.
     pub periods: Vec<Period>,
     /// Where it was taken, and put away, oldest first.

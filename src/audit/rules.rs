@@ -10,6 +10,7 @@ use super::finding::Finding;
 mod clocks;
 mod counters;
 mod custody;
+mod drills;
 mod duties;
 mod governance;
 mod keys;
@@ -81,6 +82,7 @@ pub const KIT: &[(&str, OfKit)] = &[
     ("PIN-UNBLOCKED", duties::pin_unblocked),
     ("DRILL-OVERDUE", duties::drill_overdue),
     ("DRILL-WITNESS", duties::drill_witness),
+    ("DRILL-FAILED", drills::drill_failed),
     ("ENVELOPE-REUSED", duties::envelope_reused),
     ("COUNTER-JUMP", counters::counter_jump),
     ("COUNTER-STANDSTILL", counters::counter_standstill),

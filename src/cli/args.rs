@@ -72,6 +72,8 @@ pub(super) enum Verb {
     Discharge(Discharge),
     /// Judge an incident in which somebody else opened
     Review(Review),
+    /// Prove that a key would open a credential, opening nothing; the evidence is signed
+    Drill(Drill),
     /// Lose this key or this place, and which credentials die
     Coverage,
     /// Go through every key without a PIN: present, genuine, tries, head, what it opens
@@ -397,6 +399,26 @@ pub(super) struct Close {
     /// Sign with this admitted key
     #[arg(long, value_name = "SERIAL")]
     pub with: Option<Serial>,
+    #[command(flatten)]
+    pub caution: LastTry,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Drill {
+    /// platform/account
+    pub credential: CredentialName,
+    /// The key to drill (the only admitted one plugged in, if not said)
+    #[arg(long, value_name = "SERIAL")]
+    pub key: Option<Serial>,
+    /// Your name as in the policy
+    #[arg(long, value_name = "NAME")]
+    pub operator: Option<String>,
+    /// Who watches, by the name in the policy
+    #[arg(long, value_name = "NAME")]
+    pub witness: Option<String>,
+    /// Another generation than the current one
+    #[arg(long, value_name = "N")]
+    pub generation: Option<u64>,
     #[command(flatten)]
     pub caution: LastTry,
 }

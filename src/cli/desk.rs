@@ -292,6 +292,12 @@ pub(crate) fn tool_hash() -> Hash {
     })
 }
 
+/// How long ago that was, in whole days: `0 days`, `1 day`, `41 days`.
+pub(crate) fn days(seconds: i64) -> String {
+    let days = (now().saturating_sub(seconds) / 86_400).max(0);
+    format!("{days} day{}", if days == 1 { "" } else { "s" })
+}
+
 /// A time as people read it, in UTC.
 pub(crate) fn date(seconds: i64) -> String {
     jiff::Timestamp::from_second(seconds)

@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::Outcome;
 use super::args::Open;
-use super::desk::{Desk, date, now};
+use super::desk::{Desk, date, days, now};
 use super::hint::{Keys, Trouble};
 use super::terminal::{Shown, descriptor};
 use crate::kit::debts::{self, Debt, What, quoted};
@@ -125,13 +125,16 @@ fn choose(desk: &mut Desk, kit: &Kit) -> Result<CredentialName, Trouble> {
         let generation = kit.credentials.get(name).and_then(|c| c.current().or(c.pending()));
         let Some(generation) = generation else { continue };
         let facts = &generation.facts;
+        let drilled =
+            kit.credentials.get(name).and_then(|credential| credential.last_drill(generation.number));
         desk.terminal.say(&format!(
-            "  {}  {:<24} {} of {} keys   sealed {}",
+            "  {}  {:<24} {} of {} keys   sealed {}{}",
             index + 1,
             name.to_string(),
             facts.threshold,
             facts.recipients.len(),
-            date(generation.sealed_at)
+            date(generation.sealed_at),
+            drilled.map_or(String::new(), |at| format!("   last drill {} ago", days(at)))
         ));
     }
     loop {
@@ -194,7 +197,7 @@ fn describe(kit: &Kit, plan: &Plan) -> String {
     lines.join("\n")
 }
 
-fn count(number: usize, what: &str) -> String {
+pub(super) fn count(number: usize, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 

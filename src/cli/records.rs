@@ -149,6 +149,18 @@ fn what(event: &Event) -> String {
         Event::IncidentReviewed(facts) => {
             format!("{}, by {}: {}", facts.judgement.name(), facts.by, facts.text)
         }
+        Event::DrillBegun(facts) => {
+            let witness = facts.witness.as_ref().map_or(String::new(), |name| format!(", watched by {name}"));
+            format!("{}, {}{witness}", generation(&facts.credential, facts.generation), facts.operator)
+        }
+        Event::DrillEnded(facts) => {
+            let came = match &facts.failed {
+                None if facts.proven => format!("proven in {} s", facts.seconds),
+                None => "failed".to_owned(),
+                Some(failed) => format!("failed: {failed}"),
+            };
+            format!("{}, {came}", generation(&facts.credential, facts.generation))
+        }
     }
 }
 

@@ -34,6 +34,7 @@ pub fn everything(kit: &Kit, roots: &Roots) -> Result<Vec<Finding>, KitError> {
     findings.extend(sealed(kit)?);
     findings.extend(strays(kit)?);
     findings.extend(intents(kit));
+    findings.extend(crate::kit::drills::unended(kit));
     findings.extend(counters(kit));
     findings.extend(reused(kit));
     findings.sort_by_key(|finding| finding.weight);
@@ -206,6 +207,8 @@ fn no_right(kit: &Kit, chain: &str, record: &Record) -> Option<Finding> {
         | Event::KeyCheckedIn(_)
         | Event::DebtDischarged(_)
         | Event::IncidentReviewed(_)
+        | Event::DrillBegun(_)
+        | Event::DrillEnded(_)
         | Event::GapAccepted(_) => true,
     };
     match roster.keys.get(&record.kid).map(|member| member.standing) {

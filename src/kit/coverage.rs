@@ -57,7 +57,7 @@ impl Row {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Means {
-    /// It has opened this generation.
+    /// It has opened this generation, or would have in a drill.
     Proven,
     /// Sealed for it, never tried.
     NotYet,

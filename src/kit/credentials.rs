@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::kit::fido2::FIDO2;
 use crate::kit::name::{CredentialName, Name};
 use crate::kit::roster::{Roster, Standing};
-use crate::record::event::{CredentialSealed, EnvelopeId, Event, OpenIntent};
+use crate::record::event::{CredentialSealed, DrillEnded, EnvelopeId, Event, OpenIntent};
 use crate::record::hash::{Hash, KeyId};
 use crate::record::token::Record;
 
@@ -18,6 +18,8 @@ pub struct Credential {
     pub generations: Vec<Generation>,
     /// Every opening, as the records tell it.
     pub openings: Vec<Opening>,
+    /// Every drill that was begun.
+    pub drills: Vec<Drill>,
 }
 
 /// One sealing.
@@ -54,6 +56,30 @@ pub struct Opening {
     pub released: bool,
 }
 
+/// One rehearsal with one key. Never an opening: nothing was put together.
+#[derive(Debug, Clone)]
+pub struct Drill {
+    /// Which generation.
+    pub generation: u64,
+    /// Hash of the record that began it.
+    pub record: Hash,
+    /// Which key.
+    pub key: KeyId,
+    /// Who drilled.
+    pub operator: String,
+    /// When its signer's machine said it was begun, in Unix seconds.
+    pub at: i64,
+    /// What it came to; `None` if no record of the same key says.
+    pub ended: Option<DrillEnded>,
+}
+
+impl Drill {
+    /// Whether it proved that the key would open that generation.
+    pub fn proven(&self) -> bool {
+        self.ended.as_ref().is_some_and(|ended| ended.proven)
+    }
+}
+
 /// Recipients and files where they are too long for a record: `list.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -79,9 +105,27 @@ impl Credential {
         self.generations.iter().rfind(|g| g.pending && g.number > current)
     }
 
-    /// Whether this key has opened this generation, which proves that it can.
+    /// Whether this key has opened this generation, or would have in a drill, which proves that it can.
     pub fn proven(&self, generation: u64, key: &KeyId) -> bool {
-        self.openings.iter().any(|o| o.generation == generation && o.key == *key && o.released)
+        self.last_proof(generation, key).is_some()
+    }
+
+    /// When this key last proved that it opens this generation, by an opening or a drill, as its machine claimed.
+    pub fn last_proof(&self, generation: u64, key: &KeyId) -> Option<i64> {
+        let opened =
+            self.openings.iter().filter(|o| o.released && o.generation == generation && o.key == *key);
+        let drilled =
+            self.drills.iter().filter(|d| d.proven() && d.generation == generation && d.key == *key);
+        opened.map(|opening| opening.at).chain(drilled.map(|drill| drill.at)).max()
+    }
+
+    /// When that generation was last drilled with any key that proved itself, as its machine claimed.
+    pub fn last_drill(&self, generation: u64) -> Option<i64> {
+        self.drills
+            .iter()
+            .filter(|drill| drill.proven() && drill.generation == generation)
+            .map(|d| d.at)
+            .max()
     }
 
     /// Openings (or what may have been one) of the current generation: it has to be rotated.
@@ -127,6 +171,7 @@ pub fn derive<'a>(
 ) -> BTreeMap<CredentialName, Credential> {
     let mut found: BTreeMap<CredentialName, Credential> = BTreeMap::new();
     let mut released: std::collections::BTreeSet<Hash> = Default::default();
+    let mut ended: std::collections::HashMap<(KeyId, Hash), DrillEnded> = Default::default();
     let regular = records.filter(|record| belongs(roster, record));
     for record in regular.clone() {
         match &record.event {
@@ -156,6 +201,18 @@ pub fn derive<'a>(
                 });
             }
             Event::OpenReleased(facts) => released.extend(facts.intents.iter().copied()),
+            Event::DrillBegun(facts) => {
+                let Ok(name) = facts.credential.parse() else { continue };
+                found.entry(name).or_default().drills.push(Drill {
+                    generation: facts.generation,
+                    record: record.hash(),
+                    key: record.kid,
+                    operator: facts.operator.clone(),
+                    at: record.iat,
+                    ended: None,
+                });
+            }
+            Event::DrillEnded(facts) => drop(ended.insert((record.kid, facts.begun), facts.clone())),
             _ => {}
         }
     }
@@ -169,10 +226,16 @@ pub fn derive<'a>(
             }
         }
     }
-    for credential in found.values_mut() {
+    for (name, credential) in &mut found {
         credential.generations.sort_by_key(|g| (g.number, g.sealed_at, g.record));
         for opening in &mut credential.openings {
             opening.released = released.contains(&opening.record);
+        }
+        for drill in &mut credential.drills {
+            let end = ended.remove(&(drill.key, drill.record));
+            let same =
+                |end: &DrillEnded| end.generation == drill.generation && end.credential == name.to_string();
+            drill.ended = end.filter(same);
         }
     }
     found.retain(|_, credential| !credential.generations.is_empty());

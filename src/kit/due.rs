@@ -1,10 +1,12 @@
-//! What a kit leaves to be done, by what its records say. No clock: each says since when, as far as a record claims it.
+//! What a kit leaves to be done, by what its records say. Each says since when, as far as a record claims it. The time is an
+//! argument: only drills become due by waiting.
 
 use std::collections::BTreeSet;
 
 use crate::attestation::Serial;
 use crate::kit::coverage::{Coverage, coverage};
 use crate::kit::debts;
+use crate::kit::drills;
 use crate::kit::finding::Finding;
 use crate::kit::incidents::incidents;
 use crate::kit::name::CredentialName;
@@ -13,8 +15,8 @@ use crate::kit::{Draft, Kit, check, custody};
 
 mod left;
 
-/// Everything that is due, then what has not been shown yet, as notes.
-pub fn due(kit: &Kit) -> Vec<Finding> {
+/// Everything that is due at the time `now`, in Unix seconds; then what has not been shown yet, as notes.
+pub fn due(kit: &Kit, now: i64) -> Vec<Finding> {
     let mut findings: Vec<Finding> = draft(kit).into_iter().collect();
     match &kit.roster {
         Some(roster) => findings.extend(changes(kit, roster)),
@@ -35,7 +37,9 @@ pub fn due(kit: &Kit) -> Vec<Finding> {
     let coverage = coverage(kit);
     findings.extend(dying(&coverage));
     findings.extend(places(&coverage));
-    findings.extend(unproven(kit));
+    findings.extend(drills::unended(kit));
+    findings.extend(drills::overdue(kit, now));
+    findings.extend(unproven(kit, now));
     findings.sort_by_key(|finding| finding.weight);
     findings
 }
@@ -193,8 +197,9 @@ pub fn places(coverage: &Coverage) -> Option<Finding> {
     Some(Finding::due("KEY-NO-PLACE", text, "add [[key]] to kit.toml, then  breakglass policy adopt".into()))
 }
 
-/// Keys that were never seen to open a current generation. Only an opening shows it, so it is told and not demanded.
-fn unproven(kit: &Kit) -> Vec<Finding> {
+/// Keys that were never seen to open a current generation, by an opening or a drill. Told, and not demanded before a drill
+/// is due.
+fn unproven(kit: &Kit, now: i64) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (name, credential) in &kit.credentials {
         let Some(generation) = credential.current() else { continue };
@@ -202,7 +207,10 @@ fn unproven(kit: &Kit) -> Vec<Finding> {
             .enrolled_keys()
             .iter()
             .filter(|key| key.standing == Standing::Admitted && generation.facts.recipients.contains(&key.id))
-            .filter(|key| !credential.proven(generation.number, &key.id))
+            .filter(|key| {
+                !credential.proven(generation.number, &key.id)
+                    && drills::due_at(credential, generation, &key.id) > now
+            })
             .map(|key| key.facts.serial.to_string())
             .collect();
         if !unproven.is_empty() {

@@ -1,7 +1,7 @@
 //! A key's signature counter as evidence: what its chain says was done with FIDO2, held against how far the counter moved.
 //!
-//! Each record of a use (`open.intent` of a credential that asks this key for FIDO2, `key.witness`) is the challenge of one
-//! assertion, which the chain then holds (`open.asserted`). Between two assertions the counter has moved by what was
+//! Each record of a use (`open.intent` or `drill.begun` of a credential that asks this key for FIDO2, `key.witness`) is the
+//! challenge of one assertion, which the chain then holds (`open.asserted`). Between two assertions the counter has moved by what was
 //! done in between, by whatever program. On a key that was measured to count by a fixed step, more than the journal
 //! accounts for is certain, though not with which credential; on any other key it is possible at most. A counter that
 //! does not rise is wrong on every key.
@@ -86,7 +86,7 @@ pub enum Flaw {
     /// By itself.
     #[error(transparent)]
     Assertion(#[from] AssertionError),
-    /// It is over a record that is no opening and no witness, or not before it.
+    /// It is over a record that is no opening, no drill and no witness, or not before it.
     #[error("it is over a record that asks for none")]
     Over,
     /// The enrolment says nothing of FIDO2.
@@ -178,7 +178,9 @@ impl Account {
             }
             // Without a counter there is nothing to account for.
             _ if self.fido2.is_none() => return,
-            Event::OpenIntent(_) if expected != Expected::No => Step::Use { record: record.hash(), expected },
+            Event::OpenIntent(_) | Event::DrillBegun(_) if expected != Expected::No => {
+                Step::Use { record: record.hash(), expected }
+            }
             Event::KeyWitness(_) => Step::Use { record: record.hash(), expected },
             _ => return,
         };

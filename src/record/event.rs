@@ -3,6 +3,7 @@
 //! `doc/record-format.md` lists the same names with the same fields; a test compares the two.
 
 mod custody;
+mod drill;
 mod fido2;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use super::strict;
 use crate::attestation::{Firmware, Serial};
 
 pub use custody::{KeyCheckedIn, KeyCheckedOut, SealSeen};
+pub use drill::{DrillBegun, DrillEnded};
 pub use fido2::envelope_ids;
 pub use fido2::{
     Aaguid, AgeRecipient, Assertion, AuthenticatorData, CounterProfile, CredentialId, DerSignature, Envelope,
@@ -69,11 +71,15 @@ pub enum Event {
     DebtDischarged(DebtDischarged),
     /// Somebody else judges an incident.
     IncidentReviewed(IncidentReviewed),
+    /// Somebody is about to prove that this key would open a credential. Durable before anything is unwrapped.
+    DrillBegun(DrillBegun),
+    /// What that drill came to. Nothing was put together, nothing handed out.
+    DrillEnded(DrillEnded),
 }
 
 impl Event {
     /// The name of every event, in the order of the enum.
-    pub const NAMES: [&str; 20] = [
+    pub const NAMES: [&str; 22] = [
         "key.enrolled",
         "kit.founded",
         "key.admitted",
@@ -94,6 +100,8 @@ impl Event {
         "key.checked-in",
         "debt.discharged",
         "incident.reviewed",
+        "drill.begun",
+        "drill.ended",
     ];
 
     /// The last part of this event's URI.
@@ -119,6 +127,8 @@ impl Event {
             Event::KeyCheckedIn(_) => 17,
             Event::DebtDischarged(_) => 18,
             Event::IncidentReviewed(_) => 19,
+            Event::DrillBegun(_) => 20,
+            Event::DrillEnded(_) => 21,
         };
         Event::NAMES[index]
     }
@@ -138,6 +148,8 @@ impl Event {
                 | Event::KeyCheckedIn(_)
                 | Event::DebtDischarged(_)
                 | Event::IncidentReviewed(_)
+                | Event::DrillBegun(_)
+                | Event::DrillEnded(_)
         )
     }
 
@@ -156,6 +168,7 @@ impl Event {
             Event::KeyCheckedOut(facts) => Some(("why", facts.why.as_str())),
             Event::DebtDischarged(facts) => Some(("how", facts.how.as_str())),
             Event::IncidentReviewed(facts) => Some(("text", facts.text.as_str())),
+            Event::DrillEnded(facts) => facts.failed.as_deref().map(|failed| ("failed", failed)),
             _ => None,
         };
         let more: Vec<(&'static str, &str)> = match self {

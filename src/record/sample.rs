@@ -219,6 +219,19 @@ pub fn founding() -> Event {
     })
 }
 
+/// A drill that somebody watched.
+pub fn drill() -> DrillBegun {
+    DrillBegun {
+        credential: "vsphere/root".into(),
+        generation: 3,
+        sealed: Hash::of(b"sealed"),
+        operator: "j.okafor".into(),
+        witness: Some("m.ito".into()),
+        presence: true,
+        tries: 3,
+    }
+}
+
 /// An opening with a reason that has all kinds of characters.
 pub fn intent() -> Event {
     Event::OpenIntent(OpenIntent {
@@ -323,6 +336,17 @@ pub fn every_event() -> Vec<Event> {
             judgement: Judgement::Disagree,
             text: "the console was reachable".into(),
             lesson: Some("name the console in the runbook".into()),
+        }),
+        Event::DrillBegun(drill()),
+        Event::DrillEnded(DrillEnded {
+            credential: "vsphere/root".into(),
+            generation: 3,
+            begun: Hash::of(b"begun"),
+            proven: false,
+            seconds: 41,
+            commands: 23,
+            touches: 3,
+            failed: Some("the key was not touched in time".into()),
         }),
     ]
 }

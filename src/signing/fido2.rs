@@ -33,6 +33,13 @@ pub(super) struct Side {
     profile: CounterProfile,
 }
 
+impl Side {
+    /// Requests that were sent to it.
+    pub(super) fn requests(&self) -> u64 {
+        self.authenticator.traffic().requests
+    }
+}
+
 /// How the counter moved with an assertion, for who watches. `records verify` judges; this shows at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Movement {
@@ -174,6 +181,7 @@ impl Signer {
                 return Err(failed(Fido2Error::NoDevice));
             };
             let question = Question { credential, challenge: record.bytes(), salt, next: Some(next) };
+            self.touches += 1;
             station.operator.touch(serial, purpose);
             match authenticator.assert(pin, &question) {
                 Ok(answer) => return Ok(answer),

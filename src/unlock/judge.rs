@@ -1,6 +1,6 @@
 //! Pure judgements of an opening: does the adopted policy allow it, which generation is meant, which keys count.
 
-use super::{CredentialName, Generation, Kit, Override, UnlockError, Wish};
+use super::{CredentialName, Generation, Kit, Override, UnlockError, Wish, drill};
 use crate::attestation::Serial;
 use crate::kit::policy::Role;
 use crate::kit::roster::{Member, Roster, Standing};
@@ -45,9 +45,37 @@ pub(super) fn review(kit: &Kit, wish: &Wish) -> Result<Option<Override>, UnlockE
     }
 }
 
-/// The generation that is meant.
-pub(super) fn generation<'k>(kit: &'k Kit, wish: &Wish) -> Result<&'k Generation, UnlockError> {
-    let name = &wish.credential;
+/// Who drills, and who watches.
+pub(super) fn people(kit: &Kit, wish: &drill::Wish) -> Result<(), UnlockError> {
+    let refuse = |what: String| Err(UnlockError::Policy(what));
+    let policy = &kit.policy;
+    let roles = [Role::Custodian, Role::Operator];
+    if !roles.iter().any(|role| policy.person(&wish.operator, *role).is_some()) {
+        let mut names: Vec<&str> = roles.iter().flat_map(|role| policy.with_role(*role)).collect();
+        names.sort_unstable();
+        names.dedup();
+        return refuse(format!(
+            "{:?} is neither operator nor custodian; these are: {}",
+            wish.operator,
+            names.join(", ")
+        ));
+    }
+    match &wish.witness {
+        Some(witness) if *witness == wish.operator => refuse("nobody watches themselves".into()),
+        Some(witness) if policy.people.iter().all(|person| person.name.as_str() != witness) => {
+            let names: Vec<&str> = policy.people.iter().map(|person| person.name.as_str()).collect();
+            refuse(format!("{witness:?} is not in the policy; who is: {}", names.join(", ")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The generation that is meant: the one of that number, else the current one.
+pub(super) fn generation<'k>(
+    kit: &'k Kit,
+    name: &CredentialName,
+    number: Option<u64>,
+) -> Result<&'k Generation, UnlockError> {
     let credential = kit.credentials.get(name).ok_or_else(|| {
         let known: Vec<String> = kit.credentials.keys().map(ToString::to_string).collect();
         UnlockError::NoSuch(match known.is_empty() {
@@ -55,7 +83,7 @@ pub(super) fn generation<'k>(kit: &'k Kit, wish: &Wish) -> Result<&'k Generation
             false => format!("{name} is not in this kit; it has: {}", known.join(", ")),
         })
     })?;
-    let found = match wish.generation {
+    let found = match number {
         Some(number) => credential.generations.iter().rfind(|g| g.number == number),
         // Never confirmed at all: the pending one is all there is.
         None => credential.current().or(credential.pending()),

@@ -1,9 +1,10 @@
 //! The plan of an opening: everything that can be judged and checked before anyone is asked for a PIN.
 
-use super::{Generation, Kit, Override, SealedFile, UnlockError, Wish, judge, sealed};
+use super::{CredentialName, Generation, Kit, Override, SealedFile, UnlockError, Wish, judge, sealed};
 use crate::attestation::Serial;
 use crate::kit::KitError;
-use crate::kit::sealed::About;
+use crate::kit::roster::Member;
+use crate::kit::sealed::{About, PAYLOAD_NAME, share_name};
 use crate::record::event::Fido2Enrolled;
 use crate::record::hash::KeyId;
 
@@ -43,7 +44,7 @@ pub struct PlannedKey {
     pub out: Option<String>,
     /// Who holds its PUK, if known.
     pub puk: Option<String>,
-    /// Whether it has opened this generation before.
+    /// Whether it has opened this generation before, or would have in a drill.
     pub proven: bool,
     /// Its own file, where one key is not enough or FIDO2 is asked for.
     pub file: Option<Vec<u8>>,
@@ -61,6 +62,11 @@ pub struct Fido2Asked {
 }
 
 impl PlannedKey {
+    /// Touches that it takes to have this key sign one record and unwrap, at least and at most.
+    pub(super) fn touches(&self) -> (usize, usize) {
+        if self.fido2.is_some() { (3, 4) } else { (2, 2) }
+    }
+
     /// `23112 (safe A, bag 0417)`, or `23112 (out, with ada)`
     pub fn label(&self) -> String {
         if let Some(person) = &self.out {
@@ -85,8 +91,7 @@ impl Plan {
     /// for, to unwrap. The touch for signing is remembered for 15 s, which also signs what was asserted and the outcome;
     /// where it is not remembered so long each of these takes one more.
     pub fn touches(&self) -> (usize, usize) {
-        let mut of_keys: Vec<(usize, usize)> =
-            self.keys.iter().map(|key| if key.fido2.is_some() { (3, 4) } else { (2, 2) }).collect();
+        let mut of_keys: Vec<(usize, usize)> = self.keys.iter().map(PlannedKey::touches).collect();
         of_keys.sort_unstable_by(|a, b| b.cmp(a));
         let few = of_keys.iter().take(usize::from(self.threshold));
         few.fold((0, 1), |(least, most), of_key| (least + of_key.0, most + of_key.1))
@@ -115,19 +120,10 @@ pub fn plan(kit: &Kit, wish: Wish) -> Result<Plan, UnlockError> {
             None => return Err(UnlockError::Lacks(lack.text)),
         }
     }
-    let generation = judge::generation(kit, &wish)?.clone();
+    let generation = judge::generation(kit, &wish.credential, wish.generation)?.clone();
     overrides.extend(judge::review(kit, &wish)?);
-    let intact = |file: &str| -> Result<Vec<u8>, UnlockError> {
-        match kit.sealed_file(&wish.credential, &generation, file)? {
-            SealedFile::Intact(bytes) => Ok(bytes),
-            SealedFile::Changed(path) => {
-                Err(UnlockError::Damage(format!("{path} is not the file that was sealed")))
-            }
-            SealedFile::Missing(path) => Err(UnlockError::Damage(format!("{path} is missing"))),
-        }
-    };
-    let payload = intact("payload.age")?;
-    let about = match intact("about.toml") {
+    let payload = intact(kit, &wish.credential, &generation, PAYLOAD_NAME)?;
+    let about = match intact(kit, &wish.credential, &generation, "about.toml") {
         Ok(bytes) => sealed::About::parse(&bytes).ok(),
         // The description helps, but what it describes is intact: not a reason to stop in an emergency.
         Err(_) => None,
@@ -136,42 +132,15 @@ pub fn plan(kit: &Kit, wish: Wish) -> Result<Plan, UnlockError> {
     let mut damaged = None;
     for id in &generation.facts.recipients {
         let Some(member) = judge::usable(roster, id) else { continue };
-        let serial = member.enrolled.serial;
-        let chosen = wish.only.is_empty() || wish.only.contains(&serial);
-        let file = match generation.by_files() {
-            false => None,
-            true => match intact(&format!("{}.age", member.chain)) {
-                Ok(bytes) => Some(bytes),
-                Err(_) if !chosen => continue,
-                Err(error) => {
-                    damaged.get_or_insert(error);
-                    continue;
-                }
-            },
-        };
-        let fido2 = match kit.envelope_for(&generation, id) {
-            Ok(envelope) => envelope
-                .zip(member.enrolled.fido2.as_deref())
-                .map(|(envelope, enrolled)| Fido2Asked { enrolled: enrolled.clone(), salt: envelope.salt.0 }),
-            Err(_) if !chosen => continue,
-            Err(unknown) => {
-                damaged.get_or_insert(UnlockError::Damage(unknown.to_string()));
-                continue;
+        let chosen = wish.only.is_empty() || wish.only.contains(&member.enrolled.serial);
+        match planned(kit, &wish.credential, &generation, id, member) {
+            Ok(key) if chosen => keys.push(key),
+            Ok(key) => spare.push(key),
+            Err(_) if !chosen => {}
+            Err(error) => {
+                damaged.get_or_insert(error);
             }
-        };
-        let list = if chosen { &mut keys } else { &mut spare };
-        let there = kit.whereabouts(id, serial);
-        list.push(PlannedKey {
-            serial,
-            id: *id,
-            place: there.place,
-            bag: there.bag,
-            out: there.out.map(|out| out.person),
-            puk: kit.policy.place(serial).and_then(|p| p.puk.as_ref()).map(ToString::to_string),
-            proven: kit.credentials.get(&wish.credential).is_some_and(|c| c.proven(generation.number, id)),
-            file,
-            fido2,
-        });
+        }
     }
     let threshold = generation.facts.threshold;
     match damaged {
@@ -205,4 +174,52 @@ pub fn plan(kit: &Kit, wish: Wish) -> Result<Plan, UnlockError> {
     }
     kit.folder.reserve().map_err(KitError::from)?;
     Ok(Plan { wish, generation, threshold, keys, spare, about, overrides, payload })
+}
+
+/// A file of that generation, if it is as it was sealed.
+pub(super) fn intact(
+    kit: &Kit,
+    name: &CredentialName,
+    generation: &Generation,
+    file: &str,
+) -> Result<Vec<u8>, UnlockError> {
+    match kit.sealed_file(name, generation, file)? {
+        SealedFile::Intact(bytes) => Ok(bytes),
+        SealedFile::Changed(path) => {
+            Err(UnlockError::Damage(format!("{path} is not the file that was sealed")))
+        }
+        SealedFile::Missing(path) => Err(UnlockError::Damage(format!("{path} is missing"))),
+    }
+}
+
+/// One key of that generation: its own file, and what its FIDO2 side is asked.
+pub(super) fn planned(
+    kit: &Kit,
+    name: &CredentialName,
+    generation: &Generation,
+    id: &KeyId,
+    member: &Member,
+) -> Result<PlannedKey, UnlockError> {
+    let file = match generation.by_files() {
+        false => None,
+        true => Some(intact(kit, name, generation, &share_name(&member.chain))?),
+    };
+    let envelope =
+        kit.envelope_for(generation, id).map_err(|unknown| UnlockError::Damage(unknown.to_string()))?;
+    let fido2 = envelope
+        .zip(member.enrolled.fido2.as_deref())
+        .map(|(envelope, enrolled)| Fido2Asked { enrolled: enrolled.clone(), salt: envelope.salt.0 });
+    let serial = member.enrolled.serial;
+    let there = kit.whereabouts(id, serial);
+    Ok(PlannedKey {
+        serial,
+        id: *id,
+        place: there.place,
+        bag: there.bag,
+        out: there.out.map(|out| out.person),
+        puk: kit.policy.place(serial).and_then(|p| p.puk.as_ref()).map(ToString::to_string),
+        proven: kit.credentials.get(name).is_some_and(|c| c.proven(generation.number, id)),
+        file,
+        fido2,
+    })
 }

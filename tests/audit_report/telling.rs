@@ -42,6 +42,27 @@ fn a_part_of_the_records_is_verified_and_called_a_part() {
 }
 
 #[test]
+fn drills_are_told_and_what_is_told_of_them_is_what_was_signed() {
+    let mut kit = office(false);
+    let failed = "key 41207: the key was not touched in time";
+    kit.drill(0, FOUNDED + 184 * DAY, "vault/unseal", None);
+    kit.drill(1, FOUNDED + 185 * DAY, "vault/unseal", Some(failed));
+    let words = [kit.words()];
+    let html = written(&[kit]);
+    for part in ["<h3>Drills</h3>", ">hana<", failed, "DRILL-FAILED"] {
+        assert!(html.contains(part), "{part}");
+    }
+    let mut reader = Reader::new();
+    reader.opens(&html);
+    let (state, text) = reader.brings(&words);
+    assert_eq!(state, "verified", "{text}");
+    reader.opens(&html.replace(">hana<", ">erin<"));
+    let (state, text) = reader.brings(&words);
+    assert_eq!(state, "wrong", "{text}");
+    assert!(text.contains("is not what was signed"), "{text}");
+}
+
+#[test]
 fn a_key_set_stands_in_for_the_words() {
     let (html, _) = whole();
     let enrolment = |line: &&&str| -> Option<Value> {

@@ -11,6 +11,7 @@ fn a_kit_from_blank_keys_to_the_bundle() {
     let life = Life::blank(&Settings::usual(&KEYS));
     founded_and_admitted(&life);
     sealed(&life);
+    drilled(&life);
     opened_with_every_pair(&life);
     ykman_reports_what_we_report(&life);
     rotated(&life);
@@ -90,6 +91,19 @@ fn sealed(life: &Life) {
     for part in ["4000003 · DC1 emergency kit · ", "safe B, bag 0102", opens] {
         assert!(labels.contains(part), "{labels}");
     }
+}
+
+/// A drill proves a key before anything was opened, and gives nothing out.
+fn drilled(life: &Life) {
+    let words =
+        ["drill", "core-db/root", "--key", "4000003", "--operator", "ada", "--confirm", "drill core-db"];
+    let said = life.run(&words, &[pin_line(THREE)]).done();
+    assert!(said.stdout.is_empty(), "{said}");
+    said.says(&[
+        "signed and on disk: record 4000003/",
+        "proven on record: 4000003 would open core-db/root, generation 1, with others.",
+        "nothing was opened. the next drill of it with 4000003 is due by ",
+    ]);
 }
 
 fn opened_with_every_pair(life: &Life) {

@@ -12,9 +12,9 @@ use breakglass::kit::policy::template;
 use breakglass::kit::roster::Change;
 use breakglass::kit::words::kit_words;
 use breakglass::record::event::{
-    CredentialSealed, DebtDischarged, Event, IncidentClosed, IncidentReviewed, Judgement, KeyAdmitted,
-    KeyCheckedIn, KeyCheckedOut, KeyPinChanged, KeyWitness, KitFounded, KitKind, OpenIntent, OpenReleased,
-    Override, Random, SealSeen, Verdict,
+    CredentialSealed, DebtDischarged, DrillBegun, DrillEnded, Event, IncidentClosed, IncidentReviewed,
+    Judgement, KeyAdmitted, KeyCheckedIn, KeyCheckedOut, KeyPinChanged, KeyWitness, KitFounded, KitKind,
+    OpenIntent, OpenReleased, Override, Random, SealSeen, Verdict,
 };
 use breakglass::record::hash::{Hash, KeyId};
 use breakglass::record::token::Record;
@@ -134,6 +134,38 @@ impl Audited {
         let seen = self.write(key, at, None, Event::KeyWitness(KeyWitness { nonce }));
         let asserted = self.fido2[key].asserted(&seen, None);
         self.write(key, at + 5, None, asserted);
+    }
+
+    /// A drill of that credential with that key.
+    pub(crate) fn drill(&mut self, key: usize, at: i64, credential: &str, failed: Option<&str>) {
+        let intent = self.intent(credential, "gil", "", "");
+        let begun = self.write(
+            key,
+            at,
+            None,
+            Event::DrillBegun(DrillBegun {
+                credential: credential.into(),
+                generation: intent.generation,
+                sealed: intent.sealed,
+                operator: intent.operator,
+                witness: failed.is_none().then(|| "hana".into()),
+                presence: true,
+                tries: 3,
+            }),
+        );
+        let asserted = self.fido2[key].asserted(&begun, None);
+        self.write(key, at + 9, None, asserted);
+        let ended = DrillEnded {
+            credential: credential.into(),
+            generation: intent.generation,
+            begun: begun.hash(),
+            proven: failed.is_none(),
+            seconds: 41,
+            commands: 23,
+            touches: 4,
+            failed: failed.map(str::to_owned),
+        };
+        self.write(key, at + 41, None, Event::DrillEnded(ended));
     }
 
     fn seal(&mut self, at: i64, credential: &str, generation: u64, threshold: u8) -> Record {

@@ -57,6 +57,8 @@ pub struct Case {
     pub reviews: Vec<Review>,
     /// Words that something which an incident left was done.
     pub discharges: Vec<Discharge>,
+    /// Drills that were begun.
+    pub drills: Vec<Drill>,
     /// Changes of PIN and PUK: record, and what was done.
     pub pin_changes: Vec<(At, String)>,
     /// Records by which the PIN of a chain's key became another, by chain and in their order.
@@ -271,6 +273,37 @@ pub struct Discharge {
     pub incident: u32,
     /// What was done.
     pub debt: String,
+}
+
+/// `drill.begun`, and what came of it, in short.
+#[derive(Debug)]
+pub struct Drill {
+    /// The record that began it.
+    pub at: At,
+    /// The credential, among [`Case::names`].
+    pub credential: u32,
+    /// Which generation.
+    pub generation: u64,
+    /// The `drill.ended` of the same chain that names it.
+    pub ended: Option<Ended>,
+}
+
+/// `drill.ended`, in short.
+#[derive(Debug)]
+pub struct Ended {
+    /// The record.
+    pub at: At,
+    /// Whether the key proved itself.
+    pub proven: bool,
+    /// What failed, if it did not.
+    pub failed: Option<Box<str>>,
+}
+
+impl Drill {
+    /// Whether it proved that the key would open that generation.
+    pub fn proven(&self) -> bool {
+        self.ended.as_ref().is_some_and(|ended| ended.proven)
+    }
 }
 
 /// Texts, each kept once.

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 
-use super::case::{Bad, Case, ChainFacts, Close, Discharge, Intent, Names, Records, Release, Review};
+use super::case::{
+    Bad, Case, ChainFacts, Close, Discharge, Drill, Ended, Intent, Names, Records, Release, Review,
+};
 use super::weave::{Claims, Weave};
 use crate::audit::ledger::{Evidence, Held, KitRow, LedgerError, Signature, Which};
 use crate::audit::time::{At, TOLERANCE};
@@ -13,7 +15,7 @@ use crate::kit::custody;
 use crate::kit::policy::Policy;
 use crate::kit::roster::{self, Roster, RosterError};
 use crate::record::counter::{Account, Expected};
-use crate::record::event::{CredentialSealed, Event};
+use crate::record::event::{CredentialSealed, DrillBegun, Event, OpenIntent};
 use crate::record::hash::Hash;
 use crate::record::token::Record;
 
@@ -63,6 +65,8 @@ pub(super) fn gather(evidence: &mut dyn Evidence, kit: &Hash, now: i64) -> Resul
     let founded = governance.founded(kit);
     let mut intents = reader.intents;
     link_releases(&mut intents, &reader.releases, &reader.records);
+    let mut drills = reader.drills;
+    link_ends(&mut drills, reader.drill_ends, &reader.records);
     let mut new_pins: HashMap<u32, Vec<At>> = HashMap::new();
     for (at, what) in &reader.pin_changes {
         if ["pin", "unblock"].contains(&what.as_str()) {
@@ -89,6 +93,7 @@ pub(super) fn gather(evidence: &mut dyn Evidence, kit: &Hash, now: i64) -> Resul
         closes: reader.closes,
         reviews: reader.reviews,
         discharges: reader.discharges,
+        drills,
         pin_changes: reader.pin_changes,
         new_pins,
         gaps_accepted: reader.gaps_accepted,
@@ -129,6 +134,19 @@ fn link_releases(intents: &mut [Intent], releases: &[Release], records: &Records
     }
     for intent in intents {
         intent.release = named.get(&records.hash[intent.at as usize]).copied();
+    }
+}
+
+/// What each drill came to: the end that its own key signed, of the same credential and generation.
+fn link_ends(drills: &mut [Drill], mut ends: HashMap<Hash, (Ended, u32, u64)>, records: &Records) {
+    for drill in drills {
+        let Some((ended, credential, generation)) = ends.remove(&records.hash[drill.at as usize]) else {
+            continue;
+        };
+        let same_key = records.chain[ended.at as usize] == records.chain[drill.at as usize];
+        if same_key && (credential, generation) == (drill.credential, drill.generation) {
+            drill.ended = Some(ended);
+        }
     }
 }
 
@@ -230,6 +248,8 @@ struct Reader<'a> {
     closes: Vec<Close>,
     reviews: Vec<Review>,
     discharges: Vec<Discharge>,
+    drills: Vec<Drill>,
+    drill_ends: HashMap<Hash, (Ended, u32, u64)>,
     pin_changes: Vec<(At, String)>,
     gaps_accepted: Vec<(At, String)>,
     other_kit: Vec<At>,
@@ -258,6 +278,8 @@ impl<'a> Reader<'a> {
             closes: Vec::new(),
             reviews: Vec::new(),
             discharges: Vec::new(),
+            drills: Vec::new(),
+            drill_ends: HashMap::new(),
             pin_changes: Vec::new(),
             gaps_accepted: Vec::new(),
             other_kit: Vec::new(),
@@ -323,7 +345,9 @@ impl<'a> Reader<'a> {
             return;
         };
         let asked = match &record.event {
-            Event::OpenIntent(facts) => expected(self.sealings.get(&facts.sealed).copied(), &record.kid),
+            Event::OpenIntent(OpenIntent { sealed, .. }) | Event::DrillBegun(DrillBegun { sealed, .. }) => {
+                expected(self.sealings.get(sealed).copied(), &record.kid)
+            }
             Event::KeyWitness(_) => Expected::Yes,
             _ => Expected::No,
         };
@@ -376,6 +400,18 @@ impl<'a> Reader<'a> {
                 overrides: facts.overrides.iter().map(|one| (one.rule.clone(), one.why.clone())).collect(),
                 release: None,
             }),
+            Event::DrillBegun(facts) => self.drills.push(Drill {
+                at,
+                credential: names.put(&facts.credential),
+                generation: facts.generation,
+                ended: None,
+            }),
+            Event::DrillEnded(facts) => {
+                let failed = facts.failed.as_deref().map(Into::into);
+                let ended = Ended { at, proven: facts.proven, failed };
+                let of = (ended, names.put(&facts.credential), facts.generation);
+                self.drill_ends.insert(facts.begun, of);
+            }
             Event::OpenReleased(facts) => self.releases.push(Release {
                 at,
                 credential: names.put(&facts.credential),

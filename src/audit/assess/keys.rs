@@ -36,6 +36,7 @@ pub(super) fn keys(case: &Case) -> Vec<KeyStatement> {
             attested: attested(case, record, facts, &roots),
             last: newest(case, chain).map(|at| case.place(at)),
             last_proof: last_proof(case, chain),
+            last_drill: last_drill(case, chain),
             periods: periods(case, chain, facts),
             moves: moves.iter().filter_map(|one| told(case, one)).collect(),
         });
@@ -95,6 +96,14 @@ fn newest(case: &Case, chain: &ChainFacts) -> Option<At> {
 fn last_proof(case: &Case, chain: &ChainFacts) -> Option<(crate::audit::assessment::Place, u32)> {
     let (seq, counter) = chain.account.as_ref()?.shown().last()?;
     Some((case.place(case.record_at(chain, seq)?), counter))
+}
+
+/// The newest drill that the key proved itself in: the record that ended it.
+fn last_drill(case: &Case, chain: &ChainFacts) -> Option<crate::audit::assessment::Place> {
+    let of_chain = |at: At| std::ptr::eq(case.chain(at), chain);
+    let proven = case.drills.iter().filter(|drill| drill.proven() && case.belongs(drill.at));
+    let ends = proven.filter_map(|drill| drill.ended.as_ref()).map(|ended| ended.at);
+    ends.filter(|at| of_chain(*at)).max().map(|at| case.place(at))
 }
 
 /// Why attestations could not be held against anything.

@@ -65,6 +65,8 @@ pub(super) fn credential_of(record: &Record) -> Option<&str> {
         Event::CredentialSealed(facts) => Some(&facts.credential),
         Event::CredentialConfirmed(facts) => Some(&facts.credential),
         Event::OpenIntent(facts) => Some(&facts.credential),
+        Event::DrillBegun(facts) => Some(&facts.credential),
+        Event::DrillEnded(facts) => Some(&facts.credential),
         Event::OpenReleased(facts) => Some(&facts.credential),
         _ => None,
     }

@@ -214,7 +214,7 @@ impl<'a> Look<'a> {
         let whole = !self.enclosed.omitted.contains_key(chain);
         for held in good {
             let record = &held.record;
-            if matches!(record.event, Event::OpenIntent(_) | Event::KeyWitness(_)) {
+            if matches!(record.event, Event::OpenIntent(_) | Event::DrillBegun(_) | Event::KeyWitness(_)) {
                 uses.insert(record.hash());
             }
             let Event::OpenAsserted(facts) = &record.event else { continue };

@@ -323,7 +323,7 @@ function assertions(chain, good, key, partial, faults) {
   if (key.enrolment.facts.fido2 && last === null) faults.add(`assertion ${chain}/0`);
   const uses = new Set();
   for (const record of good) {
-    if (record.event === "open.intent" || record.event === "key.witness") uses.add(record.hash);
+    if (["open.intent", "drill.begun", "key.witness"].includes(record.event)) uses.add(record.hash);
     if (record.event !== "open.asserted") continue;
     if (record.counter === null) {
       faults.add(`assertion ${place(record)}`);

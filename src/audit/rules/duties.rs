@@ -231,20 +231,23 @@ pub(super) fn drill_witness(case: &Case, told: &Told) -> Vec<Finding> {
         .collect()
 }
 
-/// A key with FIDO2 that has records, but no assertion for too long: its counter was not seen.
+/// A key that has records, but has not proven itself for too long: by its FIDO2 counter, or in a drill. A key without FIDO2 is
+/// held to the last drill that it proved itself in.
 pub(super) fn drill_overdue(case: &Case, told: &Told) -> Vec<Finding> {
     let silent: BTreeSet<KeyId> = silent(case, told).map(|(key, ..)| key.key).collect();
     let admitted = told.keys.iter().filter(|key| key.standing == "admitted" && !silent.contains(&key.key));
     admitted
         .filter_map(|key| {
-            let (place, _) = key.last_proof.as_ref()?;
+            let counted = key.last_proof.as_ref().map(|(place, _)| place);
+            let place = counted.into_iter().chain(&key.last_drill).max_by_key(|place| place.seq)?;
             let (age, certain) = overdue(case, &place.time, HEARD_WITHIN)?;
             let serial = key.serial;
-            let text = format!(
-                "key {serial} has not shown its FIDO2 counter for {}, since {}",
-                span(age),
-                day(place.time.claimed)
-            );
+            let what = match counted {
+                Some(_) => "shown its FIDO2 counter",
+                None => "proven itself in a drill",
+            };
+            let text =
+                format!("key {serial} has not {what} for {}, since {}", span(age), day(place.time.claimed));
             Some(
                 Finding::new("DRILL-OVERDUE", Sort::Due, Severity::Medium, text)
                     .on([place.hash])

@@ -204,6 +204,29 @@ impl<'a> Digest<'a> {
                 self.is(Act::Update, "incident", incident, text);
                 self.weight = Weight::Low;
             }
+            Event::DrillBegun(facts) => {
+                self.on(&facts.credential, facts.generation);
+                self.operator = Some(&facts.operator);
+                let watched =
+                    facts.witness.as_ref().map_or(String::new(), |name| format!(", {name} watching"));
+                let text = format!(
+                    "{} begins a drill of {} with key {serial}{watched}",
+                    facts.operator, facts.credential
+                );
+                self.is(Act::Other, "credential", &facts.credential, text);
+            }
+            Event::DrillEnded(facts) => {
+                self.on(&facts.credential, facts.generation);
+                let failed = facts.failed.as_deref().unwrap_or("it does not say of what");
+                let text = match facts.proven {
+                    true => format!("a drill proved that key {serial} would open {}", facts.credential),
+                    false => format!("a drill of {} with key {serial} failed: {failed}", facts.credential),
+                };
+                if !facts.proven {
+                    self.weight = Weight::Medium;
+                }
+                self.is(Act::Other, "credential", &facts.credential, text);
+            }
         }
     }
 

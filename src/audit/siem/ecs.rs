@@ -6,6 +6,7 @@ use super::digest::{Act, Digest, Weight};
 use super::identifier;
 use super::text::time;
 use crate::audit::finding::{Claim, Finding, Severity, Sort};
+use crate::record::event::Event;
 
 const VERSION: &str = "8.17.0";
 
@@ -31,7 +32,11 @@ pub(super) fn record(digest: &Digest<'_>, raw: bool) -> String {
         Weight::High => 4,
         Weight::Critical => 5,
     };
-    let outcome = if record.event.name() == "open.intent" { "unknown" } else { "success" };
+    let outcome = match &record.event {
+        Event::OpenIntent(_) | Event::DrillBegun(_) => "unknown",
+        Event::DrillEnded(facts) if !facts.proven => "failure",
+        _ => "success",
+    };
     let mut event = json!({
         "kind": "event", "category": ["iam"], "type": ["admin", kind], "action": record.event.name(), "outcome": outcome,
         "module": "breakglass", "dataset": "breakglass.record", "provider": record.iss, "severity": severity,

@@ -69,6 +69,7 @@ pub(super) fn of_chains<'a>(
 fn expects<'a>(record: &Record, sealed: &dyn Fn(&Hash) -> Option<&'a CredentialSealed>) -> Expected {
     match &record.event {
         Event::OpenIntent(facts) => expected(sealed(&facts.sealed), &record.kid),
+        Event::DrillBegun(facts) => expected(sealed(&facts.sealed), &record.kid),
         Event::KeyWitness(_) => Expected::Yes,
         _ => Expected::No,
     }
@@ -175,6 +176,10 @@ impl Place<'_> {
         match record.map(|record| &record.event) {
             Some(Event::OpenIntent(facts)) => format!(
                 "{at}: no assertion follows the intent to open {}, generation {}: it may have been disclosed",
+                facts.credential, facts.generation
+            ),
+            Some(Event::DrillBegun(facts)) => format!(
+                "{at}: no assertion follows the drill of {}, generation {}: it stopped in between",
                 facts.credential, facts.generation
             ),
             _ => format!("{at}: no assertion follows the witness that was asked for"),

@@ -170,6 +170,22 @@ pub(super) fn decrypt(
     (length > 0).then_some(content).ok_or(UnsealError::Empty)
 }
 
+/// Gets the file key out of the header, which its MAC then vouches for, and leaves the content as it is.
+pub(super) fn unwrap(file: &[u8], limits: Limits, identity: &dyn Identity) -> Result<(), UnsealError> {
+    // The reader decrypts when it is read, which nobody does.
+    parse(file, limits.file)?.decrypt(std::iter::once(identity)).map(drop).map_err(unsealing)
+}
+
+/// The same by the key `agree`; costs what [`decrypt_by_key`] costs.
+pub(super) fn unwrap_by_key(
+    file: &[u8],
+    limits: Limits,
+    me: &PublicKey,
+    agree: &mut dyn Agree,
+) -> Result<(), UnsealError> {
+    by_key(me, agree, |identity| unwrap(file, limits, identity))
+}
+
 /// What is in the file, opened by the key `agree`, whose public key in slot 82 is `me`. A stanza with another tag
 /// costs no agreement; a stanza with the tag of `me` costs one, hence one touch.
 pub(super) fn decrypt_by_key(
@@ -178,9 +194,18 @@ pub(super) fn decrypt_by_key(
     me: &PublicKey,
     agree: &mut dyn Agree,
 ) -> Result<Zeroizing<Vec<u8>>, UnsealError> {
+    by_key(me, agree, |identity| decrypt(file, limits, identity))
+}
+
+/// Does something with age's view of a key, whose own failure is reported before what age makes of it.
+fn by_key<T>(
+    me: &PublicKey,
+    agree: &mut dyn Agree,
+    opening: impl FnOnce(&dyn Identity) -> Result<T, UnsealError>,
+) -> Result<T, UnsealError> {
     let identity =
         KeyIdentity { me: PivRecipient::new(*me), inner: RefCell::new(Asked { agree, failure: None }) };
-    let opened = decrypt(file, limits, &identity);
+    let opened = opening(&identity);
     opened.map_err(|error| identity.inner.into_inner().failure.unwrap_or(error))
 }
 

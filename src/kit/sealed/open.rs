@@ -13,8 +13,8 @@ use super::{MAX_PAYLOAD_FILE, MAX_PLAINTEXT, MAX_SHARE_FILE};
 use crate::device::{Agree, DeviceError};
 use crate::secret::Plaintext;
 
-const PAYLOAD: Limits = Limits { file: MAX_PAYLOAD_FILE, content: MAX_PLAINTEXT };
-const SHARE: Limits = Limits { file: MAX_SHARE_FILE, content: 1024 };
+pub(super) const PAYLOAD: Limits = Limits { file: MAX_PAYLOAD_FILE, content: MAX_PLAINTEXT };
+pub(super) const SHARE: Limits = Limits { file: MAX_SHARE_FILE, content: 1024 };
 
 /// Why a sealed file does not open. None of these spends a PIN try.
 #[derive(Debug, thiserror::Error)]
@@ -143,7 +143,7 @@ pub(super) fn combine_shares(shares: &[&Share], payload: &[u8]) -> Result<Plaint
     }
 }
 
-fn identity(text: &Zeroizing<Vec<u8>>) -> Option<age::x25519::Identity> {
+pub(super) fn identity(text: &Zeroizing<Vec<u8>>) -> Option<age::x25519::Identity> {
     age::x25519::Identity::from_str(std::str::from_utf8(text).ok()?).ok()
 }
 

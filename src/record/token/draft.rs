@@ -112,6 +112,12 @@ impl Draft {
             Event::DebtDischarged(_) | Event::IncidentReviewed(_) if self.txn.is_none() => {
                 wrong("what ends a debt names no incident")
             }
+            Event::DrillBegun(_) | Event::DrillEnded(_) if self.txn.is_some() => {
+                wrong("a drill names an incident")
+            }
+            Event::DrillEnded(facts) if facts.proven && facts.failed.is_some() => {
+                wrong("a drill that proved something says what failed")
+            }
             Event::KeyEnrolled(facts) if facts.serial != self.serial => {
                 wrong("the enrolment is of another serial than its subject")
             }

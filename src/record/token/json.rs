@@ -215,6 +215,8 @@ impl<'de> Visitor<'de> for OneEvent {
             "key.checked-in" => body(&mut map, Event::KeyCheckedIn)?,
             "debt.discharged" => body(&mut map, Event::DebtDischarged)?,
             "incident.reviewed" => body(&mut map, Event::IncidentReviewed)?,
+            "drill.begun" => body(&mut map, Event::DrillBegun)?,
+            "drill.ended" => body(&mut map, Event::DrillEnded)?,
             _ => {
                 map.next_value::<IgnoredAny>()?;
                 Events::Unknown(uri)

@@ -3,13 +3,16 @@
 use maud::{Markup, html};
 
 use super::{Book, front, mark, records, told};
-use crate::audit::assessment::Assessment;
+use crate::audit::assessment::{Assessment, Drill};
 use crate::audit::finding::{Finding, Sort};
 use crate::audit::ledger::Held;
 use crate::audit::report::words::{day, stretch, time, visible};
 
 /// So many of the newest records are told of each kit.
 const MOST_ROWS: usize = 1_000;
+
+/// So many of the newest drills.
+const MOST_DRILLS: usize = 100;
 
 pub(super) fn pages(book: &Book<'_>, kit: &Assessment) -> Markup {
     let notes: Vec<&Finding> = kit.findings.iter().filter(|one| one.sort == Sort::Note).collect();
@@ -20,6 +23,8 @@ pub(super) fn pages(book: &Book<'_>, kit: &Assessment) -> Markup {
             h3 { "Custody" }
             (custody(book, kit))
             (moves(book, kit))
+            h3 { "Drills" }
+            (drills(book, kit))
             h3 { "What is sealed" }
             (credentials(book, kit))
             @if !notes.is_empty() {
@@ -84,6 +89,45 @@ fn moves(book: &Book<'_>, kit: &Assessment) -> Markup {
             }
         }
         @if moves.len() < all { p .small { "The newest " (moves.len()) " of " (all) " moves." } }
+    }
+}
+
+/// The newest first.
+fn drills(book: &Book<'_>, kit: &Assessment) -> Markup {
+    let since = |drill: &&Drill| book.report.since.is_none_or(|since| drill.begun.time.claimed >= since);
+    let all: Vec<&Drill> = kit.drills.iter().rev().filter(since).collect();
+    if all.is_empty() {
+        return html! { p { "No drill is on record: that a key opens what is sealed to it, only openings have shown." } };
+    }
+    html! {
+        table {
+            thead { tr {
+                th scope="col" { "Claimed time" } th scope="col" { "Key" } th scope="col" { "Credential" } th scope="col" { "By" }
+                th scope="col" { "Watched by" } th scope="col" { "Seconds" } th scope="col" { "What it came to" }
+            } }
+            tbody {
+                @for drill in all.iter().take(MOST_DRILLS) {
+                    @let begun = &drill.begun.hash;
+                    tr class=(if drill.proven { "" } else { "due" }) {
+                        td { (told(book, begun, "time", &time(drill.begun.time.claimed))) }
+                        th scope="row" { (drill.begun.serial) }
+                        td { (told(book, begun, "credential", &drill.credential)) ", generation " (drill.generation) }
+                        td { (told(book, begun, "operator", "not enclosed")) }
+                        td { (told(book, begun, "witness", "not enclosed")) }
+                        td .number { @if let Some(ended) = &drill.ended { (told(book, &ended.hash, "seconds", "not enclosed")) } }
+                        td {
+                            @match (&drill.ended, &drill.failed) {
+                                (Some(ended), Some(failed)) => { strong { "failed" } ": " (told(book, &ended.hash, "failed", failed)) }
+                                (Some(_), None) if drill.proven => "proven",
+                                (Some(_), None) => strong { "failed" },
+                                (None, _) => strong { "no end on record" },
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        @if all.len() > MOST_DRILLS { p .small { "The newest " (MOST_DRILLS) " of " (all.len()) "." } }
     }
 }
 

@@ -181,6 +181,54 @@ fn drill_overdue_for_a_key_that_signs_and_shows_no_counter() {
 }
 
 #[test]
+fn drill_failed_is_due_until_the_key_proves_itself() {
+    let mut world = World::lived(2);
+    world.drill(0, None);
+    none(&world, "DRILL-FAILED");
+    for rule in ["ROTATE-USED", "PIN-UNCHANGED", "ASSERTION-MISSING", "ASSERTION-INVALID", "COUNTER-JUMP"] {
+        none(&world, rule); // a drill is no opening, and on record
+    }
+    world.drill(1, Some("the key was not touched in time"));
+    let text =
+        "the drill of core-db/root, generation 2, with key 20000002 failed: the key was not touched in time";
+    let finding = one(&world, "DRILL-FAILED", Sort::Due, text);
+    assert_eq!(finding.next.as_deref(), Some("breakglass drill core-db/root --key 20000002"));
+    // The other key proves nothing for this one.
+    world.drill(0, None);
+    one(&world, "DRILL-FAILED", Sort::Due, text);
+    world.drill(1, None);
+    one(&world, "DRILL-FAILED", Sort::Note, text);
+    let assessment = world.assess();
+    let proven: Vec<bool> = assessment.drills.iter().map(|drill| drill.proven).collect();
+    assert_eq!(proven.iter().filter(|proven| **proven).count(), 3);
+    assert_eq!(assessment.incidents.len(), 1, "a drill is no incident");
+}
+
+#[test]
+fn drill_failed_of_a_drill_without_end_or_of_an_old_generation_is_a_note() {
+    let mut world = World::lived(2);
+    world.drill(0, Some("the file is not sealed for this key"));
+    world.seal(3, 2);
+    one(&world, "DRILL-FAILED", Sort::Note, "the file is not sealed for this key");
+    let mut world = World::lived(2);
+    world.begin_drill(0);
+    one(&world, "DRILL-FAILED", Sort::Note, "was begun, and no record tells the end");
+}
+
+#[test]
+fn drill_overdue_is_put_off_by_a_drill() {
+    let mut world = World::lived(2);
+    world.clock = Some(NOON + 96 * DAY);
+    world.now = NOON + 97 * DAY;
+    world.received = NOON + 97 * DAY;
+    for key in [0, 1] {
+        world.drill(key, None);
+    }
+    none(&world, "DRILL-OVERDUE");
+    none(&world, "DRILL-WITNESS");
+}
+
+#[test]
 fn envelope_reused_is_told() {
     let mut world = opened();
     none(&world, "ENVELOPE-REUSED");

@@ -241,6 +241,42 @@ impl World {
         self.write(key, asserted)
     }
 
+    /// A drill that is begun, and its assertion.
+    pub(super) fn begin_drill(&mut self, key: usize) -> Record {
+        let sealed = self.sealed.last().expect("something is sealed");
+        let Event::CredentialSealed(facts) = &sealed.event else { panic!("a sealing") };
+        let facts = DrillBegun {
+            credential: CREDENTIAL.into(),
+            generation: facts.generation,
+            sealed: sealed.hash(),
+            operator: "ada".into(),
+            witness: None,
+            presence: true,
+            tries: 3,
+        };
+        let begun = self.write(key, Event::DrillBegun(facts));
+        let asserted = self.fido2[key].asserted(&begun, None);
+        self.write(key, asserted);
+        begun
+    }
+
+    /// A whole drill, which proves something unless it failed.
+    pub(super) fn drill(&mut self, key: usize, failed: Option<&str>) -> Record {
+        let begun = self.begin_drill(key);
+        let Event::DrillBegun(facts) = &begun.event else { panic!("a drill") };
+        let facts = DrillEnded {
+            credential: facts.credential.clone(),
+            generation: facts.generation,
+            begun: begun.hash(),
+            proven: failed.is_none(),
+            seconds: 41,
+            commands: 23,
+            touches: 4,
+            failed: failed.map(str::to_owned),
+        };
+        self.write(key, Event::DrillEnded(facts))
+    }
+
     /// The name of a key's chain.
     pub(super) fn chain(&self, key: usize) -> String {
         self.keys[key].name()
