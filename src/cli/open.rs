@@ -7,10 +7,11 @@ use std::sync::atomic::AtomicBool;
 
 use super::Outcome;
 use super::args::Open;
-use super::desk::{Desk, date, now};
+use super::desk::{Desk, date, hour, now};
 use super::hint::{Keys, Trouble};
 use super::terminal::{Shown, descriptor};
 use crate::kit::name::CredentialName;
+use crate::kit::policy::Rotation;
 use crate::kit::{Draft, Kit};
 use crate::signing::Caution;
 use crate::unlock::{self, Opened, Plan, Wish};
@@ -93,7 +94,9 @@ fn wish(desk: &mut Desk, kit: &Kit, options: Open, output: &Output) -> Result<Wi
         Some(given) => Ok(given),
         None => desk.terminal.ask(question),
     };
-    let emergencies: Vec<&str> = kit.policy.emergencies.iter().map(|e| e.as_str()).collect();
+    // Only what justifies opening this credential.
+    let emergencies = kit.policy.terms(&credential).emergencies;
+    let emergencies: Vec<&str> = emergencies.iter().map(|e| e.as_str()).collect();
     Ok(Wish {
         emergency: ask(options.emergency, &format!("why ({})? ", emergencies.join(", ")))?,
         incident: ask(options.incident, "incident or ticket? ")?,
@@ -152,7 +155,13 @@ fn describe(kit: &Kit, plan: &Plan) -> String {
             date(plan.generation.sealed_at),
             if plan.generation.pending { ", pending" } else { "" }
         ),
-        format!("  for       {}, {}, {}", wish.operator, wish.emergency, wish.incident),
+        format!(
+            "  for       {}, {}, {}, until {}",
+            wish.operator,
+            wish.emergency,
+            wish.incident,
+            hour(granted_until(kit, plan))
+        ),
         format!("  because   {}", wish.reason),
         format!(
             "  keys      any {} of  {}",
@@ -189,6 +198,11 @@ fn describe(kit: &Kit, plan: &Plan) -> String {
         lines.push("  note      kit.toml is broken; the adopted policy is in force".into());
     }
     lines.join("\n")
+}
+
+/// When an opening by this plan, begun now, is granted to.
+fn granted_until(kit: &Kit, plan: &Plan) -> i64 {
+    now().saturating_add(kit.policy.terms(&plan.wish.credential).grant.seconds())
 }
 
 fn count(number: usize, what: &str) -> String {
@@ -237,13 +251,17 @@ fn show(desk: &mut Desk, plan: &Plan, opened: &Opened) -> Result<(), Trouble> {
 fn debts(desk: &mut Desk, kit: &Kit, plan: &Plan, opened: &Opened) -> Result<(), Trouble> {
     let name = &plan.wish.credential;
     let keys: Vec<String> = opened.keys.iter().map(ToString::to_string).collect();
-    let mut due = vec![
-        format!("rotate {name}:  breakglass rotate {name}"),
+    let until = granted_until(kit, plan);
+    let mut due = Vec::new();
+    if *kit.policy.terms(name).rotation == Rotation::AfterUse {
+        due.push(format!("rotate {name}:  breakglass rotate {name}"));
+    }
+    due.extend([
         format!("change the PINs of {}:  breakglass key pin SERIAL", keys.join(", ")),
         format!("return {} to {}", keys.join(", "), places(plan, opened)),
         "give the records to the auditor:  breakglass records export DIR".to_owned(),
         format!("close {}:  breakglass close {} --verdict …", plan.wish.incident, plan.wish.incident),
-    ];
+    ]);
     for key in plan.keys.iter().filter(|key| opened.keys.contains(&key.serial) && key.fido2.is_some()) {
         if !kit.fido2_pin_shared(&key.id) {
             let serial = key.serial;
@@ -263,10 +281,13 @@ fn debts(desk: &mut Desk, kit: &Kit, plan: &Plan, opened: &Opened) -> Result<(),
         desk.json_result(&serde_json::json!({
             "credential": name.to_string(), "generation": plan.generation.number,
             "incident": plan.wish.incident, "intents": opened.intents,
-            "released": opened.outcome.as_ref().ok(), "keys": opened.keys, "opened_at": now(), "due": due,
+            "released": opened.outcome.as_ref().ok(), "keys": opened.keys, "opened_at": now(),
+            "granted_until": until, "due": due,
         }))?;
     }
     desk.terminal.say(&format!("opened {name} at {}, incident {}.", date(now()), plan.wish.incident));
+    desk.terminal
+        .say(&format!("it is granted until {}; status tells if it is not closed by then.", date(until)));
     for debt in due {
         desk.terminal.say(&format!("due: {debt}"));
     }

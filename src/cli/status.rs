@@ -1,6 +1,6 @@
 //! `status`: what is due, what is wrong, and that the rest is fine.
 
-use super::desk::Desk;
+use super::desk::{Desk, now};
 use super::findings::counted;
 use super::hint::Trouble;
 use super::{Outcome, findings};
@@ -12,7 +12,7 @@ pub(super) fn status(desk: &mut Desk) -> Result<Outcome, Trouble> {
     let kit = desk.look()?;
     let mut found = check::journal(&kit);
     found.extend(check::sealed(&kit)?);
-    found.extend(due::due(&kit));
+    found.extend(due::due(&kit, now()));
     found.sort_by_key(|finding| finding.weight);
     let admitted = kit.enrolled_keys().iter().filter(|key| key.standing == Standing::Admitted).count();
     let (records, credentials) = (kit.journal.count(), kit.credentials.len());

@@ -1,4 +1,5 @@
-//! What a kit leaves to be done, by what its records say. No clock: each says since when, as far as a record claims it.
+//! What a kit leaves to be done, by what its records say. Each says since when, as far as a record claims it. The time is an
+//! argument: only what the policy gives a term to becomes due by waiting.
 
 use std::collections::BTreeSet;
 
@@ -7,11 +8,14 @@ use crate::kit::coverage::{Coverage, coverage};
 use crate::kit::finding::Finding;
 use crate::kit::incidents::incidents;
 use crate::kit::name::CredentialName;
+use crate::kit::policy::Rotation;
 use crate::kit::roster::{Change, Roster, Standing};
 use crate::kit::{Draft, Kit, check};
 
-/// Everything that is due, then what has not been shown yet, as notes.
-pub fn due(kit: &Kit) -> Vec<Finding> {
+mod by_policy;
+
+/// Everything that is due at the time `now`, in Unix seconds; then what has not been shown yet, as notes.
+pub fn due(kit: &Kit, now: i64) -> Vec<Finding> {
     let mut findings: Vec<Finding> = draft(kit).into_iter().collect();
     match &kit.roster {
         Some(roster) => findings.extend(changes(kit, roster)),
@@ -24,7 +28,9 @@ pub fn due(kit: &Kit) -> Vec<Finding> {
     for name in kit.credentials.keys() {
         findings.extend(rotation(kit, name));
     }
-    findings.extend(unclosed(kit));
+    findings.extend(unclosed(kit, now));
+    findings.extend(by_policy::reviews(kit, now));
+    findings.extend(by_policy::backups(kit));
     findings.extend(check::intents(kit));
     findings.extend(check::reused(kit));
     let coverage = coverage(kit);
@@ -78,8 +84,13 @@ fn changes(kit: &Kit, roster: &Roster) -> Vec<Finding> {
             }
         };
         let signers: Vec<String> = pending.signers.iter().map(subject).collect();
-        let text =
-            format!("{what}: {} of {} signatures ({})", signers.len(), pending.needs, signers.join(", "));
+        let text = format!(
+            "{what}: {} of {} signatures ({}){}",
+            signers.len(),
+            pending.needs,
+            signers.join(", "),
+            pending.wanting.beside_the_count()
+        );
         findings.push(Finding::due("CHANGE-PENDING", text, format!("{next} --with ANOTHER")));
     }
     for key in kit.enrolled_keys() {
@@ -111,7 +122,13 @@ fn rotation(kit: &Kit, name: &CredentialName) -> Vec<Finding> {
         let incidents: BTreeSet<&str> = used.iter().map(|opening| opening.incident.as_str()).collect();
         let incidents: Vec<&str> = incidents.into_iter().collect();
         let text = format!("rotate {name} after {}", incidents.join(", "));
-        findings.push(Finding::due("ROTATE-USED", text, rotate()).since(first.at));
+        findings.push(match kit.policy.terms(name).rotation {
+            Rotation::AfterUse => Finding::due("ROTATE-USED", text, rotate()).since(first.at),
+            Rotation::Waived(why) => {
+                let text = format!("{name} was opened and need not be rotated, by the policy: {why}");
+                Finding::note("ROTATE-WAIVED", text).since(first.at)
+            }
+        });
     }
     if let Some(pending) = credential.pending() {
         let text = format!(
@@ -139,12 +156,15 @@ fn rotation(kit: &Kit, name: &CredentialName) -> Vec<Finding> {
 }
 
 /// Incidents of which nobody has said that they ended.
-fn unclosed(kit: &Kit) -> impl Iterator<Item = Finding> {
-    incidents(kit).into_iter().filter(|(_, incident)| incident.closed.is_none()).map(|(name, incident)| {
-        let next = format!("breakglass close {name} --verdict … --outcome …");
-        Finding::due("INCIDENT-OPEN", format!("close {name}: nobody has said how it ended"), next)
-            .since(incident.since)
-    })
+fn unclosed(kit: &Kit, now: i64) -> impl Iterator<Item = Finding> {
+    incidents(kit).into_iter().filter(|(_, incident)| incident.closed.is_none()).map(
+        move |(name, incident)| {
+            let past = by_policy::past_grant(kit, &name, now);
+            let next = format!("breakglass close {name} --verdict … --outcome …");
+            Finding::due("INCIDENT-OPEN", format!("close {name}: nobody has said how it ended{past}"), next)
+                .since(incident.since)
+        },
+    )
 }
 
 /// Credentials that die with one place, or with one key; and those that are dead.
