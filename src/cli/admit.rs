@@ -188,6 +188,7 @@ pub(super) fn sign_change(
         desk.json_result(&serde_json::json!({
             "change": hash, "record": record.hash(), "in_effect": pending.is_none(),
             "signed": pending.as_ref().map(|p| p.signers.len()), "needs": pending.as_ref().map(|p| p.needs),
+            "wanting": pending.as_ref().map(|p| p.wanting.to_string()),
         }))?;
     }
     match pending {
