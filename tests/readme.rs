@@ -35,7 +35,11 @@ fn session(readme: &str) -> Vec<Step> {
 fn timeless(line: &str) -> String {
     let clock = |word: &str| {
         let digits: String = word.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
-        if digits == "0000-00-00" || digits.starts_with("00:00:00Z") { digits } else { word.to_owned() }
+        if digits == "0000-00-00" || digits.starts_with("00:00:00Z") || digits == "00:00Z" {
+            digits
+        } else {
+            word.to_owned()
+        }
     };
     line.trim_end().split(' ').map(clock).collect::<Vec<_>>().join(" ")
 }

@@ -19,9 +19,10 @@ fn kits(folder: &Path) {
         kit
     };
     let made = PracticeKit::new();
-    for name in
-        ["whole", "practice", "refused", "edited", "changed", "lacking", "custody", "opened", "drilled"]
-    {
+    for name in [
+        "whole", "practice", "refused", "edited", "changed", "lacking", "custody", "opened", "drilled",
+        "ruled", "misruled",
+    ] {
         copy(made.path(), &place(name));
     }
     place("nothing");
@@ -31,6 +32,11 @@ fn kits(folder: &Path) {
     let toml = folder.join("edited/kit.toml");
     let text = std::fs::read_to_string(&toml).expect("kit.toml");
     std::fs::write(&toml, text.replace("safe B", "safe C").replace("\"attack\", ", "")).expect("kit.toml");
+
+    rule(&folder.join("ruled"));
+    let toml = folder.join("misruled/kit.toml");
+    let text = std::fs::read_to_string(&toml).expect("kit.toml");
+    std::fs::write(&toml, text.replacen("quorum = 2", "quorum = 0", 1)).expect("kit.toml");
 
     let journal = |kit: &str, serial: &str| {
         let entries = std::fs::read_dir(folder.join(kit).join("journal")).expect("a journal");
@@ -74,6 +80,38 @@ fn kits(folder: &Path) {
     done(&run(&custody, &[&out[..], &who, &["--confirm", "checkout 23112"]].concat(), &[&pin]));
     let back = ["key", "checkin", "23115", "--place", "safe C", "--bag", "0502"];
     done(&run(&custody, &[&back[..], &who, &["--confirm", "checkin 23115"]].concat(), &[&pin]));
+}
+
+/// A policy of groups, credentials and platforms, adopted; and a change that lacks one of a group.
+fn rule(kit: &Path) {
+    let toml = kit.join("kit.toml");
+    let text = std::fs::read_to_string(&toml).expect("kit.toml");
+    let tables = r#"
+[[quorum-group]]
+name = "security"
+keys = [23115, 30877]
+
+[[credential]]
+name = "core-db/*"
+emergencies = ["attack", "lockout"]
+grant = "2h"
+
+[[platform]]
+name = "core-db"
+checklist = ["exempt from MFA and conditional access"]
+
+[[platform]]
+name = "core-fw"
+backup-waived = "serial console in the rack"
+"#;
+    let text = text.replace("contact = \"\"", "keys = [23112]") + tables;
+    std::fs::write(&toml, text).expect("kit.toml");
+    for serial in ["23112", "23115"] {
+        let adopt = ["policy", "adopt", "--with", serial, "--confirm", "adopt policy"];
+        done(&run(kit, &adopt, &[&format!("{serial} pin {PIN}")]));
+    }
+    let retire = ["key", "retire", "30877", "--why", "lost", "--with", "23112", "--confirm", "retire 30877"];
+    done(&run(kit, &retire, &[&format!("23112 pin {PIN}")]));
 }
 
 #[test]

@@ -269,6 +269,6 @@ pub struct CredentialState {
     pub factors: Vec<String>,
     /// Serial numbers of the keys it is sealed to.
     pub keys: Vec<Serial>,
-    /// Whether a generation that was opened, or may have been, is still in force.
+    /// Whether a generation that was opened, or may have been, is still in force, and no policy waives its rotation.
     pub rotation_due: bool,
 }

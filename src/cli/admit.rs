@@ -5,6 +5,7 @@ use super::args::{Admit, Retire};
 use super::desk::Desk;
 use super::hint::Trouble;
 use crate::attestation::Serial;
+use crate::kit::policy::Wanting;
 use crate::kit::roster::{Change, Standing};
 use crate::kit::{Draft, Enrolled, Kit, KitError, policy_path};
 use crate::record::event::{Event, KeyAdmitted, KeyRetired, KitFounded};
@@ -57,7 +58,7 @@ fn found(desk: &mut Desk, kit: &mut Kit, enrolled: &Enrolled, caution: &Caution)
         "found     {:?}, a {} kit, with key {serial}\npolicy    kit.toml as it is now, quorum {}\nroots     {}",
         policy.name,
         super::kind_word(policy.kind),
-        policy.quorum,
+        policy.quorum.number,
         match root {
             Some(root) => format!("Yubico's, and the private one {root}"),
             None => super::roots_word(policy.kind).to_owned(),
@@ -165,9 +166,10 @@ pub(super) fn sign_change(
     {
         return Err(Trouble::refused(
             format!(
-                "key {signing} has signed this already; {} of {} have",
+                "key {signing} has signed this already; {} of {} have{}",
                 pending.signers.len(),
-                pending.needs
+                pending.needs,
+                pending.wanting.beside_the_count()
             ),
             format!("let another key sign:  breakglass {} --with SERIAL", command_of(&change, word)),
         ));
@@ -186,21 +188,30 @@ pub(super) fn sign_change(
         desk.json_result(&serde_json::json!({
             "change": hash, "record": record.hash(), "in_effect": pending.is_none(),
             "signed": pending.as_ref().map(|p| p.signers.len()), "needs": pending.as_ref().map(|p| p.needs),
+            "wanting": pending.as_ref().map(|p| p.wanting.to_string()),
         }))?;
     }
     match pending {
         Some(pending) => {
-            let more = pending.needs.saturating_sub(pending.signers.len());
             desk.terminal.say(&format!(
-                "signed by {} of {} keys. it takes effect when {more} more {}:  breakglass {} --with SERIAL",
+                "signed by {} of {} keys. it takes effect {}:  breakglass {} --with SERIAL",
                 pending.signers.len(),
                 pending.needs,
-                if more == 1 { "signs" } else { "sign" },
+                once(&pending.wanting),
                 command_of(&change, word),
             ));
             Ok(false)
         }
         None => Ok(true),
+    }
+}
+
+/// `when 1 more signs`; where groups are wanting, `with the signatures of 1 of security (23115)`.
+fn once(wanting: &Wanting) -> String {
+    match (wanting.more, wanting.groups.is_empty()) {
+        (1, true) => "when 1 more signs".into(),
+        (more, true) => format!("when {more} more sign"),
+        (..) => format!("with the signatures of {wanting}"),
     }
 }
 

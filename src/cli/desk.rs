@@ -298,6 +298,14 @@ pub(crate) fn days(seconds: i64) -> String {
     format!("{days} day{}", if days == 1 { "" } else { "s" })
 }
 
+/// The hour and minute of a time to come, in UTC; with its day where that is more than a day ahead.
+pub(crate) fn hour(seconds: i64) -> String {
+    let soon = seconds.saturating_sub(now()) < 86_400;
+    let shape = if soon { "%H:%MZ" } else { "%Y-%m-%d %H:%MZ" };
+    jiff::Timestamp::from_second(seconds)
+        .map_or_else(|_| seconds.to_string(), |time| time.strftime(shape).to_string())
+}
+
 /// A time as people read it, in UTC.
 pub(crate) fn date(seconds: i64) -> String {
     jiff::Timestamp::from_second(seconds)

@@ -28,7 +28,7 @@ pub(super) fn drill(desk: &mut Desk, options: Drill) -> Result<Outcome, Trouble>
     desk.confirm(&describe(&kit, &plan), &plan.word())?;
     let drilled = desk.at_station(readers.as_mut(), |station| drill::carry_out(&mut kit, &plan, station));
     match drilled {
-        Ok(drilled) => tell(desk, plan, drilled),
+        Ok(drilled) => tell(desk, &kit, plan, drilled),
         Err(error) => Err(Trouble::Unlock { error, keys: keys(plan.key, false) }),
     }
 }
@@ -72,13 +72,13 @@ fn describe(kit: &Kit, plan: &Plan) -> String {
     lines.join("\n")
 }
 
-fn tell(desk: &mut Desk, plan: Plan, drilled: Drilled) -> Result<Outcome, Trouble> {
+fn tell(desk: &mut Desk, kit: &Kit, plan: Plan, drilled: Drilled) -> Result<Outcome, Trouble> {
     let (name, number, serial) = (plan.wish.credential.clone(), plan.generation.number, plan.key.serial);
     let threshold = plan.generation.facts.threshold;
     let Drilled { begun, ended, failure, at, seconds, commands, touches, head } = drilled;
     let record = ended.as_ref().ok().copied();
     let proven = failure.is_none() && record.is_some();
-    let next = proven.then(|| drills::next(at));
+    let next = proven.then(|| drills::next(&kit.policy, at));
     let failed = failure.as_ref().map(ToString::to_string);
     let unsigned = ended.err();
     if desk.json {

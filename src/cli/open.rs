@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::Outcome;
 use super::args::Open;
-use super::desk::{Desk, date, days, now};
+use super::desk::{Desk, date, days, hour, now};
 use super::hint::{Keys, Trouble};
 use super::terminal::{Shown, descriptor};
 use crate::kit::debts::{self, Debt, What, quoted};
@@ -95,7 +95,9 @@ fn wish(desk: &mut Desk, kit: &Kit, options: Open, output: &Output) -> Result<Wi
         Some(given) => Ok(given),
         None => desk.terminal.ask(question),
     };
-    let emergencies: Vec<&str> = kit.policy.emergencies.iter().map(|e| e.as_str()).collect();
+    // Only what justifies opening this credential.
+    let emergencies = kit.policy.terms(&credential).emergencies;
+    let emergencies: Vec<&str> = emergencies.iter().map(|e| e.as_str()).collect();
     Ok(Wish {
         emergency: ask(options.emergency, &format!("why ({})? ", emergencies.join(", ")))?,
         incident: ask(options.incident, "incident or ticket? ")?,
@@ -158,7 +160,13 @@ fn describe(kit: &Kit, plan: &Plan) -> String {
             date(plan.generation.sealed_at),
             if plan.generation.pending { ", pending" } else { "" }
         ),
-        format!("  for       {}, {}, {}", wish.operator, wish.emergency, wish.incident),
+        format!(
+            "  for       {}, {}, {}, until {}",
+            wish.operator,
+            wish.emergency,
+            wish.incident,
+            hour(granted_until(kit, plan))
+        ),
         format!("  because   {}", wish.reason),
         format!(
             "  keys      any {} of  {}",
@@ -195,6 +203,11 @@ fn describe(kit: &Kit, plan: &Plan) -> String {
         lines.push("  note      kit.toml is broken; the adopted policy is in force".into());
     }
     lines.join("\n")
+}
+
+/// When an opening by this plan, begun now, is granted to.
+fn granted_until(kit: &Kit, plan: &Plan) -> i64 {
+    now().saturating_add(kit.policy.terms(&plan.wish.credential).grant.seconds())
 }
 
 pub(super) fn count(number: usize, what: &str) -> String {
@@ -244,6 +257,7 @@ fn say_debts(desk: &mut Desk, kit: &Kit, plan: &Plan, opened: &Opened) -> Result
     let (name, incident) = (&plan.wish.credential, quoted(&plan.wish.incident));
     let owed: Vec<Debt> = debts::debts(kit).remove(&plan.wish.incident).unwrap_or_default();
     let owed: Vec<Debt> = owed.into_iter().filter(|debt| debt.done.is_none()).collect();
+    let until = granted_until(kit, plan);
     let mut due = Vec::new();
     for key in plan.keys.iter().filter(|key| opened.keys.contains(&key.serial) && key.fido2.is_some()) {
         if !kit.fido2_pin_shared(&key.id) {
@@ -267,10 +281,13 @@ fn say_debts(desk: &mut Desk, kit: &Kit, plan: &Plan, opened: &Opened) -> Result
         return desk.json_result(&serde_json::json!({
             "credential": name.to_string(), "generation": plan.generation.number,
             "incident": plan.wish.incident, "intents": opened.intents,
-            "released": opened.outcome.as_ref().ok(), "keys": opened.keys, "opened_at": now(), "due": due,
+            "released": opened.outcome.as_ref().ok(), "keys": opened.keys, "opened_at": now(),
+            "granted_until": until, "due": due,
         }));
     }
     desk.terminal.say(&format!("opened {name} at {}, incident {}.", date(now()), plan.wish.incident));
+    desk.terminal
+        .say(&format!("it is granted until {}; status tells if it is not closed by then.", date(until)));
     desk.terminal.say(&format!("when you are done:  breakglass close {incident}"));
     desk.terminal.say(&format!("then due: {}", in_words(&owed, &places(kit, &owed))));
     desk.terminal.say(&format!("the command for each:  breakglass incident show {incident}"));

@@ -5,9 +5,10 @@ use super::admit::sign_change;
 use super::args::Adopt;
 use super::desk::Desk;
 use super::hint::Trouble;
-use crate::kit::policy::{Factors, Policy, Role};
+use crate::kit::name::CredentialName;
+use crate::kit::policy::{Policy, changes, describe};
 use crate::kit::roster::Change;
-use crate::kit::{Draft, KitError, policy_path};
+use crate::kit::{Draft, Kit, KitError, policy_path};
 use crate::record::event::{Event, PolicyAdopted};
 use crate::signing::Caution;
 
@@ -15,10 +16,12 @@ pub(super) fn check(desk: &mut Desk) -> Result<Outcome, Trouble> {
     let kit = desk.look()?;
     let (sentences, outcome) = match &kit.draft {
         Draft::Same if kit.roster.is_some() => {
-            (vec!["kit.toml is the policy in force".to_owned()], Outcome::Done)
+            let mut sentences = vec!["kit.toml is the policy in force".to_owned()];
+            sentences.extend(describe(&kit.policy));
+            (sentences, Outcome::Done)
         }
         Draft::Same => (describe(&kit.policy), Outcome::Done),
-        Draft::Differs(draft) => (differences(&kit.policy, draft), Outcome::Due),
+        Draft::Differs(draft) => (differences(&kit, draft), Outcome::Due),
         Draft::Broken(error) => return Err(Trouble::Usage(format!("kit.toml: {error}"))),
         Draft::Missing => return Err(Trouble::Usage("there is no kit.toml".into())),
     };
@@ -67,7 +70,7 @@ pub(super) fn adopt(desk: &mut Desk, options: &Adopt) -> Result<Outcome, Trouble
     kit.folder.reserve_in_kit().map_err(KitError::from)?;
     kit.folder.write_new(&policy_path(&draft.hash), &bytes).map_err(KitError::from)?;
     let caution = Caution { spend_last_try: options.caution.spend_last_try, accept_gap: None };
-    let text = differences(&kit.policy, &draft).join("\n");
+    let text = differences(&kit, &draft).join("\n");
     let policy = draft.hash;
     let event = |change| Event::PolicyAdopted(PolicyAdopted { change, policy });
     let change = Change::Adopt { policy };
@@ -77,51 +80,12 @@ pub(super) fn adopt(desk: &mut Desk, options: &Adopt) -> Result<Outcome, Trouble
     Ok(Outcome::Done)
 }
 
-fn describe(policy: &Policy) -> Vec<String> {
-    let names = |role| policy.with_role(role).join(", ");
-    let emergencies: Vec<&str> = policy.emergencies.iter().map(|e| e.as_str()).collect();
-    let mut sentences = vec![
-        format!("the kit is called {:?}; its records are issued by {}", policy.name, policy.issuer),
-        format!("{} admitted keys must sign a change of keys or policy", policy.quorum),
-        format!("these justify an opening: {}", emergencies.join(", ")),
-    ];
-    sentences.extend(policy.factors.map(|factors| match factors {
-        Factors::Held => "opening asks of each key what it has".to_owned(),
-        Factors::Piv => "opening asks every key for PIV alone".to_owned(),
-        Factors::Both => "opening asks every key for PIV and FIDO2".to_owned(),
-    }));
-    if policy.review_before_reopen {
-        let text = "what was opened for an incident without a review opens again only with a word on record";
-        sentences.push(text.to_owned());
-    }
-    for (role, verb) in [
-        (Role::Operator, "open"),
-        (Role::Custodian, "keep keys"),
-        (Role::Approver, "approve"),
-        (Role::Auditor, "audit"),
-    ] {
-        let who = names(role);
-        sentences.push(match who.is_empty() {
-            true => format!("nobody may {verb}"),
-            false => format!("may {verb}: {who}"),
-        });
-    }
-    for key in &policy.keys {
-        let bag = if key.bag.is_empty() { String::new() } else { format!(", bag {}", key.bag) };
-        let puk = key.puk.as_ref().map_or(String::new(), |name| format!("; {name} holds its PUK"));
-        sentences.push(format!("key {} lies in {}{bag}{puk}", key.serial, key.place));
-    }
-    sentences
-}
-
-/// What adopting `new` would change, sentence by sentence.
-fn differences(old: &Policy, new: &Policy) -> Vec<String> {
-    let (before, after) = (describe(old), describe(new));
-    let gone = before.iter().filter(|s| !after.contains(s)).map(|s| format!("no more: {s}"));
-    let come = after.iter().filter(|s| !before.contains(s)).map(|s| format!("from then on: {s}"));
-    let all: Vec<String> = gone.chain(come).collect();
-    match all.is_empty() {
-        true => vec!["only comments or contacts differ".into()],
-        false => all,
+/// What adopting `draft` would change, sentence by sentence.
+fn differences(kit: &Kit, draft: &Policy) -> Vec<String> {
+    let sealed: Vec<CredentialName> = kit.credentials.keys().cloned().collect();
+    let told = changes(&kit.policy, draft, &sealed);
+    match told.is_empty() {
+        true => vec!["only comments differ".into()],
+        false => told,
     }
 }

@@ -82,7 +82,7 @@ fn next_step(desk: &mut Desk, serial: Serial) -> Result<(), Trouble> {
         Some(_) => {
             let needs = match kit.enrolled_keys().iter().filter(|k| is_admitted(k)).count() {
                 1 => 1,
-                admitted => kit.policy.quorum.min(admitted),
+                admitted => kit.policy.quorum.number.min(admitted),
             };
             let keys = if needs == 1 { "1 key has".to_owned() } else { format!("{needs} keys have") };
             desk.terminal.say(&format!(

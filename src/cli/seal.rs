@@ -11,7 +11,7 @@ use super::hint::Trouble;
 use crate::attestation::Serial;
 use crate::kit::credentials::Generation;
 use crate::kit::name::CredentialName;
-use crate::kit::policy::Factors;
+use crate::kit::policy::{Factors, checklist};
 use crate::kit::roster::Standing;
 use crate::kit::sealed::{self, About, MAX_PLAINTEXT};
 use crate::kit::sealing::{self, Chosen, Order, SealingError};
@@ -221,12 +221,14 @@ impl Job<'_> {
         let labels: Vec<String> =
             self.recipients.iter().map(|key| super::bag::label(&kit, key.facts.serial)).collect();
         let labels = labels.join("\n\n") + "\n";
+        let to_check = checklist(&kit.policy, &self.name.platform);
         if desk.json {
             desk.json_result(&serde_json::json!({
                 "credential": self.name.to_string(), "generation": self.generation, "pending": self.pending,
                 "threshold": self.threshold, "recipients": serials, "record": record.hash(),
                 "factors": factors_by_serial(&serials, &chosen), "envelopes_used_again": again(&serials, &chosen),
                 "subsets_opened": sealed.proof.subsets, "all_subsets": sealed.proof.all, "labels": labels,
+                "checklist": to_check,
             }))?;
         }
         desk.terminal.say(&format!("sealed {}, generation {}.", self.name, self.generation));
@@ -244,6 +246,9 @@ impl Job<'_> {
                 "note: every envelope of {} was used before; the newest was used again. an opening makes a new one.",
                 keys.join(", ")
             ));
+        }
+        for item in to_check {
+            desk.terminal.say(&item);
         }
         desk.terminal.say("write on the bags:");
         desk.terminal.say(labels.trim_end());

@@ -10,6 +10,7 @@ use crate::attestation::Serial;
 use crate::kit::Kit;
 use crate::kit::credentials::Credential;
 use crate::kit::name::CredentialName;
+use crate::kit::policy::Rotation;
 use crate::kit::roster::Roster;
 use crate::record::event::Event;
 use crate::record::hash::Hash;
@@ -132,12 +133,16 @@ pub fn quoted(text: &str) -> String {
     }
 }
 
-/// The debts of every incident, by its name; those that were discharged too.
+/// The debts of every incident, by its name; those that were discharged too. What the policy in force does not have rotated
+/// after use owes no rotation.
 pub fn debts(kit: &Kit) -> BTreeMap<String, Vec<Debt>> {
-    match &kit.roster {
-        Some(roster) => derive(roster, &kit.credentials, kit.journal.records()),
-        None => BTreeMap::new(),
+    let Some(roster) = &kit.roster else { return BTreeMap::new() };
+    let mut debts = derive(roster, &kit.credentials, kit.journal.records());
+    let rotated = |name: &CredentialName| *kit.policy.terms(name).rotation == Rotation::AfterUse;
+    for of_one in debts.values_mut() {
+        of_one.retain(|debt| !matches!(&debt.what, What::Rotate(name, _) if !rotated(name)));
     }
+    debts
 }
 
 /// Incidents for which that credential was opened and that nobody else has reviewed: all but `incident`, which may go on

@@ -4,21 +4,19 @@ use crate::kit::Kit;
 use crate::kit::credentials::{Credential, Generation};
 use crate::kit::finding::Finding;
 use crate::kit::name::CredentialName;
+use crate::kit::policy::Policy;
 use crate::kit::roster::Standing;
 use crate::record::hash::KeyId;
 
-/// How long a proof is good for, in days.
-const DRILL_DAYS: i64 = 90;
-
 /// When a drill of that key is due: so long after the last opening or proven drill of that generation with it, or after it
 /// was sealed. Unix seconds, as far as the records' clocks are to be believed.
-pub fn due_at(credential: &Credential, generation: &Generation, key: &KeyId) -> i64 {
-    next(credential.last_proof(generation.number, key).unwrap_or(generation.sealed_at))
+pub fn due_at(policy: &Policy, credential: &Credential, generation: &Generation, key: &KeyId) -> i64 {
+    next(policy, credential.last_proof(generation.number, key).unwrap_or(generation.sealed_at))
 }
 
 /// When the next drill is due after a proof at that time.
-pub fn next(proof: i64) -> i64 {
-    proof.saturating_add(DRILL_DAYS * 86_400)
+pub fn next(policy: &Policy, proof: i64) -> i64 {
+    proof.saturating_add(i64::from(policy.drill_days) * 86_400)
 }
 
 /// Drills that are due: of each current generation, with each admitted key that it is sealed to.
@@ -29,7 +27,7 @@ pub fn overdue(kit: &Kit, now: i64) -> Vec<Finding> {
         let Some(generation) = credential.current() else { continue };
         let admitted = keys.iter().filter(|key| key.standing == Standing::Admitted);
         for key in admitted.filter(|key| generation.facts.recipients.contains(&key.id)) {
-            let at = due_at(credential, generation, &key.id);
+            let at = due_at(&kit.policy, credential, generation, &key.id);
             if at <= now {
                 let serial = key.facts.serial;
                 let text = format!("drill {name} with {serial}");

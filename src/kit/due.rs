@@ -1,5 +1,5 @@
 //! What a kit leaves to be done, by what its records say. Each says since when, as far as a record claims it. The time is an
-//! argument: only drills become due by waiting.
+//! argument: only what the policy gives a term to becomes due by waiting.
 
 use std::collections::BTreeSet;
 
@@ -10,9 +10,11 @@ use crate::kit::drills;
 use crate::kit::finding::Finding;
 use crate::kit::incidents::incidents;
 use crate::kit::name::CredentialName;
+use crate::kit::policy::Rotation;
 use crate::kit::roster::{Change, Roster, Standing};
 use crate::kit::{Draft, Kit, check, custody};
 
+mod by_policy;
 mod left;
 
 /// Everything that is due at the time `now`, in Unix seconds; then what has not been shown yet, as notes.
@@ -29,8 +31,10 @@ pub fn due(kit: &Kit, now: i64) -> Vec<Finding> {
     for name in kit.credentials.keys() {
         findings.extend(rotation(kit, name));
     }
-    findings.extend(unclosed(kit));
+    findings.extend(unclosed(kit, now));
     findings.extend(left::left(kit));
+    findings.extend(by_policy::reviews(kit, now));
+    findings.extend(by_policy::backups(kit));
     findings.extend(check::intents(kit));
     findings.extend(check::reused(kit));
     findings.extend(custody::findings(kit));
@@ -87,8 +91,13 @@ fn changes(kit: &Kit, roster: &Roster) -> Vec<Finding> {
             }
         };
         let signers: Vec<String> = pending.signers.iter().map(subject).collect();
-        let text =
-            format!("{what}: {} of {} signatures ({})", signers.len(), pending.needs, signers.join(", "));
+        let text = format!(
+            "{what}: {} of {} signatures ({}){}",
+            signers.len(),
+            pending.needs,
+            signers.join(", "),
+            pending.wanting.beside_the_count()
+        );
         findings.push(Finding::due("CHANGE-PENDING", text, format!("{next} --with ANOTHER")));
     }
     for key in kit.enrolled_keys() {
@@ -120,7 +129,13 @@ fn rotation(kit: &Kit, name: &CredentialName) -> Vec<Finding> {
         let incidents: BTreeSet<&str> = used.iter().map(|opening| opening.incident.as_str()).collect();
         let incidents: Vec<&str> = incidents.into_iter().collect();
         let text = format!("rotate {name} after {}", incidents.join(", "));
-        findings.push(Finding::due("ROTATE-USED", text, rotate()).since(first.at));
+        findings.push(match kit.policy.terms(name).rotation {
+            Rotation::AfterUse => Finding::due("ROTATE-USED", text, rotate()).since(first.at),
+            Rotation::Waived(why) => {
+                let text = format!("{name} was opened and need not be rotated, by the policy: {why}");
+                Finding::note("ROTATE-WAIVED", text).since(first.at)
+            }
+        });
     }
     if let Some(pending) = credential.pending() {
         let text = format!(
@@ -148,12 +163,15 @@ fn rotation(kit: &Kit, name: &CredentialName) -> Vec<Finding> {
 }
 
 /// Incidents of which nobody has said that they ended.
-fn unclosed(kit: &Kit) -> impl Iterator<Item = Finding> {
-    incidents(kit).into_iter().filter(|(_, incident)| incident.closed.is_none()).map(|(name, incident)| {
-        let next = format!("breakglass close {} --verdict … --outcome …", debts::quoted(&name));
-        Finding::due("INCIDENT-OPEN", format!("close {name}: nobody has said how it ended"), next)
-            .since(incident.since)
-    })
+fn unclosed(kit: &Kit, now: i64) -> impl Iterator<Item = Finding> {
+    incidents(kit).into_iter().filter(|(_, incident)| incident.closed.is_none()).map(
+        move |(name, incident)| {
+            let past = by_policy::past_grant(kit, &name, now);
+            let next = format!("breakglass close {} --verdict … --outcome …", debts::quoted(&name));
+            Finding::due("INCIDENT-OPEN", format!("close {name}: nobody has said how it ended{past}"), next)
+                .since(incident.since)
+        },
+    )
 }
 
 /// Credentials that die with one place, or with one key; and those that are dead.
@@ -209,7 +227,7 @@ fn unproven(kit: &Kit, now: i64) -> Vec<Finding> {
             .filter(|key| key.standing == Standing::Admitted && generation.facts.recipients.contains(&key.id))
             .filter(|key| {
                 !credential.proven(generation.number, &key.id)
-                    && drills::due_at(credential, generation, &key.id) > now
+                    && drills::due_at(&kit.policy, credential, generation, &key.id) > now
             })
             .map(|key| key.facts.serial.to_string())
             .collect();

@@ -1,14 +1,15 @@
 //! Which keys and which policy a kit has, derived from its records and from nothing else.
 //!
 //! The first key founds the kit. While it is alone it may admit others; from two keys on a change takes effect once a
-//! quorum of admitted keys has signed the same change hash, each on its own chain. A key that is to be retired has no
-//! vote on it. Order comes from the chains and from what each record says its signer had seen.
+//! quorum of admitted keys has signed the same change hash, each on its own chain; where the policy names groups, some of
+//! each among them. A key that is to be retired has no vote on it. Order comes from the chains and from what each record
+//! says its signer had seen.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::attestation::Serial;
 use crate::kit::order::in_order;
-use crate::kit::policy::Policy;
+use crate::kit::policy::{Policy, Quorum, Wanting};
 use crate::record::event::{Event, KeyEnrolled, KitFounded, KitKind};
 use crate::record::hash::{Hash, KeyId};
 use crate::record::token::Record;
@@ -71,6 +72,8 @@ pub struct Pending {
     pub signers: BTreeSet<KeyId>,
     /// How many signatures it needs in all.
     pub needs: usize,
+    /// Which of them are wanting.
+    pub wanting: Wanting,
 }
 
 /// A change of keys or policy, as its signers mean it.
@@ -190,7 +193,7 @@ pub fn derive<'a>(
                 && let Change::Retire { key, .. } = change
             {
                 // A key that a quorum has retired undoes nothing by a vote that would not have been enough.
-                match roster.decides(&change, ballot.votes.get(&change), quorum) {
+                match roster.decides(record.kid, &change, ballot.votes.get(&change), &quorum) {
                     true => roster.freeze(record.kid, key),
                     false => what = RETIRED,
                 }
@@ -200,7 +203,7 @@ pub fn derive<'a>(
         }
         let signers = ballot.votes.entry(change.clone()).or_default();
         signers.insert(record.kid, at.clone());
-        if roster.settled(&change) || roster.counted(&change, signers) < roster.needs(&change, quorum) {
+        if roster.settled(&change) || !roster.wanting(&change, signers, &quorum).is_nothing() {
             continue;
         }
         match &change {
@@ -227,19 +230,23 @@ pub fn derive<'a>(
     }
     for (change, signers) in ballot.votes {
         if !roster.settled(&change) {
-            let needs = roster.needs(&change, quorum);
-            roster.pending.push(Pending { change, signers: signers.into_keys().collect(), needs });
+            let needs = roster.needs(&change, quorum.number);
+            let wanting = roster.wanting(&change, &signers, &quorum);
+            roster.pending.push(Pending { change, signers: signers.into_keys().collect(), needs, wanting });
         }
     }
     Ok(roster)
 }
 
+/// Who signed a change, each with the chain and place of the record.
+type Signers = BTreeMap<KeyId, (String, u64)>;
+
 /// Signatures so far: who signed which change, and in which record.
 #[derive(Default)]
 struct Ballot {
-    votes: BTreeMap<Change, BTreeMap<KeyId, (String, u64)>>,
+    votes: BTreeMap<Change, Signers>,
     /// Who retired whom, by the records that did.
-    retirements: BTreeMap<KeyId, BTreeMap<KeyId, (String, u64)>>,
+    retirements: BTreeMap<KeyId, Signers>,
 }
 
 impl Ballot {
@@ -319,23 +326,33 @@ impl Roster {
 
     /// How many signatures a change needs now: the quorum, or all who have a vote if they are fewer.
     pub fn needs(&self, change: &Change, quorum: usize) -> usize {
-        let voters = self.admitted().filter(|(id, _)| !is_victim(change, id)).count();
-        quorum.min(voters).max(1)
+        quorum.min(self.voters(change).count()).max(1)
+    }
+
+    /// Keys that have a vote on the change now.
+    fn voters<'r>(&'r self, change: &'r Change) -> impl Iterator<Item = (&'r KeyId, Serial)> {
+        self.admitted()
+            .filter(|(id, _)| !is_victim(change, id))
+            .map(|(id, member)| (id, member.enrolled.serial))
+    }
+
+    /// What the change lacks. Signatures count of those who have a vote now.
+    fn wanting(&self, change: &Change, signers: &Signers, quorum: &Quorum) -> Wanting {
+        let voters: Vec<Serial> = self.voters(change).map(|(_, serial)| serial).collect();
+        quorum.wanting(&voters, &self.counted(change, signers))
     }
 
     /// Whether the vote of one more key, now retired, would have put the change into effect.
-    fn decides(
-        &self,
-        change: &Change,
-        signers: Option<&BTreeMap<KeyId, (String, u64)>>,
-        quorum: usize,
-    ) -> bool {
-        let voters = 1 + self.admitted().filter(|(id, _)| !is_victim(change, id)).count();
-        1 + signers.map_or(0, |signers| self.counted(change, signers)) >= quorum.min(voters)
+    fn decides(&self, key: KeyId, change: &Change, signers: Option<&Signers>, quorum: &Quorum) -> bool {
+        let own: Vec<Serial> = self.keys.get(&key).map(|member| member.enrolled.serial).into_iter().collect();
+        let voters: Vec<Serial> =
+            self.voters(change).map(|(_, serial)| serial).chain(own.iter().copied()).collect();
+        let counted = signers.map_or(Vec::new(), |signers| self.counted(change, signers));
+        quorum.wanting(&voters, &[counted, own].concat()).is_nothing()
     }
 
-    fn counted(&self, change: &Change, signers: &BTreeMap<KeyId, (String, u64)>) -> usize {
-        self.admitted().filter(|(id, _)| signers.contains_key(id) && !is_victim(change, id)).count()
+    fn counted(&self, change: &Change, signers: &Signers) -> Vec<Serial> {
+        self.voters(change).filter(|(id, _)| signers.contains_key(*id)).map(|(_, serial)| serial).collect()
     }
 
     /// Whether the roster already is what the change asks for.

@@ -12,15 +12,9 @@ const REASON: usize = 256;
 /// Who, which emergency, why, which incident.
 pub(super) fn policy(kit: &Kit, wish: &Wish) -> Result<(), UnlockError> {
     let refuse = |what: String| Err(UnlockError::Policy(what));
-    let policy = &kit.policy;
-    if policy.person(&wish.operator, Role::Operator).is_none() {
-        let names = policy.with_role(Role::Operator).join(", ");
-        return refuse(format!("{:?} is not an operator; operators are: {names}", wish.operator));
-    }
-    if !policy.emergencies.iter().any(|e| e.as_str() == wish.emergency) {
-        let names: Vec<&str> = policy.emergencies.iter().map(|e| e.as_str()).collect();
-        return refuse(format!("{:?} is not an emergency; these are: {}", wish.emergency, names.join(", ")));
-    }
+    kit.policy
+        .may_open(&wish.operator, &wish.emergency, &wish.credential)
+        .map_err(|refusal| UnlockError::Policy(refusal.to_string()))?;
     if wish.reason.trim().is_empty() || wish.reason.len() > REASON {
         return refuse(format!("a reason is 1 to {REASON} bytes of text"));
     }

@@ -3,6 +3,7 @@
 use super::case::Case;
 use crate::attestation::Serial;
 use crate::audit::assessment::CredentialState;
+use crate::kit::policy::Rotation;
 use crate::kit::roster::Member;
 use crate::record::hash::KeyId;
 
@@ -16,9 +17,12 @@ pub(super) fn credentials(case: &Case) -> Vec<CredentialState> {
         let member: &Member = case.roster.as_ref().ok()?.keys.get(key)?;
         Some(member.enrolled.serial)
     };
+    let policy = case.roster.as_ref().ok().and_then(|roster| case.policies.get(&roster.policy));
     case.credentials
         .iter()
         .map(|(name, credential)| {
+            let waived =
+                policy.is_some_and(|policy| matches!(policy.terms(name).rotation, Rotation::Waived(_)));
             let name = name.to_string();
             // Before the first confirmation there is only what is pending.
             let current = credential.current();
@@ -31,7 +35,8 @@ pub(super) fn credentials(case: &Case) -> Vec<CredentialState> {
                 keys: shown
                     .map(|it| it.facts.recipients.iter().filter_map(serial).collect())
                     .unwrap_or_default(),
-                rotation_due: current.is_some_and(|current| used.contains(&(name.as_str(), current.number))),
+                rotation_due: !waived
+                    && current.is_some_and(|current| used.contains(&(name.as_str(), current.number))),
                 name,
             }
         })

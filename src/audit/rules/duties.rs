@@ -77,7 +77,7 @@ pub(super) fn incident_misuse(_: &Case, told: &Told) -> Vec<Finding> {
     findings
 }
 
-/// A credential that was opened and is still the one in force.
+/// A credential that was opened and is still the one in force. Nothing, where the policy in force waives its rotation.
 pub(super) fn rotate_used(_: &Case, told: &Told) -> Vec<Finding> {
     let mut uses: BTreeMap<&str, Uses<'_>> = BTreeMap::new();
     for incident in &told.incidents {

@@ -200,10 +200,11 @@ pub(super) fn change_pending(case: &Case, _: &Told) -> Vec<Finding> {
             };
             let signers: Vec<String> = pending.signers.iter().map(serial).collect();
             let text = format!(
-                "{what}: {} of {} signatures ({}); it has no effect",
+                "{what}: {} of {} signatures ({}){}; it has no effect",
                 signers.len(),
                 pending.needs,
-                signers.join(", ")
+                signers.join(", "),
+                pending.wanting.beside_the_count()
             );
             Finding::new("CHANGE-PENDING", Sort::Due, Severity::Low, text)
                 .then("the rest of the quorum signs it, or a policy is adopted that ends it")

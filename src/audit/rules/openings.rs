@@ -8,7 +8,7 @@ use crate::audit::assess::{Case, Told};
 use crate::audit::finding::{Finding, Severity, Sort};
 use crate::audit::time::{At, TOLERANCE};
 use crate::kit::credentials::Generation;
-use crate::kit::policy::{Policy, Role};
+use crate::kit::policy::{Policy, Refusal, Role};
 use crate::record::event::Event;
 use crate::record::hash::Hash;
 
@@ -44,26 +44,28 @@ fn judged_by(case: &Case, at: At) -> Option<&Policy> {
     case.policies.get(&named.unwrap_or(roster.policy))
 }
 
-/// Intents of keys that belong, with whether the policy lets `allowed` of them pass; each distinct pair is asked once.
+/// Intents that the policy they were judged by does not let pass for `what` names them with; each distinct pair of these
+/// is asked of each policy once.
 fn against_policy(
     case: &Case,
-    what: fn(&Intent) -> u32,
-    allowed: fn(&Policy, &str) -> bool,
-) -> impl Iterator<Item = (&Intent, &str)> {
-    let mut asked: HashMap<(Hash, u32), bool> = HashMap::new();
-    let refused = case.intents.iter().filter(move |intent| {
-        let Some(policy) = judged_by(case, intent.at) else { return false };
+    what: fn(&Intent) -> [u32; 2],
+    allowed: fn(&Policy, [&str; 2]) -> bool,
+) -> impl Iterator<Item = (&Intent, &Policy, [&str; 2])> {
+    let mut asked: HashMap<(Hash, [u32; 2]), bool> = HashMap::new();
+    case.intents.iter().filter_map(move |intent| {
+        let policy = judged_by(case, intent.at)?;
         let index = what(intent);
-        !*asked.entry((policy.hash, index)).or_insert_with(|| allowed(policy, case.names.get(index)))
-    });
-    refused.map(move |intent| (intent, case.names.get(what(intent))))
+        let names = index.map(|index| case.names.get(index));
+        let passes = *asked.entry((policy.hash, index)).or_insert_with(|| allowed(policy, names));
+        (!passes).then_some((intent, policy, names))
+    })
 }
 
 /// Opened by somebody whom the policy does not name as an operator.
 pub(super) fn open_operator(case: &Case, _: &Told) -> Vec<Finding> {
-    let known = |policy: &Policy, name: &str| policy.person(name, Role::Operator).is_some();
-    against_policy(case, |intent| intent.operator, known)
-        .map(|(intent, name)| {
+    let known = |policy: &Policy, [name, _]: [&str; 2]| policy.person(name, Role::Operator).is_some();
+    against_policy(case, |intent| [intent.operator; 2], known)
+        .map(|(intent, _, [name, _])| {
             let text = format!(
                 "{}: opened by {name:?}, whom the policy does not name as an operator",
                 opening(case, intent)
@@ -73,15 +75,27 @@ pub(super) fn open_operator(case: &Case, _: &Told) -> Vec<Finding> {
         .collect()
 }
 
-/// Opened for what the policy does not count as an emergency.
+/// Why the policy does not let that emergency justify opening that credential.
+fn unjustified(policy: &Policy, [emergency, credential]: [&str; 2]) -> Option<Refusal> {
+    match credential.parse() {
+        Ok(credential) => policy.justifies(emergency, &credential).err(),
+        // No name of a credential: that it was never sealed is another rule's.
+        Err(_) => None,
+    }
+}
+
+/// Opened for what the policy does not count as an emergency, or not as one that justifies opening this.
 pub(super) fn open_emergency(case: &Case, _: &Told) -> Vec<Finding> {
-    let known = |policy: &Policy, name: &str| policy.emergencies.iter().any(|one| one.as_str() == name);
-    against_policy(case, |intent| intent.emergency, known)
-        .map(|(intent, name)| {
-            let text = format!(
-                "{}: opened for {name:?}, which the policy does not count as an emergency",
-                opening(case, intent)
-            );
+    let justified = |policy: &Policy, names: [&str; 2]| unjustified(policy, names).is_none();
+    against_policy(case, |intent| [intent.emergency, intent.credential], justified)
+        .map(|(intent, policy, names)| {
+            let why = match unjustified(policy, names) {
+                Some(Refusal::NotForThis { emergencies, .. }) => {
+                    format!("which by the policy does not justify it; these do: {}", emergencies.join(", "))
+                }
+                _ => "which the policy does not count as an emergency".to_owned(),
+            };
+            let text = format!("{}: opened for {:?}, {why}", opening(case, intent), names[0]);
             about(case, intent, "OPEN-EMERGENCY", Sort::Wrong, Severity::High, text)
         })
         .collect()

@@ -11,15 +11,26 @@ fn policy(quorum: usize) -> Policy {
     Policy::parse(text.as_bytes()).unwrap()
 }
 
+/// Two signatures, of which one must be of B or C: the writers' serials.
+fn grouped() -> Policy {
+    let [b, c] = [2, 3].map(|n| Writer::new(n).serial);
+    let group = format!("\n[[quorum-group]]\nname = \"security\"\nkeys = [{b}, {c}]\n");
+    Policy::parse((template("kit", KitKind::Practice) + &group).as_bytes()).unwrap()
+}
+
 impl Keys {
     /// A founds a kit; the others are enrolled.
     fn new(keys: u8, quorum: usize) -> Self {
+        Keys::by(keys, policy(quorum).hash)
+    }
+
+    fn by(keys: u8, policy: Hash) -> Self {
         let mut founder = Writer::new(1);
         founder.write(founder.enrolment());
         let founding = founder.write(Event::KitFounded(KitFounded {
             name: "kit".into(),
             kind: KitKind::Practice,
-            policy: policy(quorum).hash,
+            policy,
             attestation_root: None,
         }));
         founder.kit = Some(founding.hash());
@@ -95,7 +106,7 @@ impl Keys {
         let names: Vec<String> = self.0.iter().map(|w| w.records[0].chain_name()).collect();
         let records =
             self.0.iter().zip(&names).flat_map(|(w, name)| w.records.iter().map(|r| (name.as_str(), r)));
-        let known: Vec<Policy> = (1..=5).map(policy).collect();
+        let known: Vec<Policy> = (1..=5).map(policy).chain([grouped()]).collect();
         derive(records, &|hash| known.iter().find(|p| p.hash == *hash).cloned()).unwrap()
     }
 
@@ -263,6 +274,79 @@ fn a_policy_takes_effect_by_quorum_and_changes_the_quorum() {
     assert_eq!(keys.derive().needs(&three, 1), 1);
     keys.sign(2, three);
     assert_eq!(keys.derive().policy, policy(3).hash);
+}
+
+#[test]
+fn of_a_group_some_must_be_among_the_signers() {
+    let mut keys = Keys::by(5, grouped().hash);
+    for (key, signers) in [(1, &[0][..]), (2, &[0, 1]), (3, &[0, 1])] {
+        for signer in signers {
+            keys.sign(*signer, keys.admit(key));
+        }
+        assert_eq!(keys.standing(key), Standing::Admitted);
+    }
+    // A and D are two and none of security.
+    keys.sign(0, keys.admit(4));
+    keys.sign(3, keys.admit(4));
+    assert_eq!(keys.standing(4), Standing::Enrolled);
+    let pending = keys.derive().pending;
+    assert_eq!((pending[0].signers.len(), pending[0].needs), (2, 2));
+    let [b, c] = [1, 2].map(|key| keys.0[key].serial);
+    assert_eq!(pending[0].wanting.to_string(), format!("1 of security ({b}, {c})"));
+    keys.sign(2, keys.admit(4));
+    assert_eq!(keys.standing(4), Standing::Admitted);
+}
+
+#[test]
+fn a_group_asks_for_no_more_keys_than_have_a_vote() {
+    let mut keys = Keys::by(4, grouped().hash);
+    keys.sign(0, keys.admit(1));
+    for signer in [0, 1] {
+        keys.sign(signer, keys.admit(3));
+    }
+    // B is all of security that belongs, and has no vote on its own retirement.
+    let retire = keys.retire(1);
+    keys.sign(0, retire.clone());
+    keys.sign(3, retire);
+    assert!(matches!(keys.standing(1), Standing::Retired { .. }));
+    keys.sign(0, keys.admit(2));
+    keys.sign(3, keys.admit(2));
+    assert_eq!(keys.standing(2), Standing::Admitted);
+}
+
+#[test]
+fn a_policy_brings_its_groups_and_another_ends_them() {
+    let mut keys = Keys::all(4, 2);
+    let adopt = |policy: Policy| Change::Adopt { policy: policy.hash };
+    for signer in [0, 3] {
+        keys.sign(signer, adopt(grouped()));
+    }
+    assert_eq!(keys.derive().policy, grouped().hash);
+    for signer in [0, 3] {
+        keys.sign(signer, adopt(policy(2)));
+    }
+    assert_eq!(keys.derive().policy, grouped().hash);
+    keys.sign(1, adopt(policy(2)));
+    assert_eq!(keys.derive().policy, policy(2).hash);
+}
+
+#[test]
+fn a_retired_key_whose_group_was_wanting_freezes_nobody_by_a_vote_that_was_not_enough() {
+    let mut keys = Keys::by(4, grouped().hash);
+    for (key, signers) in [(1, &[0][..]), (2, &[0, 1]), (3, &[0, 1])] {
+        for signer in signers {
+            keys.sign(*signer, keys.admit(key));
+        }
+    }
+    // D and A are two, but none of security: the retirement of D by B and C is not answered.
+    let (mine, theirs) = (keys.retire(1), keys.retire(3));
+    keys.sign(0, mine.clone());
+    keys.sign(1, theirs.clone());
+    keys.sign(2, theirs);
+    keys.0[3].seen.clear();
+    keys.sign_blind(3, mine);
+    assert_eq!(keys.standing(1), Standing::Admitted);
+    assert!(matches!(keys.standing(3), Standing::Retired { .. }));
 }
 
 #[test]

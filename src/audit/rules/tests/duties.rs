@@ -99,6 +99,18 @@ fn rotate_used_is_due_until_the_next_generation() {
 }
 
 #[test]
+fn rotate_used_is_not_due_where_the_policy_waives_it() {
+    let waive =
+        "\n[[credential]]\nname = \"core-db/*\"\nrotate-after-use = false\nrotate-waived = \"console\"\n";
+    let policy = template("harbour", KitKind::Practice) + waive;
+    let mut world = World::founded(2, KitKind::Practice, &policy);
+    world.seal(1, 2);
+    world.open(1);
+    none(&world, "ROTATE-USED");
+    assert!(!world.assess().credentials[0].rotation_due);
+}
+
+#[test]
 fn rotate_pending_is_due_until_it_is_confirmed() {
     let mut world = opened();
     let mut facts = world.sealing(2, 2);

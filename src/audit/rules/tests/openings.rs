@@ -32,6 +32,20 @@ fn open_emergency_must_be_one_of_the_policy() {
         Sort::Wrong,
         "opened for \"boredom\"",
     );
+    // An emergency of the kit, for which another credential is there.
+    for (table, found) in [("core-db/*", true), ("core-db/root", true), ("core-fw/*", false)] {
+        let table = format!("\n[[credential]]\nname = {table:?}\nemergencies = [\"attack\", \"lockout\"]\n");
+        let mut world =
+            World::founded(2, KitKind::Practice, &(template("harbour", KitKind::Practice) + &table));
+        world.seal(1, 2);
+        world.begin(1);
+        let said =
+            "opened for \"pam-outage\", which by the policy does not justify it; these do: attack, lockout";
+        match found {
+            true => drop(one(&world, "OPEN-EMERGENCY", Sort::Wrong, said)),
+            false => none(&world, "OPEN-EMERGENCY"),
+        }
+    }
 }
 
 #[test]

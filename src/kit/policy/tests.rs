@@ -1,0 +1,195 @@
+use super::*;
+
+/// The template, of a practice kit.
+pub(super) fn text() -> String {
+    template("kit", KitKind::Practice)
+}
+
+/// The template with something more at its end.
+pub(super) fn with(more: &str) -> Policy {
+    Policy::parse((text() + more).as_bytes()).unwrap()
+}
+
+#[test]
+fn the_template_is_a_policy() {
+    let policy = Policy::parse(template("DC1 emergency kit", KitKind::Real).as_bytes()).unwrap();
+    assert_eq!(policy.quorum, Quorum { number: 2, groups: Vec::new() });
+    assert!(policy.person("ada", Role::Operator).is_some());
+    assert!(policy.person("ada", Role::Approver).is_none());
+    assert_eq!((policy.grant, policy.review_every), (Length::hours(1), Length::days(365)));
+    assert_eq!((policy.drill_days, &policy.rotation), (90, &Rotation::AfterUse));
+    assert!(!policy.review_before_reopen);
+}
+
+/// Everything that the template shows as a comment can be taken out of it.
+#[test]
+fn what_the_template_shows_is_a_policy_too() {
+    let is_shown = |line: &str| {
+        let key = line.split(" = ").next().unwrap_or_default();
+        line.starts_with("[[") || line.contains(" = ") && !key.contains(' ') && key != "attestation-root"
+    };
+    let lines = text();
+    let lines: Vec<&str> = lines
+        .lines()
+        .map(|line| line.strip_prefix("# ").filter(|rest| is_shown(rest)).unwrap_or(line))
+        .map(|line| if line.starts_with("contact") { "keys = [30877]" } else { line })
+        .collect();
+    let policy = Policy::parse(lines.join("\n").as_bytes()).unwrap();
+    assert_eq!(policy.quorum.groups[0].keys, [Serial(30877)].into());
+    assert_eq!(policy.keeper(Serial(30877)).unwrap().name.as_str(), "ada");
+    assert_eq!((policy.credentials.len(), policy.platforms.len(), policy.keys.len()), (1, 1, 1));
+    assert_eq!(policy.rotation, Rotation::Waived("why".into()));
+    assert!(policy.review_before_reopen);
+    let told = describe(&policy);
+    for sentence in [
+        "among the signers must be 1 of security (30877)",
+        "core-db/root is opened for pam-outage alone",
+        "core-db/root is not rotated after use: why",
+        "core-db needs no backup credential: why",
+        "to check on core-db: alert on login is set",
+        "ada keeps 30877",
+    ] {
+        assert!(told.iter().any(|one| one == sentence), "{sentence}: {told:#?}");
+    }
+}
+
+#[test]
+fn factors_are_what_each_key_has_unless_the_policy_fixes_them() {
+    let with = |line: &str| {
+        Policy::parse(template("kit", KitKind::Real).replace("# factors = ", line).as_bytes())
+            .map(|policy| policy.factors)
+            .map_err(|error| error.to_string())
+    };
+    assert_eq!(with("# "), Ok(None));
+    assert_eq!(with("factors = "), Ok(Some(Factors::Both)));
+    assert_eq!(with("factors = [\"piv\"] # "), Ok(Some(Factors::Piv)));
+    for wrong in ["[]", "[\"fido2\"]", "[\"fido2\", \"piv\"]", "[\"piv\", \"piv\"]", "[\"otp\"]"] {
+        let error = with(&format!("factors = {wrong} # ")).unwrap_err();
+        assert_eq!(error, r#"line 13, factors: ["piv"] or ["piv", "fido2"]"#, "{wrong}");
+    }
+}
+
+#[test]
+fn an_unknown_key_is_named_with_its_line() {
+    let text = template("kit", KitKind::Real).replace("quorum", "quorom");
+    let error = Policy::parse(text.as_bytes()).unwrap_err().to_string();
+    assert!(error.contains("quorom") && error.contains("line 7"), "{error}");
+}
+
+#[test]
+fn values_that_cannot_be_are_refused_with_their_line() {
+    for (from, to, said) in [
+        ("quorum = 2", "quorum = 0", "line 7, quorum: between 1 and 16"),
+        (
+            "https://example.org",
+            "http://example.org",
+            "line 6, issuer: an https URL of at most 128 characters",
+        ),
+        ("name = \"kit\"", "name = \" \"", "line 4, name: 1 to 64 bytes of text on one line"),
+        (
+            "[\"pam-outage\", \"mfa-outage\", \"network-outage\", \"attack\", \"lockout\"]",
+            "[]",
+            "line 10, emergencies: at least one, or nothing can ever be opened",
+        ),
+        (
+            "# drill-every = \"90d\"",
+            "drill-every = \"36h\"",
+            "line 18, drill-every: a whole number of days, such as 90d",
+        ),
+        (
+            "# rotate-after-use",
+            "rotate-after-use",
+            "line 21, rotate-after-use: false needs  rotate-waived = \"why\"",
+        ),
+        (
+            "# rotate-waived",
+            "rotate-waived",
+            "line 22, rotate-waived: has no effect without  rotate-after-use = false",
+        ),
+    ] {
+        let text = template("kit", KitKind::Real).replacen(from, to, 1);
+        assert_eq!(Policy::parse(text.as_bytes()).unwrap_err().to_string(), said);
+    }
+}
+
+#[test]
+fn tables_that_cannot_be_are_refused_with_their_line() {
+    let first = text().lines().count();
+    for (table, line, said) in [
+        ("[[person]]\nname = \"ada\"\nroles = []", 2, "person: ada is there twice"),
+        (
+            "[[person]]\nname = \"eve\"\nroles = []\nkeys = [1, 2,\n 1]",
+            5,
+            "person.keys: 1 is kept by somebody already",
+        ),
+        (
+            "[[key]]\nserial = 1\nplace = \"a\"\n[[key]]\nserial = 1\nplace = \"b\"",
+            5,
+            "key: serial 1 is there twice",
+        ),
+        ("[[quorum-group]]\nname = \"security\"", 2, "quorum-group: name its keys or its people"),
+        (
+            "[[quorum-group]]\nname = \"security\"\npeople = [\"ada\"]",
+            3,
+            "quorum-group.people: ada is nobody of this file who keeps keys",
+        ),
+        (
+            "[[quorum-group]]\nname = \"security\"\nkeys = [1]\nneeds = 2",
+            4,
+            "quorum-group.needs: between 1 and 1, as many as it has keys",
+        ),
+        (
+            "[[quorum-group]]\nname = \"a\"\nkeys = [1]\n[[quorum-group]]\nname = \"a\"\nkeys = [1]",
+            5,
+            "quorum-group: a is there twice",
+        ),
+        ("[[credential]]\nname = \"a/b\"", 2, "credential: it says nothing about it"),
+        (
+            "[[credential]]\nname = \"a/b\"\nemergencies = []",
+            3,
+            "credential.emergencies: at least one, or it can never be opened",
+        ),
+        (
+            "[[credential]]\nname = \"a/b\"\nemergencies = [\"flood\"]",
+            3,
+            "credential.emergencies: flood is not among the emergencies of the kit",
+        ),
+        (
+            "[[credential]]\nname = \"a/*\"\ngrant = \"1h\"\n[[credential]]\nname = \"a/*\"\ngrant = \"2h\"",
+            5,
+            "credential: a/* is there twice",
+        ),
+        (
+            "[[platform]]\nname = \"a\"\nbackup-waived = \"\"",
+            3,
+            "platform.backup-waived: 1 to 256 bytes of text on one line",
+        ),
+        ("[[platform]]\nname = \"a\"\n[[platform]]\nname = \"a\"", 4, "platform: a is there twice"),
+    ] {
+        let error = Policy::parse((text() + table).as_bytes()).unwrap_err().to_string();
+        assert_eq!(error, format!("line {}, {said}", first + line), "{table}");
+    }
+    for (table, line, said) in [
+        ("[[credential]]\nname = \"a\"\ngrant = \"1h\"", 2, "neither platform/account nor platform/*"),
+        ("[[credential]]\nname = \"a/b\"\ngrant = \"1w\"", 3, "is not a length of time"),
+        ("[[platform]]\nname = \"a\"\nbackup = true", 3, "unknown field `backup`"),
+    ] {
+        let error = Policy::parse((text() + table).as_bytes()).unwrap_err().to_string();
+        assert!(error.contains(said) && error.contains(&format!("line {}", first + line)), "{error}");
+    }
+}
+
+/// The bytes of a policy as version 1 had it before there were tables of credentials, groups and platforms.
+#[test]
+fn a_policy_of_before_means_what_it_meant() {
+    let old =
+        b"name = \"kit\"\nkind = \"real\"\nissuer = \"https://example.org\"\nemergencies = [\"attack\"]\n\
+        [[person]]\nname = \"ada\"\nroles = [\"operator\"]\n[[key]]\nserial = 1\nplace = \"safe A\"\n";
+    let policy = Policy::parse(old).unwrap();
+    assert_eq!(policy.hash, Hash::of(old));
+    assert_eq!(policy.quorum, Quorum { number: 2, groups: Vec::new() });
+    for credential in ["a/b", "core-db/root"] {
+        assert_eq!(policy.may_open("ada", "attack", &credential.parse().unwrap()), Ok(()));
+    }
+    assert!(policy.credentials.is_empty() && policy.platforms.is_empty() && policy.people[0].keys.is_empty());
+}
