@@ -102,6 +102,9 @@ fn means(kit: &Kit, credential: &str, serial: u32) -> Means {
     row.keys[&serial.to_string()]
 }
 
+/// What is otherwise in a wish.
+type Change = fn(&mut Wish);
+
 /// What a whole drill of that sealing with that key leaves, of the touches that it takes.
 fn proves(kit: &PracticeKit, credential: &str, key: u32, expected: &[&str], touches: u64) {
     // Of one place: no other key is needed.
@@ -192,12 +195,12 @@ fn what_cannot_be_proven_is_refused_before_any_pin() {
         assert!(hand.asked.is_empty() && hand.touches.is_empty());
         error.to_string()
     };
-    let with = |change: fn(&mut Wish)| {
+    let with = |change: Change| {
         let mut wish = wish("core-fw/admin", ONE);
         change(&mut wish);
         wish
     };
-    let cases: [(fn(&mut Wish), &str); 6] = [
+    let cases: [(Change, &str); 6] = [
         (|wish| wish.operator = "dana".into(), "\"dana\" is neither operator nor custodian; these are: ada"),
         (|wish| wish.witness = Some("ada".into()), "nobody watches themselves"),
         (|wish| wish.witness = Some("eve".into()), "\"eve\" is not in the policy; who is: ada, dana"),

@@ -217,7 +217,7 @@ impl<'a> Digest<'a> {
             }
             Event::DrillEnded(facts) => {
                 self.on(&facts.credential, facts.generation);
-                let failed = facts.failed.as_deref().unwrap_or("it does not say of what");
+                let failed = facts.failed.as_deref().unwrap_or("for a reason that it does not give");
                 let text = match facts.proven {
                     true => format!("a drill proved that key {serial} would open {}", facts.credential),
                     false => format!("a drill of {} with key {serial} failed: {failed}", facts.credential),
