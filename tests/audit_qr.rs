@@ -37,7 +37,7 @@ spawn -noecho $env(PROGRAM) --kit $env(KIT) records export $env(TO) --with 23112
 expect -re "PIN for 23112.*: "
 send -- "$env(PIN)\r"
 expect "any key ends it"
-set timeout 25
+set timeout 40
 expect eof { exit 1 } timeout { send -- "x" }
 set timeout 60
 expect eof

@@ -6,12 +6,13 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::attestation::Serial;
 use crate::kit::name::CredentialName;
-use crate::record::event::{Judgement, Verdict};
 
 mod custody;
+mod incident;
 mod paper;
 
 pub(super) use custody::{CheckIn, CheckOut};
+pub(super) use incident::{Close, Discharge, IncidentVerb, Review};
 pub(super) use paper::{Label, Letter, Paper, Runbook};
 
 /// Emergency credentials on hardware keys, opened offline, each use recorded.
@@ -384,26 +385,6 @@ pub(super) struct Anchor {
 }
 
 #[derive(Args, Debug)]
-pub(super) struct Close {
-    /// The incident or ticket that it was opened for
-    pub incident: String,
-    /// What it was: real, drill, misuse or false-alarm; asked for on a terminal
-    #[arg(long, value_parser = verdict)]
-    pub verdict: Option<Verdict>,
-    /// How it ended, in a few words; asked for on a terminal
-    #[arg(long, value_name = "TEXT")]
-    pub outcome: Option<String>,
-    /// Something that was switched off for the emergency and has to be put back (may be given again)
-    #[arg(long, value_name = "TEXT")]
-    pub switched_off: Vec<String>,
-    /// Sign with this admitted key
-    #[arg(long, value_name = "SERIAL")]
-    pub with: Option<Serial>,
-    #[command(flatten)]
-    pub caution: LastTry,
-}
-
-#[derive(Args, Debug)]
 pub(super) struct Drill {
     /// platform/account
     pub credential: CredentialName,
@@ -421,67 +402,6 @@ pub(super) struct Drill {
     pub generation: Option<u64>,
     #[command(flatten)]
     pub caution: LastTry,
-}
-
-fn verdict(text: &str) -> Result<Verdict, &'static str> {
-    text.to_owned().try_into()
-}
-
-#[derive(Subcommand, Debug)]
-pub(super) enum IncidentVerb {
-    /// Every incident, with what is left of it
-    List,
-    /// Who opened what, when, with which keys; how it ended; each debt with the command for it
-    Show {
-        /// The incident or ticket that it was opened for
-        incident: String,
-    },
-}
-
-#[derive(Args, Debug)]
-pub(super) struct Discharge {
-    /// The incident
-    pub incident: String,
-    /// What was done, as incident show names it: "return SERIAL", "account PLATFORM/ACCOUNT", "restore TEXT"
-    pub debt: String,
-    /// Your name as in the policy
-    #[arg(long, value_name = "NAME")]
-    pub by: String,
-    /// How it was done, in a few words
-    #[arg(long, value_name = "TEXT")]
-    pub how: String,
-    /// Sign with this admitted key
-    #[arg(long, value_name = "SERIAL")]
-    pub with: Option<Serial>,
-    #[command(flatten)]
-    pub caution: LastTry,
-}
-
-#[derive(Args, Debug)]
-pub(super) struct Review {
-    /// The incident
-    pub incident: String,
-    /// Your name as in the policy; not that of one who opened in it
-    #[arg(long, value_name = "NAME")]
-    pub by: String,
-    /// Whether it was handled as it should have been: agree or disagree
-    #[arg(long, value_parser = judgement)]
-    pub judgement: Judgement,
-    /// Why, in a few words
-    #[arg(long, value_name = "TEXT")]
-    pub text: String,
-    /// What the policy should learn from it
-    #[arg(long, value_name = "TEXT")]
-    pub lesson: Option<String>,
-    /// Sign with this admitted key
-    #[arg(long, value_name = "SERIAL")]
-    pub with: Option<Serial>,
-    #[command(flatten)]
-    pub caution: LastTry,
-}
-
-fn judgement(text: &str) -> Result<Judgement, &'static str> {
-    text.to_owned().try_into()
 }
 
 #[derive(Args, Debug)]

@@ -104,13 +104,13 @@ pub(super) const STEPS: &[&str] = &[
 
 /// Makes the tables of an empty file, or takes those of an older one further.
 pub(super) fn prepare(db: &mut Connection, steps: &[&str]) -> Result<(), Fault> {
-    if format(db, steps)? == 0 {
+    if now(db, steps)? == 0 {
         // Large pages: a record of 1,300 bytes leaves a quarter of each small page empty.
         db.execute_batch("PRAGMA page_size = 16384; PRAGMA journal_mode = WAL;")?;
     }
     db.execute_batch("PRAGMA synchronous = FULL; PRAGMA cache_size = -16384;")?;
     db.set_prepared_statement_cache_capacity(64);
-    if format(db, steps)? == steps.len() {
+    if now(db, steps)? == steps.len() {
         return Ok(());
     }
     let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -121,6 +121,11 @@ pub(super) fn prepare(db: &mut Connection, steps: &[&str]) -> Result<(), Fault> 
     transaction.pragma_update(None, "user_version", steps.len() as i64)?;
     transaction.commit()?;
     Ok(())
+}
+
+/// The format at one moment: who makes the same file meanwhile is seen whole or not at all.
+fn now(db: &mut Connection, steps: &[&str]) -> Result<usize, Fault> {
+    format(&*db.transaction()?, steps)
 }
 
 /// Which format the file has; 0 where it is empty.
