@@ -42,6 +42,7 @@ part_test() {
     # Many a test waits for a card, a guest or a server: two programs of tests at a time leave no core idle.
     local list=${CARGO_TARGET_DIR:-target}/tests.list log=${CARGO_TARGET_DIR:-target}/tests
     mkdir -p "$log"
+    rm -f "$log"/*.log
     cargo test --quiet --locked --all-features --no-run --message-format json |
         python3 -c 'import json, sys
 for line in sys.stdin:
@@ -65,6 +66,7 @@ for line in sys.stdin:
                 printf "\nfailed: %s, after %s s    alone:  cargo test --all-features --test %s\n" "$0" "$((SECONDS - begun))" "$0"
                 exit 1
             fi'
+    awk '/^test result/ { passed += $4; failed += $6 } END { print "\n" passed " passed, " failed " failed" }' "$log"/*.log
 }
 
 part_deny() {

@@ -1,5 +1,6 @@
 //! The kit: the folder that travels with the keys. Everything about it is derived from its journal.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use crate::attestation::Serial;
@@ -119,28 +120,33 @@ impl Kit {
         if written.is_none() && journal.is_empty() {
             return Err(KitError::NotAKit(folder.root().to_owned()));
         }
-        let policy_of = |hash: &Hash| adopted(&folder, hash).ok().flatten();
+        // Asked for again and again, by each who judges; read and parsed once.
+        let policies = RefCell::new(BTreeMap::new());
+        let policy_of = |hash: &Hash| -> Option<Policy> {
+            let read = || adopted(&folder, hash).ok().flatten();
+            policies.borrow_mut().entry(*hash).or_insert_with(read).clone()
+        };
         let roster = match roster::derive(journal.records(), &policy_of) {
             Ok(roster) => Some(roster),
             Err(RosterError::NotFounded) => None,
             Err(RosterError::PolicyMissing(hash)) => return Err(KitError::AdoptedPolicy(policy_name(&hash))),
             Err(error) => return Err(KitError::Roster(error)),
         };
-        let own = written.as_deref().map(Policy::parse);
-        let (policy, draft) = match (&roster, own) {
+        let (policy, draft) = match (&roster, &written) {
             (Some(roster), own) => {
-                let policy = adopted(&folder, &roster.policy)?
+                let policy = policy_of(&roster.policy)
                     .ok_or_else(|| KitError::AdoptedPolicy(policy_name(&roster.policy)))?;
                 let draft = match own {
                     None => Draft::Missing,
-                    Some(Err(error)) => Draft::Broken(error),
-                    Some(Ok(own)) if own.hash == policy.hash => Draft::Same,
-                    Some(Ok(own)) => Draft::Differs(Box::new(own)),
+                    Some(own) if Hash::of(own) == policy.hash => Draft::Same,
+                    Some(own) => match Policy::parse(own) {
+                        Ok(own) => Draft::Differs(Box::new(own)),
+                        Err(error) => Draft::Broken(error),
+                    },
                 };
                 (policy, draft)
             }
-            (None, Some(Ok(own))) => (own, Draft::Same),
-            (None, Some(Err(error))) => return Err(KitError::Policy(error)),
+            (None, Some(own)) => (Policy::parse(own).map_err(KitError::Policy)?, Draft::Same),
             (None, None) => return Err(KitError::NotFounded),
         };
         let mut credentials = match &roster {

@@ -160,79 +160,181 @@ function parse(line) {
 const place = (record) => `${record.chain}/${record.seq}`;
 const element = (id) => document.getElementById(id);
 
-/** The lines of the file; what cannot be read is kept with its number. */
-function lines() {
-  const records = [], unreadable = [];
-  const all = element("records").textContent.split("\n").slice(1, -1);
-  all.forEach((line, at) => {
-    try {
-      records.push(parse(line));
-    } catch {
-      unreadable.push(`line ${at + 1} of ${all.length}`);
-    }
-  });
-  return { records, unreadable };
+/** The lines of the file. */
+const lines = () => element("records").textContent.split("\n").slice(1, -1);
+
+/** Whether a line says that it enrols a key: only such a header carries certificates. */
+function enrols(line) {
+  try {
+    return headerOf(line.slice(0, line.indexOf("."))).x5c !== undefined;
+  } catch {
+    return false;
+  }
 }
 
 // --- Assertions ------------------------------------------------------------------------------------------------------
 
-let party;
+const party = subtle?.digest("SHA-256", utf8.encode(RELYING_PARTY)).then((hash) => new Uint8Array(hash));
 
-/** The counter of an assertion over this challenge's hash, or null where it is none. */
-async function asserted(key, challenge, { data, signature }) {
+/** The counter of an assertion over the challenge whose hash is `over`, or null where it is none. */
+async function asserted(key, { over, data, signature }) {
   try {
     const bytes = decode(data);
     const flags = bytes[32];
     const counter = new DataView(bytes.buffer).getUint32(33);
     const shape = bytes.length >= 37 && (flags & 0x45) === 0x05 && (flags & 0x80 ? bytes.length > 37 : bytes.length === 37);
-    if (!shape || counter === 0 || !same(bytes.subarray(0, 32), party)) return null;
-    return (await subtle.verify(SHA256, key, raw(decode(signature)), joined(bytes, challenge))) ? counter : null;
+    if (!shape || counter === 0 || !same(bytes.subarray(0, 32), await party)) return null;
+    return (await subtle.verify(SHA256, key, raw(decode(signature)), joined(bytes, decode(over)))) ? counter : null;
   } catch {
     return null;
   }
 }
 
-// --- All of it at once: the browser computes in threads of its own while this one goes on -----------------------------
+// --- All of it at once: in threads beside the page, while that is read --------------------------------------------------
 
-/** The keys that enrolments in this file name, each with its enrolment and, where it has one, its FIDO2 side. */
-async function enrolled(records) {
+/** The keys that these enrolments name, each with its enrolment and, where it has one, its FIDO2 side. */
+async function enrolled(enrolments) {
   const keys = new Map();
-  for (const record of records.filter((one) => one.event === "key.enrolled")) {
+  for (const line of enrolments) {
     try {
+      const record = parse(line);
+      if (record.event !== "key.enrolled") continue;
       const coordinates = decompressed(decode(record.facts.signing));
       if (keys.has(record.kid) || (await thumbprint(coordinates)) !== record.kid) continue;
-      const key = { key: await imported(coordinates), enrolment: record };
-      const bytes = utf8.encode(record.line);
+      const key = { key: await imported(coordinates), line, enrolment: null };
+      const bytes = utf8.encode(line);
       if (!(await subtle.verify(SHA256, key.key, record.signature, bytes.subarray(0, record.input)))) continue;
       keys.set(record.kid, key);
       const { fido2, signing } = record.facts;
       if (!fido2) continue;
       key.fido2 = await imported(decompressed(decode(fido2.public)));
-      key.first = await asserted(key.fido2, await digest(joined(utf8.encode(ENROLMENT_CHALLENGE), decode(signing))), fido2.proof);
+      const over = encode(await digest(joined(utf8.encode(ENROLMENT_CHALLENGE), decode(signing))));
+      key.first = await asserted(key.fido2, { over, ...fido2.proof });
     } catch { /* no key, or no FIDO2 side: what needs it cannot be verified, and that is said */ }
   }
   return keys;
 }
 
-/** Hashes every record, verifies each that a key is known for, and each assertion. Says which keys there are. */
-async function verified(records) {
-  party = await digest(utf8.encode(RELYING_PARTY));
-  const keys = await enrolled(records);
-  const work = [];
-  for (const record of records) {
-    const bytes = utf8.encode(record.line);
-    const key = keys.get(record.kid);
-    work.push(subtle.digest("SHA-256", bytes).then((hash) => (record.hash = encode(new Uint8Array(hash)))));
-    if (!key) continue;
-    const signed = bytes.subarray(0, record.input);
-    work.push(subtle.verify(SHA256, key.key, record.signature, signed).then((good) => (record.good = good)));
-    if (record.event !== "open.asserted") continue;
-    const over = () => asserted(key.fido2, decode(record.facts.over), record.facts);
-    work.push(Promise.resolve().then(over).then((counter) => (record.counter = counter), () => {}));
-  }
-  await Promise.all(work);
-  return keys;
+/** Hash, verdict on the signature, and counter of one record. */
+async function judged({ line, input, kid, assertion }, keys) {
+  const bytes = utf8.encode(line);
+  const hash = encode(await digest(bytes));
+  const key = keys.get(kid);
+  if (!key) return { hash, good: false, counter: null };
+  const signature = decode(line.slice(line.lastIndexOf(".") + 1));
+  const good = await subtle.verify(SHA256, key.key, signature, bytes.subarray(0, input));
+  const counter = assertion ? await asserted(key.fido2, assertion) : null;
+  return { hash, good, counter };
 }
+
+const allJudged = (tasks, keys) => Promise.all(tasks.map((task) => judged(task, keys)));
+
+/** As a thread beside the page, which runs this same script: keys come first, then tasks. */
+function serve() {
+  let keys;
+  globalThis.onmessage = async ({ data }) => {
+    if (data.keys) keys = data.keys;
+    else postMessage({ at: data.at, found: await allJudged(data.tasks, keys) });
+  };
+}
+
+/** Threads for that; none where the browser lends none. */
+function threads(keys) {
+  try {
+    const script = new Blob([element("verifier").textContent], { type: "text/javascript" });
+    const url = URL.createObjectURL(script);
+    const allowed = globalThis.trustedTypes?.createPolicy("verifier", { createScriptURL: (text) => text });
+    const some = Math.max(1, Math.min(navigator.hardwareConcurrency || 1, 8));
+    return Array.from({ length: some }, () => thread(new Worker(allowed ? allowed.createScriptURL(url) : url), keys));
+  } catch {
+    return [];
+  }
+}
+
+/** What was asked of a thread that is lost is done here. */
+function thread(worker, keys) {
+  const asked = new Map();
+  let number = 0, lost = false;
+  worker.onmessage = ({ data }) => {
+    asked.get(data.at).done(data.found);
+    asked.delete(data.at);
+  };
+  worker.onerror = (event) => {
+    event.preventDefault();
+    lost = true;
+    for (const { here } of asked.values()) here();
+    asked.clear();
+  };
+  worker.postMessage({ keys });
+  const ask = (tasks) => new Promise((done, failed) => {
+    const here = () => allJudged(tasks, keys).then(done, failed);
+    if (lost) return here();
+    asked.set(++number, { done, here });
+    worker.postMessage({ at: number, tasks });
+  });
+  return { ask, open: 0 };
+}
+
+/** Gives work to whichever thread has least of it, and keeps the rest for the one that is done first. */
+function crew(keys) {
+  const lent = threads(keys), queue = [];
+  const busy = (thread) => {
+    if (thread.open === AHEAD || queue.length === 0) return;
+    const { tasks, done, failed } = queue.shift();
+    thread.open += 1;
+    thread.ask(tasks).then((found) => {
+      thread.open -= 1;
+      done(found);
+      busy(thread);
+    }, failed);
+  };
+  if (lent.length === 0) return (tasks) => allJudged(tasks, keys);
+  return (tasks) => new Promise((done, failed) => {
+    queue.push({ tasks, done, failed });
+    busy(lent.reduce((least, one) => (one.open < least.open ? one : least)));
+  });
+}
+
+/** Records that a thread is given at a time, and how many times that before it has answered. */
+const TASKS = 64, AHEAD = 8;
+
+/**
+ * Takes every line apart and has all of them judged, in threads beside this one from the first lines on: `verified` ends with
+ * them. What cannot be read is kept with its number.
+ */
+async function begin(all) {
+  const keys = await enrolled(all.filter(enrols));
+  const judge = crew(keys);
+  const records = [], unreadable = [], work = [];
+  let taken = [];
+  const give = () => {
+    const its = taken;
+    const tasks = its.map(({ line, input, kid, event, facts }) => ({ line, input, kid, assertion: event === "open.asserted" ? facts : null }));
+    work.push(judge(tasks).then((all) => all.forEach((one, index) => Object.assign(its[index], one))));
+    taken = [];
+  };
+  all.forEach((line, at) => {
+    let record;
+    try {
+      record = parse(line);
+    } catch {
+      unreadable.push(`line ${at + 1} of ${all.length}`);
+      return;
+    }
+    const key = keys.get(record.kid);
+    if (key?.line === line) key.enrolment ??= record;
+    records.push(record);
+    if (taken.push(record) === TASKS) give();
+  });
+  give();
+  return { records, unreadable, keys, verified: Promise.all(work) };
+}
+
+/** When the text of the page is there. */
+const read = () => new Promise((done) => {
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", () => done());
+  else done();
+});
 
 // --- What the records say of themselves: the same as faults.rs ------------------------------------------------------
 
@@ -398,8 +500,8 @@ function tells(record, what) {
   }
 }
 
-/** Where the text says something else than the records. */
-function untrue(records, vouched, stated) {
+/** Where the text says something else than the records, and of which records it tells. */
+function untrue(records) {
   const by = new Map(records.map((record) => [record.hash, record]));
   const wrong = [];
   const shown = new Set();
@@ -413,6 +515,12 @@ function untrue(records, vouched, stated) {
       node.classList.add("untrue");
     } else if (what === "rows" || what === "line") shown.add(node.closest("[data-incident]") ? node.dataset.record : "");
   }
+  return { wrong, shown };
+}
+
+/** Of which pages and good records the text should tell and does not. */
+function untold(records, vouched, stated, shown) {
+  const wrong = [];
   const pages = new Set(Array.from(document.querySelectorAll("[data-incident]"), (node) => node.dataset.incident));
   for (const name of stated.pages) if (!pages.has(name)) wrong.push(`the page of incident ${name} is not there`);
   for (const record of records) {
@@ -498,11 +606,14 @@ function marks(records, anchored) {
 async function main() {
   const stated = JSON.parse(element("stated").textContent);
   if (!subtle) {
+    await read();
     say("unverified", "Not verified: this browser cannot", "It offers no WebCrypto for this page. Open the file from disk in a current browser, or verify without it as the last chapter says.", []);
     return;
   }
-  const { records, unreadable } = lines();
-  const keys = await verified(records);
+  // The browser reads the text of the page while the records are verified.
+  const { records, unreadable, keys, verified } = await begin(lines());
+  await Promise.all([read(), verified]);
+  const text = untrue(records);
   const evidence = records.filter((record) => record.good && record.event === "open.asserted").length;
   const vouched = vouching(records, keys, new Set(stated.kits.map((kit) => kit.id)));
   const found = faultsOf(records, keys, vouched, stated);
@@ -512,7 +623,8 @@ async function main() {
     ...[...found].filter((fault) => !expected.has(fault)).map(sentence),
     ...[...expected].filter((fault) => !found.has(fault)).map((fault) => `the report calls this wrong, and it is not: ${sentence(fault)}`),
     ...lost(records, unreadable, stated),
-    ...untrue(records, vouched, stated),
+    ...text.wrong,
+    ...untold(records, vouched, stated, text.shown),
   ];
   for (const kit of stated.kits) {
     const founding = records.find((record) => record.hash === kit.id);
@@ -563,7 +675,12 @@ async function main() {
   document.body.dataset.checked = String(Math.round(performance.now()));
 }
 
-main().catch((error) => {
-  say("wrong", "This file cannot be read", `Its script stopped: ${error.message}`, []);
-  document.body.dataset.checked = "failed";
-});
+if (globalThis.document) {
+  main().catch(async (error) => {
+    await read();
+    say("wrong", "This file cannot be read", `Its script stopped: ${error.message}`, []);
+    document.body.dataset.checked = "failed";
+  });
+} else {
+  serve();
+}
