@@ -119,6 +119,25 @@ fn it_is_verified_only_from_what_the_reader_brings() {
     assert_eq!(reader.browser.console(), Vec::<String>::new());
 }
 
+#[test]
+fn a_browser_that_lends_the_page_no_threads_verifies_it_too() {
+    let mut reader = Reader::new();
+    let (html, words) = whole();
+    for (lent, refused) in
+        [("worker-src blob:", "worker-src 'none'"), ("trusted-types verifier", "trusted-types 'none'")]
+    {
+        assert!(html.contains(lent));
+        let html = html.replace(lent, refused);
+        reader.opens(&html);
+        let (state, text) = reader.brings(&words);
+        assert_eq!(state, "verified", "{refused}: {text}");
+        let line = records_of(&html)[20];
+        reader.opens(&html.replace(line, &changed(line, line.len() - 40)));
+        let (state, text) = reader.brings(&words);
+        assert_eq!(state, "wrong", "{refused}: {text}");
+    }
+}
+
 /// The lines of the records in a file.
 fn records_of(html: &str) -> Vec<&str> {
     html.lines().filter(|line| line.starts_with("eyJ")).collect()
