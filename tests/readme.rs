@@ -127,7 +127,8 @@ fn at_terminal(step: &Step, folder: &Path) -> String {
     let mut person = terminal::Person::sit_down(script, &["bash", "-c", &with_path(&step.command)]);
     let mut answers = step.promised.iter();
     while let Some(shown) = person.until_it_waits() {
-        let question = shown.lines().last().unwrap_or_default().trim_end().to_owned();
+        let line = shown.lines().last().unwrap_or_default();
+        let question = line.rsplit("\x1b[?1049l").next().unwrap_or(line).trim_end().to_owned();
         if question.contains("hides itself in") {
             person.keys("x");
             continue;
