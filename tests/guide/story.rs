@@ -114,6 +114,26 @@ fn a_tired_person_comes_from_nothing_to_the_secret_and_to_the_end_of_the_inciden
 }
 
 #[test]
+fn where_no_reader_answers_the_remedy_comes_first_and_nothing_is_offered_that_needs_a_key() {
+    let life = Life::with(&Settings { service: false, ..Settings::usual(&KEYS[..1]) });
+    let mut person = in_world(&life, &format!("cd '{}'; exec '{PROGRAM}'", life.kit().display()));
+    let list = person.wait_for(LIST);
+    assert!(
+        list.contains("keys      no key reader answers: pcscd is not running: nothing can be opened"),
+        "{list}"
+    );
+    assert_eq!(number(&list, "look at this machine"), "1", "{list}");
+    for needs_a_key in ["open a credential", "look at the keys", "ended"] {
+        assert!(!list.contains(needs_a_key), "{list}");
+    }
+    person.line("1");
+    // Who comes back finds the same list: nothing has changed.
+    person.wait_for("pcscd");
+    person.answer(LIST, "");
+    assert_eq!(person.end().0, Some(0));
+}
+
+#[test]
 fn a_newcomer_rehearses_with_nothing_but_the_name_of_the_program() {
     let place = tempfile::tempdir().expect("a folder");
     let mut person = at(place.path(), &[]);
