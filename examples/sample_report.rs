@@ -1,5 +1,5 @@
 //! Writes the report of two sample kits: `cargo run --features audit --example sample_report -- report.html`. The picture
-//! in the README is of this file.
+//! in doc/auditor.md is of this file.
 
 #[path = "../tests/support/audited.rs"]
 #[allow(dead_code)]

@@ -3,7 +3,7 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 
 mod accept_gap;
 mod admit;
@@ -21,6 +21,7 @@ mod discharge;
 mod doctor;
 mod drill;
 mod findings;
+mod guide;
 mod hint;
 mod incident;
 mod init;
@@ -63,21 +64,33 @@ pub(crate) enum Outcome {
 /// Parse, run, exit code.
 pub fn main() -> ExitCode {
     let unhardened = crate::hardening::harden();
-    let arguments = Arguments::parse();
+    let arguments = arguments();
     #[cfg(feature = "hardware")]
-    if matches!(arguments.verb, Verb::Fido2Helper) {
+    if matches!(arguments.verb, Some(Verb::Fido2Helper)) {
         return crate::device::fido2::helper::run();
     }
+    let named = arguments.global.kit.clone();
     let mut desk = match Desk::new(arguments.global, unhardened) {
         Ok(desk) => desk,
         Err(trouble) => return hint::complain(None, &trouble),
     };
-    match run(&mut desk, arguments.verb) {
+    let outcome = match arguments.verb {
+        Some(verb) => run(&mut desk, verb),
+        None => guide::guide(&mut desk, named.as_deref()),
+    };
+    match outcome {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Due) => ExitCode::from(1),
         Ok(Outcome::Wrong) => ExitCode::from(6),
         Err(trouble) => hint::complain(Some(&mut desk), &trouble),
     }
+}
+
+/// The command line. It can do without a verb where there is a person to lead, at whose terminal all is shown.
+fn arguments() -> Arguments {
+    let somebody = guide::somebody();
+    let command = Arguments::command().subcommand_required(!somebody).arg_required_else_help(!somebody);
+    Arguments::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
 }
 
 fn run(desk: &mut Desk, verb: Verb) -> Result<Outcome, Trouble> {

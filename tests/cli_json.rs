@@ -55,6 +55,9 @@ fn every_verb_prints_what_the_document_says() {
     let fresh = tempfile::tempdir().unwrap();
     let kit = fresh.path();
     hold(kit, "`init`", &["init", "--practice"], &[], 0);
+    let whole = tempfile::tempdir().unwrap();
+    let folder = whole.path().display().to_string();
+    hold(kit, "`practice start`", &["practice", "start", &folder], &[], 0);
     let serials = ["23112", "23115", "30877"];
     for serial in serials {
         hold(kit, "`practice`", &["practice", "new", "--serial", serial], &[], 0);

@@ -7,7 +7,8 @@ use crate::reader::Slot;
 const HELP: &str = "SERIAL then one of: remove | insert | remove-at N | remove-after N | touch give [MS] | \
                     touch withhold [MS] | answer-at N HEX | answer-from N HEX | truncate-at N LENGTH | \
                     append-at N HEX | flip-at N BYTE MASK | delay-at N MS | silent-at N | clear | blank | \
-                    counterfeit SLOT | complexity on|off | tries | counters | reset-counters | heard | busy; \
+                    counterfeit SLOT | complexity on|off | tries | touches | counters | reset-counters | heard | \
+                    busy; \
                     commands N are counted from 1 from the order on";
 
 /// Does what the line says; what there is to tell of it.
@@ -65,6 +66,7 @@ fn handle(slot: &Slot, order: &[&str]) -> Result<String, String> {
                 seen.commands, seen.bytes_in, seen.bytes_out, seen.pins_sent
             ));
         }
+        ["touches"] => return key.with_model(|_, around| around.touches().to_string()).map_err(text),
         ["reset-counters"] => key.reset_counters(),
         ["busy"] => return Ok(slot.take_busy().as_micros().to_string()),
         ["heard"] => {

@@ -11,7 +11,7 @@ mod custody;
 mod incident;
 mod paper;
 
-pub(super) use custody::{CheckIn, CheckOut};
+pub(super) use custody::{CheckIn, CheckOut, number, place};
 pub(super) use incident::{Close, Discharge, IncidentVerb, Review};
 pub(super) use paper::{Label, Letter, Paper, Runbook};
 
@@ -21,16 +21,17 @@ pub(super) use paper::{Label, Letter, Paper, Runbook};
 pub(super) struct Arguments {
     #[command(flatten)]
     pub global: Global,
+    /// None: the person is led through what is possible
     #[command(subcommand)]
-    pub verb: Verb,
+    pub verb: Option<Verb>,
 }
 
 /// What every verb takes.
 #[derive(Args, Debug)]
 pub(super) struct Global {
-    /// The kit's folder
-    #[arg(long, global = true, env = "BREAKGLASS_KIT", default_value = ".", value_name = "DIR")]
-    pub kit: PathBuf,
+    /// The kit's folder (the current one, if not said)
+    #[arg(long, global = true, env = "BREAKGLASS_KIT", value_name = "DIR")]
+    pub kit: Option<PathBuf>,
     /// Write new records to this folder instead (the kit's medium is full or read-only)
     #[arg(long, global = true, value_name = "DIR")]
     pub journal: Option<PathBuf>,
@@ -309,7 +310,7 @@ pub(super) struct Rotate {
     pub caution: LastTry,
 }
 
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub(super) struct Open {
     /// platform/account; asked for on a terminal
     pub credential: Option<CredentialName>,
@@ -348,7 +349,7 @@ pub(super) struct Open {
     pub accept_unreviewed: Option<String>,
 }
 
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub(super) struct Inventory {
     /// Wait for every key of the kit, one after the other (on a terminal: until all were seen)
     #[arg(long)]
@@ -475,6 +476,11 @@ pub(super) struct Attestation {
 
 #[derive(Subcommand, Debug)]
 pub(super) enum PracticeVerb {
+    /// Make a whole practice kit to rehearse in: three keys, two sealed credentials, nothing to be asked
+    Start {
+        /// A new folder for it
+        folder: PathBuf,
+    },
     /// Make a blank practice key in this kit
     New {
         /// Its serial number

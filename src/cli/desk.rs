@@ -14,12 +14,12 @@ use super::hint::Trouble;
 use super::terminal::{PinSource, Terminal};
 use crate::attestation::{Roots, Serial};
 use crate::device::practice::{PracticeReaders, Surroundings};
-use crate::device::{DeviceError, Readers};
+use crate::device::{Attached, DeviceError, Readers};
 use crate::kit::finding::Finding;
 use crate::kit::folder::{Folder, Lock};
 use crate::kit::roster::Standing;
 use crate::kit::{Enrolled, Kit};
-use crate::operator::Operator;
+use crate::operator::{Operator, Unanswered};
 use crate::record::chain::Depth;
 use crate::record::event::KitKind;
 use crate::record::hash::Hash;
@@ -49,10 +49,31 @@ impl Desk {
             json: global.json,
             unhardened,
             practice: false,
-            kit: global.kit,
+            kit: global.kit.unwrap_or_else(|| ".".into()),
             journal: global.journal,
             rng: UnwrapErr(getrandom::SysRng),
         })
+    }
+
+    /// A desk at which nothing is said and everything is answered beforehand: lines of PINs as `--pin-fd` takes them, and
+    /// the exact word.
+    pub(crate) fn scripted(kit: &Path, pins: &str, word: Option<String>) -> Result<Self, Trouble> {
+        let pins = PinSource::parse(pins.as_bytes())?;
+        Ok(Desk {
+            terminal: Terminal::new(Some(pins), Duration::ZERO, word, true),
+            json: false,
+            unhardened: Vec::new(),
+            practice: false,
+            kit: kit.to_owned(),
+            journal: None,
+            rng: UnwrapErr(getrandom::SysRng),
+        })
+    }
+
+    /// Goes on with another kit.
+    pub(crate) fn turn_to(&mut self, kit: &Path) {
+        kit.clone_into(&mut self.kit);
+        self.practice = false;
     }
 
     /// The kit's folder as it was named.
@@ -155,6 +176,14 @@ impl Desk {
         }
     }
 
+    /// `23112 (safe A, bag 0417)`.
+    fn labelled(&self, kit: &Kit, serial: Serial) -> String {
+        match self.whereabouts(kit, serial).strip_prefix(": ") {
+            Some(lies) => format!("{serial} ({lies})"),
+            None => serial.to_string(),
+        }
+    }
+
     /// Prints one JSON object.
     pub(crate) fn json_result(&mut self, value: &impl Serialize) -> Result<(), Trouble> {
         let mut bytes = serde_json::to_vec_pretty(value).map_err(|e| Trouble::Output(e.into()))?;
@@ -172,7 +201,8 @@ impl Desk {
         self.terminal.text(text).map_err(Trouble::Output)
     }
 
-    /// The key to sign with: the one that was named, else the only admitted one that is plugged in.
+    /// The key to sign with: the one that was named, else the only admitted one that is plugged in. A person is waited for
+    /// until it is, and asked where several are.
     pub(crate) fn signing_key(
         &mut self,
         kit: &Kit,
@@ -180,20 +210,67 @@ impl Desk {
         named: Option<Serial>,
     ) -> Result<Serial, Trouble> {
         if let Some(serial) = named {
+            self.await_key(kit, readers, serial)?;
             return Ok(serial);
         }
-        let attached = readers.attached()?;
-        let admitted: Vec<Serial> = attached
-            .iter()
-            .map(|key| key.serial)
-            .filter(|serial| kit.enrolled(*serial).is_some_and(|key| key.standing == Standing::Admitted))
-            .collect();
-        match admitted[..] {
-            [one] => Ok(one),
-            [] if attached.is_empty() => Err(DeviceError::NoKey.into()),
-            [] => Err(Trouble::NoSigner),
-            _ => Err(Trouble::WhichKey { serials: admitted }),
+        loop {
+            let attached = match readers.attached() {
+                Err(DeviceError::NoKey) => Vec::new(),
+                attached => attached?,
+            };
+            let admitted: Vec<Serial> =
+                attached.iter().map(|key| key.serial).filter(|serial| is_admitted(kit, *serial)).collect();
+            let missing = match admitted[..] {
+                [one] => return Ok(one),
+                [] if attached.is_empty() => DeviceError::NoKey.into(),
+                [] => Trouble::NoSigner,
+                _ if self.terminal.has_person() => return self.which_of(&admitted),
+                _ => return Err(Trouble::WhichKey { serials: admitted }),
+            };
+            let all = kit.enrolled_keys().into_iter().map(|key| key.facts.serial);
+            let wanted: Vec<String> = all
+                .filter(|serial| is_admitted(kit, *serial))
+                .map(|serial| self.labelled(kit, serial))
+                .collect();
+            match self.terminal.swap(&format!("insert the key that signs, one of: {}", wanted.join(" · "))) {
+                Ok(()) => {}
+                Err(Unanswered::NobodyToAsk) => return Err(missing),
+                Err(cancelled) => return Err(cancelled.into()),
+            }
         }
+    }
+
+    /// Waits while there is somebody to wait for. Whether the key is there then, connecting to it tells.
+    pub(crate) fn await_key(
+        &mut self,
+        kit: &Kit,
+        readers: &mut dyn Readers,
+        serial: Serial,
+    ) -> Result<(), Trouble> {
+        let text = format!("insert {}", self.labelled(kit, serial));
+        let is_there = |attached: &[Attached]| attached.iter().any(|key| key.serial == serial);
+        // Who cannot be asked is not waited for, and no reader is looked at for nothing.
+        while self.terminal.waits() {
+            match readers.attached() {
+                Err(DeviceError::NoKey) => {}
+                Ok(attached) if !is_there(&attached) => {}
+                _ => break,
+            }
+            match self.terminal.swap(&text) {
+                Ok(()) => {}
+                Err(Unanswered::NobodyToAsk) => break,
+                Err(cancelled) => return Err(cancelled.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn which_of(&mut self, serials: &[Serial]) -> Result<Serial, Trouble> {
+        let names: Vec<String> = serials.iter().map(ToString::to_string).collect();
+        let known: Vec<&str> = names.iter().map(String::as_str).collect();
+        let answer = self.terminal.ask_known(&format!("which key signs ({})? ", names.join(", ")), &known)?;
+        let chosen = serials.iter().find(|serial| serial.to_string() == answer);
+        chosen.copied().ok_or_else(|| Trouble::WhichKey { serials: serials.to_vec() })
     }
 
     /// Shows a text and has it confirmed by an exact word.
@@ -249,15 +326,19 @@ impl Desk {
         named: Option<Serial>,
         caution: &Caution,
     ) -> Result<Signer, Trouble> {
-        let serial = self.signing_key(kit, readers, named)?;
-        match kit.enrolled(serial).map(|key| key.standing) {
-            Some(Standing::Admitted) => {}
-            Some(_) => return Err(Trouble::NotAdmitted(serial)),
-            None => return Err(crate::signing::SigningError::NotEnrolled(serial).into()),
+        match named.map(|serial| (serial, kit.enrolled(serial).map(|key| key.standing))) {
+            None | Some((_, Some(Standing::Admitted))) => {}
+            Some((serial, Some(_))) => return Err(Trouble::NotAdmitted(serial)),
+            Some((serial, None)) => return Err(crate::signing::SigningError::NotEnrolled(serial).into()),
         }
+        let serial = self.signing_key(kit, readers, named)?;
         kit.folder.reserve().map_err(crate::kit::KitError::from)?;
         Ok(self.at_station(readers, |station| Signer::ready(station, kit, serial, caution))?)
     }
+}
+
+fn is_admitted(kit: &Kit, serial: Serial) -> bool {
+    kit.enrolled(serial).is_some_and(|key| key.standing == Standing::Admitted)
 }
 
 #[cfg(feature = "hardware")]

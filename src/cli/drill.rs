@@ -14,7 +14,11 @@ pub(super) fn drill(desk: &mut Desk, options: Drill) -> Result<Outcome, Trouble>
     kit.founded()?;
     let mut readers = desk.readers(kit.kind());
     let wish = Wish {
-        key: desk.signing_key(&kit, readers.as_mut(), options.key)?,
+        // One that is named may come later: it is waited for once the plan is confirmed.
+        key: match options.key {
+            Some(serial) => serial,
+            None => desk.signing_key(&kit, readers.as_mut(), None)?,
+        },
         operator: match options.operator {
             Some(operator) => operator,
             None => desk.terminal.ask("your name as in the policy: ")?,

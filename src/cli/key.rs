@@ -37,6 +37,8 @@ struct Listed {
     /// The same for people.
     #[serde(skip)]
     lies: String,
+    /// Who keeps it, by the policy.
+    keeper: Option<String>,
     puk: Option<String>,
     opens: Vec<String>,
     chain: String,
@@ -84,6 +86,7 @@ fn listed(kit: &Kit, key: crate::kit::Enrolled) -> Listed {
         checked_in: there.checked_in,
         lies: super::bag::lies(&there),
         out: there.out,
+        keeper: kit.policy.keeper(serial).map(|person| person.name.to_string()),
         puk: puk.map(ToString::to_string),
         opens: opens(kit, &key.id),
         chain: key.chain,
@@ -94,7 +97,9 @@ fn listed(kit: &Kit, key: crate::kit::Enrolled) -> Listed {
 
 fn in_words(key: &Listed) -> Vec<String> {
     let lies = if key.lies.is_empty() { "place not in the policy".to_owned() } else { key.lies.clone() };
-    let puk = key.puk.as_ref().map_or(String::new(), |puk| format!("PUK with {puk}"));
+    let keeper = key.keeper.as_ref().map(|keeper| format!("kept by {keeper}"));
+    let puk = key.puk.as_ref().map(|puk| format!("PUK with {puk}"));
+    let people: Vec<String> = keeper.into_iter().chain(puk).collect();
     let opens = match key.opens.is_empty() {
         true => "opens nothing".to_owned(),
         false => format!("opens {}", key.opens.join(", ")),
@@ -110,7 +115,7 @@ fn in_words(key: &Listed) -> Vec<String> {
         format!("{} root", key.root),
         fido2::in_words(key.fido2.as_ref()),
         lies,
-        puk,
+        people.join(", "),
         opens,
         last,
     ]

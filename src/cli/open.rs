@@ -3,16 +3,15 @@
 use std::fs::File;
 use std::io::{IsTerminal, Write};
 use std::mem::discriminant;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use super::Outcome;
 use super::args::Open;
 use super::desk::{Desk, date, days, hour, now};
 use super::hint::{Keys, Trouble};
-use super::terminal::{Shown, descriptor};
+use super::terminal::{Shown, Signals, descriptor};
 use crate::kit::debts::{self, Debt, What, quoted};
 use crate::kit::name::CredentialName;
+use crate::kit::policy::Role;
 use crate::kit::{Draft, Kit};
 use crate::signing::Caution;
 use crate::unlock::{self, Opened, Plan, Wish};
@@ -91,18 +90,19 @@ fn wish(desk: &mut Desk, kit: &Kit, options: Open, output: &Output) -> Result<Wi
         Some(credential) => credential,
         None => choose(desk, kit)?,
     };
-    let mut ask = |given: Option<String>, question: &str| match given {
-        Some(given) => Ok(given),
-        None => desk.terminal.ask(question),
-    };
     // Only what justifies opening this credential.
     let emergencies = kit.policy.terms(&credential).emergencies;
     let emergencies: Vec<&str> = emergencies.iter().map(|e| e.as_str()).collect();
+    let operators = kit.policy.with_role(Role::Operator);
+    let mut ask = |given: Option<String>, question: &str, known: &[&str]| match given {
+        Some(given) => Ok(given),
+        None => desk.terminal.ask_known(question, known),
+    };
     Ok(Wish {
-        emergency: ask(options.emergency, &format!("why ({})? ", emergencies.join(", ")))?,
-        incident: ask(options.incident, "incident or ticket? ")?,
-        reason: ask(options.reason, "in a few words: ")?,
-        operator: ask(options.operator, "your name as in the policy: ")?,
+        emergency: ask(options.emergency, &format!("why ({})? ", emergencies.join(", ")), &emergencies)?,
+        incident: ask(options.incident, "incident or ticket? ", &[])?,
+        reason: ask(options.reason, "in a few words: ", &[])?,
+        operator: ask(options.operator, "your name as in the policy: ", &operators)?,
         credential,
         generation: options.generation,
         only: options.keys,
@@ -228,11 +228,8 @@ fn hand_out(desk: &mut Desk, plan: &Plan, opened: &Opened, output: Output) -> Re
 
 /// Shown again without a touch until dismissed.
 fn show(desk: &mut Desk, plan: &Plan, opened: &Opened) -> Result<(), Trouble> {
-    let end = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP, signal_hook::consts::SIGINT] {
-        signal_hook::flag::register(signal, Arc::clone(&end))
-            .map_err(|cause| Trouble::File { path: "the signal handler".into(), cause })?;
-    }
+    let signals =
+        Signals::note().map_err(|cause| Trouble::File { path: "the signal handler".into(), cause })?;
     let title = plan.wish.credential.to_string();
     desk.terminal.say("recorded. it hides itself after 60 seconds.");
     let mut question = "press Enter to show it: ";
@@ -242,11 +239,13 @@ fn show(desk: &mut Desk, plan: &Plan, opened: &Opened) -> Result<(), Trouble> {
             _ => return Ok(()),
         }
         // A signal that came while nobody pressed Enter: what was to end does not show it first.
-        if end.load(std::sync::atomic::Ordering::Relaxed) {
+        if signals.came() {
+            desk.terminal.to_end = true;
             return Ok(());
         }
         let Some(tty) = desk.terminal.tty.as_mut() else { return Ok(()) };
-        if tty.show_secret(&title, &opened.secret, opened.about.as_ref(), &end) == Shown::Ended {
+        if tty.show_secret(&title, &opened.secret, opened.about.as_ref(), signals.flag()) == Shown::Ended {
+            desk.terminal.to_end = true;
             return Ok(());
         }
         question = "hidden. Enter shows it again, q ends: ";
@@ -316,15 +315,17 @@ fn in_words(debts: &[Debt], places: &str) -> String {
     words.collect::<Vec<_>>().join(" · ")
 }
 
-/// Where the policy says that the keys lie which are to be brought back.
+/// Where the keys lie that are to be brought back: by their last check-in, else by the policy.
 fn places(kit: &Kit, debts: &[Debt]) -> String {
-    let mut places: Vec<&str> = Vec::new();
+    let mut places: Vec<String> = Vec::new();
     for debt in debts {
         if let What::Return(serial) = &debt.what
-            && let Some(place) = kit.policy.place(*serial)
-            && !places.contains(&place.place.as_str())
+            && let Some(key) = kit.enrolled(*serial)
         {
-            places.push(&place.place);
+            let place = kit.whereabouts(&key.id, *serial).place;
+            if !place.is_empty() && !places.contains(&place) {
+                places.push(place);
+            }
         }
     }
     if places.is_empty() { "their places".into() } else { places.join(", ") }

@@ -23,6 +23,9 @@ pub(super) fn pin(desk: &mut Desk, options: &PinChange) -> Result<Outcome, Troub
     let (mut kit, _lock) = desk.work()?;
     desk.refuse_damaged(&kit)?;
     let mut readers = desk.readers(kit.kind());
+    if let Some(serial) = options.serial {
+        desk.await_key(&kit, readers.as_mut(), serial)?;
+    }
     let serial = which(readers.as_mut(), options.serial)?;
     let enrolled = kit.enrolled(serial).ok_or(SigningError::NotEnrolled(serial))?;
     kit.folder.reserve().map_err(crate::kit::KitError::from)?;

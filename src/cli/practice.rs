@@ -7,7 +7,14 @@ use super::hint::Trouble;
 use crate::device::practice::{Counting, CtapStatus, Profile, Touch};
 use crate::record::event::KitKind;
 
+mod start;
+
+pub(super) use start::start;
+
 pub(super) fn practice(desk: &mut Desk, verb: PracticeVerb) -> Result<Outcome, Trouble> {
+    if let PracticeVerb::Start { folder } = &verb {
+        return start(desk, folder);
+    }
     let kit = desk.look()?;
     if kit.kind() != KitKind::Practice {
         return Err(Trouble::refused(
@@ -19,6 +26,7 @@ pub(super) fn practice(desk: &mut Desk, verb: PracticeVerb) -> Result<Outcome, T
     let mut keys = desk.practice_keys();
     let failed = |serial, cause| crate::device::DeviceError::PracticeFile { path: serial, cause };
     let done = match verb {
+        PracticeVerb::Start { .. } => unreachable!("it needs no kit, and was done above"),
         PracticeVerb::New { serial, firmware, fido2 } => {
             let profile = match firmware.as_str() {
                 "5.7.4" => Profile::Firmware574,

@@ -6,14 +6,11 @@ use super::hint::Trouble;
 use super::{Outcome, findings};
 use crate::kit::finding::{Finding, Weight};
 use crate::kit::roster::Standing;
-use crate::kit::{check, due};
+use crate::kit::{Kit, check, due};
 
 pub(super) fn status(desk: &mut Desk) -> Result<Outcome, Trouble> {
     let kit = desk.look()?;
-    let mut found = check::journal(&kit);
-    found.extend(check::sealed(&kit)?);
-    found.extend(due::due(&kit, now()));
-    found.sort_by_key(|finding| finding.weight);
+    let found = found(&kit)?;
     let admitted = kit.enrolled_keys().iter().filter(|key| key.standing == Standing::Admitted).count();
     let (records, credentials) = (kit.journal.count(), kit.credentials.len());
     if desk.json {
@@ -30,6 +27,15 @@ pub(super) fn status(desk: &mut Desk) -> Result<Outcome, Trouble> {
         desk.line(&format!("{:<12} {}", "fine", fine.join(" · ")))?;
     }
     Ok(findings::outcome(&found))
+}
+
+/// Everything that is wrong or due, the gravest first.
+pub(super) fn found(kit: &Kit) -> Result<Vec<Finding>, Trouble> {
+    let mut found = check::journal(kit);
+    found.extend(check::sealed(kit)?);
+    found.extend(due::due(kit, now()));
+    found.sort_by_key(|finding| finding.weight);
+    Ok(found)
 }
 
 /// What nothing was found against, in a few words each; of a kit that is only begun, what there is.

@@ -21,12 +21,14 @@ mod pins;
 #[cfg(feature = "audit")]
 mod progress;
 mod screen;
+mod signals;
 mod tty;
 
 pub(super) use pins::{PinSource, PinSourceError};
 #[cfg(feature = "audit")]
 pub(super) use progress::Progress;
 pub(super) use screen::Shown;
+pub(super) use signals::Signals;
 pub(super) use tty::Tty;
 
 /// How long a flow waits before it looks again at what is plugged in.
@@ -36,6 +38,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(400);
 pub(super) struct Terminal {
     /// The controlling terminal, if there is one.
     pub tty: Option<Tty>,
+    /// A signal came while a secret was shown, or the terminal went away: nothing more is asked.
+    pub to_end: bool,
     pins: Option<PinSource>,
     /// How long to wait for a key to be plugged in without a terminal.
     wait: Duration,
@@ -56,7 +60,8 @@ impl Terminal {
         quiet: bool,
     ) -> Self {
         let tty = Tty::open();
-        Terminal { tty, pins, wait, waited: Duration::ZERO, confirmed, last: String::new(), quiet }
+        let (waited, last) = (Duration::ZERO, String::new());
+        Terminal { tty, to_end: false, pins, wait, waited, confirmed, last, quiet }
     }
 
     /// Talk: one line on stderr. Nobody listening is no reason to fail.
@@ -93,18 +98,54 @@ impl Terminal {
         self.tty.is_some() && io::stdin().is_terminal()
     }
 
+    /// Whether answers were given beforehand, for scripts.
+    pub(super) fn is_scripted(&self) -> bool {
+        self.pins.is_some() || self.confirmed.is_some()
+    }
+
+    /// Whether [`Operator::swap`] would wait at all.
+    pub(super) fn waits(&self) -> bool {
+        self.has_person() || !self.wait.is_zero()
+    }
+
     /// Asks a question whose answer is no secret; an empty answer is asked again.
     pub(super) fn ask(&mut self, question: &str) -> Result<String, Unanswered> {
         if !self.has_person() {
             return Err(Unanswered::NobodyToAsk);
         }
-        let tty = self.tty.as_mut().ok_or(Unanswered::NobodyToAsk)?;
+        self.last.clear();
         loop {
-            let answer = tty.line(&escape(question))?;
-            if !answer.trim().is_empty() {
-                return Ok(answer.trim().to_owned());
+            if let Some(answer) = self.typed_line(question)? {
+                return Ok(answer);
             }
         }
+    }
+
+    /// The same, where only one of these answers can be right (any, if none is given): another is asked for again.
+    pub(super) fn ask_known(&mut self, question: &str, known: &[&str]) -> Result<String, Unanswered> {
+        loop {
+            let answer = self.ask(question)?;
+            if known.is_empty() || known.contains(&answer.as_str()) {
+                return Ok(answer);
+            }
+            self.say(&format!("{answer} is none of: {}", known.join(", ")));
+        }
+    }
+
+    /// The same; `None` if the person wants nothing: an empty answer, or `q`.
+    pub(super) fn ask_or_leave(&mut self, question: &str) -> Result<Option<String>, Unanswered> {
+        if !self.has_person() {
+            return Err(Unanswered::NobodyToAsk);
+        }
+        self.last.clear();
+        Ok(self.typed_line(question)?.filter(|answer| answer != "q"))
+    }
+
+    /// One line as it was typed, without the space around it; `None` if nothing is left.
+    fn typed_line(&mut self, question: &str) -> Result<Option<String>, Unanswered> {
+        let tty = self.tty.as_mut().ok_or(Unanswered::NobodyToAsk)?;
+        let answer = tty.line(&escape(question))?;
+        Ok(Some(answer.trim().to_owned()).filter(|answer| !answer.is_empty()))
     }
 
     /// Text from the terminal that is not echoed, or `None` if there is no terminal.

@@ -16,9 +16,10 @@ use super::{
     steps,
 };
 use crate::attestation::Serial;
-use crate::device::{Agree, DeviceError};
+use crate::device::{Agree, DeviceError, Key};
 use crate::kit::check;
 use crate::kit::sealed::{PAYLOAD_NAME, UnsealError};
+use crate::operator::Unanswered;
 use crate::record::event::{DrillBegun, DrillEnded, Event};
 use crate::record::hash::Hash;
 use crate::record::token::{REASON_CAP, Record};
@@ -109,7 +110,7 @@ pub struct Drilled {
     pub failure: Option<UnlockError>,
     /// When it ended, by the machine's clock, in Unix seconds.
     pub at: i64,
-    /// How long it took, typing and waiting included.
+    /// How long it took from when the key was found, typing and waiting for touches included.
     pub seconds: u64,
     /// Commands and requests sent to the key.
     pub commands: u64,
@@ -125,9 +126,9 @@ pub struct Drilled {
 /// [`UnlockError`], where nothing was begun. Whatever fails afterwards is on record, if the key can still sign, and in
 /// [`Drilled::failure`].
 pub fn carry_out(kit: &mut Kit, plan: &Plan, station: &mut Station) -> Result<Drilled, UnlockError> {
-    let start = (station.clock)();
     let (wish, serial) = (&plan.wish, plan.key.serial);
-    let key = station.readers.connect(serial).map_err(|cause| SigningError::Device { serial, cause })?;
+    let key = inserted(plan, station)?;
+    let start = (station.clock)();
     let caution = Caution { spend_last_try: wish.spend_last_try, accept_gap: None };
     let mut signer = steps::ready(key, station, kit, &caution, plan.key.fido2.as_ref())?;
     let begun = Event::DrillBegun(DrillBegun {
@@ -158,6 +159,23 @@ pub fn carry_out(kit: &mut Kit, plan: &Plan, station: &mut Station) -> Result<Dr
     let ended = signer.sign(station, kit, None, ended, "to sign what the drill came to");
     let (begun, ended) = (begun.hash(), ended.map(|record| record.hash()));
     Ok(Drilled { begun, ended, failure, at, seconds, commands, touches, head: signer.head })
+}
+
+/// The key, once it is plugged in; while there is somebody to ask it is waited for, as at an opening.
+fn inserted(plan: &Plan, station: &mut Station) -> Result<Box<dyn Key>, SigningError> {
+    let serial = plan.key.serial;
+    loop {
+        let cause = match station.readers.connect(serial) {
+            Ok(key) => return Ok(key),
+            Err(cause) => cause,
+        };
+        let absent = matches!(cause, DeviceError::Absent(_) | DeviceError::NoKey);
+        match absent.then(|| station.operator.swap(&format!("insert {}", plan.key.label()))) {
+            Some(Ok(())) => {}
+            Some(Err(Unanswered::Cancelled)) => return Err(Unanswered::Cancelled.into()),
+            None | Some(Err(Unanswered::NobodyToAsk)) => return Err(SigningError::Device { serial, cause }),
+        }
+    }
 }
 
 /// The FIDO2 half where it is asked for, and the touch that unwraps. What comes out is wiped here.

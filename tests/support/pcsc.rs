@@ -227,6 +227,11 @@ impl Pcsc {
         Counters { commands, bytes_in, bytes_out, pins_sent }
     }
 
+    /// Touches that the key was given since it was plugged in for the first time.
+    pub(crate) fn touches(&self, serial: u32) -> u64 {
+        self.order(&format!("{serial} touches")).trim().parse().expect("a number")
+    }
+
     /// How long commands took inside the key since this was asked last.
     pub(crate) fn busy(&self, serial: u32) -> Duration {
         Duration::from_micros(self.order(&format!("{serial} busy")).trim().parse().expect("microseconds"))

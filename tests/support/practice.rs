@@ -248,10 +248,14 @@ pub(crate) fn keys_of(kit: &Path) -> PathBuf {
 
 /// Puts one more person into the policy of that kit, and adopts it with two keys.
 pub(crate) fn add_person(kit: &Path, name: &str, role: &str) {
+    add_to_policy(kit, &format!("\n[[person]]\nname = {name:?}\nroles = [{role:?}]\n"));
+}
+
+/// Adds these lines to the policy of that kit, and adopts it with two keys.
+pub(crate) fn add_to_policy(kit: &Path, lines: &str) {
     let toml = kit.join("kit.toml");
     let text = std::fs::read_to_string(&toml).expect("kit.toml");
-    let person = format!("\n[[person]]\nname = {name:?}\nroles = [{role:?}]\n");
-    std::fs::write(&toml, text + &person).expect("kit.toml");
+    std::fs::write(&toml, text + lines).expect("kit.toml");
     for serial in ["23112", "23115"] {
         let adopt = ["policy", "adopt", "--with", serial, "--confirm", "adopt policy"];
         done(&run(kit, &adopt, &[&format!("{serial} pin {PIN}")]));

@@ -61,14 +61,15 @@ fn seal(text: &str) -> Result<SealSeen, &'static str> {
 }
 
 /// A number on a bag: one line, or nothing.
-fn number(text: &str) -> Result<String, &'static str> {
+pub(in crate::cli) fn number(text: &str) -> Result<String, &'static str> {
     match text.len() <= 64 && !text.chars().any(char::is_control) {
         true => Ok(text.trim().to_owned()),
         false => Err("at most 64 bytes on one line"),
     }
 }
 
-fn place(text: &str) -> Result<String, &'static str> {
+/// A place: one line.
+pub(in crate::cli) fn place(text: &str) -> Result<String, &'static str> {
     match text.trim().is_empty() {
         true => Err("say where"),
         false => number(text),

@@ -71,7 +71,8 @@ impl PinSource {
         Self::parse(&bytes[..length])
     }
 
-    fn parse(bytes: &[u8]) -> Result<Self, PinSourceError> {
+    /// The same of lines that are at hand.
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, PinSourceError> {
         let (mut lines, mut fido2, mut new_fido2) = (Vec::new(), Vec::new(), Vec::new());
         for (index, line) in bytes.split(|b| *b == b'\n').enumerate() {
             let line = line.strip_suffix(b"\r").unwrap_or(line);

@@ -13,11 +13,13 @@ use sha2::{Digest, Sha256};
 /// How long a YubiKey waits for a touch before it gives up, in milliseconds (yubico-piv-tool issue 185).
 pub const TOUCH_WINDOW_MS: u64 = 15_000;
 
-/// Randomness, time and touch, shared by every key that stands in the same surroundings. Clones share the first two.
+/// Randomness, time and touch, shared by every key that stands in the same surroundings. Clones share the first two, and
+/// count touches together.
 #[derive(Clone)]
 pub struct Surroundings {
     random: Arc<Mutex<dyn CryptoRng + Send>>,
     clock: Arc<dyn Clock>,
+    touches: Arc<AtomicU64>,
     /// What the person does when a key blinks.
     pub touch: Touch,
 }
@@ -25,7 +27,8 @@ pub struct Surroundings {
 impl Surroundings {
     /// From a source of randomness and a clock; touches are given at once.
     pub fn new(random: impl CryptoRng + Send + 'static, clock: impl Clock + 'static) -> Self {
-        Surroundings { random: Arc::new(Mutex::new(random)), clock: Arc::new(clock), touch: Touch::AT_ONCE }
+        let (random, clock) = (Arc::new(Mutex::new(random)), Arc::new(clock));
+        Surroundings { random, clock, touches: Arc::default(), touch: Touch::AT_ONCE }
     }
 
     /// The same, with a person who does that.
@@ -73,7 +76,13 @@ impl Surroundings {
             Touch::Withheld { for_ms } => (for_ms, false),
         };
         self.wait(wait);
+        self.touches.fetch_add(u64::from(touched), Ordering::SeqCst);
         touched
+    }
+
+    /// How many touches the keys that stand here were given since these surroundings began.
+    pub fn touches(&self) -> u64 {
+        self.touches.load(Ordering::SeqCst)
     }
 
     /// Lets that much time pass.
