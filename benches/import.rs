@@ -24,6 +24,10 @@ use std::time::Instant;
 use breakglass::audit::import::{Job, run};
 use breakglass::audit::ledger;
 
+/// The same as in the auditor's program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const CORES: usize = 2;
 
 /// Records that the slow ones are given.
