@@ -123,7 +123,7 @@ fn where_no_reader_answers_the_remedy_comes_first_and_nothing_is_offered_that_ne
         "{list}"
     );
     assert_eq!(number(&list, "look at this machine"), "1", "{list}");
-    for needs_a_key in ["open a credential", "look at the keys", "ended"] {
+    for needs_a_key in ["open a credential", "look at the keys", "say how"] {
         assert!(!list.contains(needs_a_key), "{list}");
     }
     person.line("1");
