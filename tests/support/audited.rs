@@ -217,6 +217,7 @@ impl Audited {
             presence: true,
             tries: 3,
             overrides: vec![],
+            consent: None,
         }
     }
 

@@ -76,6 +76,29 @@ pub(super) fn unlock(error: &UnlockError, keys: &Keys) -> Advice {
                 ),
             )
         }
+        UnlockError::Approval { .. } => say(
+            Code::Refused,
+            NOT_OPENED,
+            "have just this opening approved:  breakglass request …        or leave it away, where the policy lets you go on",
+        ),
+        UnlockError::Unapproved { credential, others, request, .. } => {
+            let next = match request {
+                None => format!(
+                    "ask for it:  breakglass request {credential} --emergency … --incident … --reason …"
+                ),
+                Some(request) => {
+                    format!(
+                        "have one more approve it, and give each file:  breakglass approve request-{}.json",
+                        request.short()
+                    )
+                }
+            };
+            let mut advice = say(Code::Refused, NOT_OPENED, &next);
+            advice
+                .next
+                .extend((!others.is_empty()).then(|| format!("who can approve it: {}", others.join(", "))));
+            advice
+        }
         UnlockError::NoSuch(_) => say(Code::Usage, NOT_OPENED, "what there is:  breakglass coverage"),
         UnlockError::TooFew { usable, threshold, .. } => {
             let labels: Vec<String> = usable.iter().map(PlannedKey::label).collect();
