@@ -85,22 +85,8 @@ pub enum UnlockError {
         why: String,
     },
     /// Fewer approved than the policy asks for, and it does not let anybody go on.
-    #[error("{credential} needs the approval of {needs}, and {}", match &approved[..] {
-        [] => "nobody gave it".to_owned(),
-        names => format!("only {} gave it", names.join(", ")),
-    })]
-    Unapproved {
-        /// Which credential.
-        credential: CredentialName,
-        /// How many others.
-        needs: usize,
-        /// Who approved.
-        approved: Vec<String>,
-        /// Who could be asked.
-        others: Vec<String>,
-        /// The request that was approved too seldom, if there is one.
-        request: Option<Hash>,
-    },
+    #[error(transparent)]
+    Unapproved(Box<Unapproved>),
     /// The policy wants a review first.
     #[error(
         "the policy wants a review before {credential} is opened again: {} was not reviewed by someone who did not open for it",
@@ -154,6 +140,25 @@ pub enum UnlockError {
     /// None of the plugged in keys is one that can open this.
     #[error("{0}")]
     NoKeyOfThese(String),
+}
+
+/// Fewer others approved than the policy asks for.
+#[derive(Debug, thiserror::Error)]
+#[error("{credential} needs the approval of {needs}, and {}", match &approved[..] {
+    [] => "nobody gave it".to_owned(),
+    names => format!("only {} gave it", names.join(", ")),
+})]
+pub struct Unapproved {
+    /// Which credential.
+    pub credential: CredentialName,
+    /// How many others.
+    pub needs: usize,
+    /// Who approved.
+    pub approved: Vec<String>,
+    /// Who could be asked.
+    pub others: Vec<String>,
+    /// The request that was approved too seldom, if there is one.
+    pub request: Option<Hash>,
 }
 
 /// An opening that ended without the credential.

@@ -1,7 +1,7 @@
 //! Pure judgements of an opening: does the adopted policy allow it, which generation is meant, which keys count.
 
 use super::plan::PlannedConsent;
-use super::{CredentialName, Generation, Kit, Override, UnlockError, Wish, drill};
+use super::{CredentialName, Generation, Kit, Override, Unapproved, UnlockError, Wish, drill};
 use crate::attestation::Serial;
 use crate::kit::consent::{self, Given, Judged, Opening};
 use crate::kit::policy::Role;
@@ -73,13 +73,13 @@ pub(super) fn consent(kit: &Kit, wish: &Wish, generation: u64) -> Result<Planned
     }
     let asked = kit.policy.terms(&wish.credential).approval;
     if !judged.enough() && !judged.may_go_on {
-        return Err(UnlockError::Unapproved {
+        return Err(UnlockError::Unapproved(Box::new(Unapproved {
             credential: wish.credential.clone(),
             needs: judged.needs,
             approved: judged.approved,
             others: judged.not_asked,
             request,
-        });
+        })));
     }
     let record = on_record(&judged, request, &given);
     Ok(PlannedConsent { asked, approved: judged.approved, others: judged.not_asked, record })

@@ -9,7 +9,7 @@ use crate::kit::sealed::UnsealError;
 use crate::provision::pin::PinError;
 use crate::provision::{NO_FIDO2, ProvisionError};
 use crate::signing::SigningError;
-use crate::unlock::{PlannedKey, UnlockError};
+use crate::unlock::{PlannedKey, Unapproved, UnlockError};
 
 const GAP: &str = "bring the other stick and run  breakglass kit merge DIR        or, in an emergency, go on and leave the gap visible:  breakglass open … --accept-gap \"why\"";
 
@@ -81,7 +81,8 @@ pub(super) fn unlock(error: &UnlockError, keys: &Keys) -> Advice {
             NOT_OPENED,
             "have just this opening approved:  breakglass request …        or leave it away, where the policy lets you go on",
         ),
-        UnlockError::Unapproved { credential, others, request, .. } => {
+        UnlockError::Unapproved(unapproved) => {
+            let Unapproved { credential, others, request, .. } = unapproved.as_ref();
             let next = match request {
                 None => format!(
                     "ask for it:  breakglass request {credential} --emergency … --incident … --reason …"
