@@ -158,6 +158,7 @@ fn opening(sealed: Hash) -> Event {
         presence: true,
         tries: 3,
         overrides: Vec::new(),
+        consent: None,
     })
 }
 

@@ -294,6 +294,7 @@ impl Kit {
                 presence: true,
                 tries: 3,
                 overrides: vec![],
+                consent: None,
             };
             let over = self.write(key, Some(&incident), Event::OpenIntent(facts));
             let bytes = self.fresh.last().expect("just written").0.bytes().to_vec();

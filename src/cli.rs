@@ -7,6 +7,8 @@ use clap::{CommandFactory, FromArgMatches};
 
 mod accept_gap;
 mod admit;
+mod approval;
+mod approve;
 mod args;
 mod attestation;
 #[cfg(feature = "audit")]
@@ -30,6 +32,7 @@ mod key;
 mod label;
 mod letter;
 mod merge;
+mod notify;
 mod open;
 mod paper;
 mod pin;
@@ -37,6 +40,7 @@ mod policy;
 mod practice;
 mod provision;
 mod records;
+mod request;
 mod review;
 mod runbook;
 mod seal;
@@ -109,7 +113,10 @@ fn run(desk: &mut Desk, verb: Verb) -> Result<Outcome, Trouble> {
         Verb::Policy(PolicyVerb::Adopt(options)) => policy::adopt(desk, &options),
         Verb::Seal(options) => seal::seal(desk, options),
         Verb::Rotate(options) => seal::rotate(desk, options),
+        Verb::Request(options) => request::request(desk, options),
+        Verb::Approve(options) => approve::approve(desk, options),
         Verb::Open(options) => open::open(desk, options),
+        Verb::Notify(options) => notify::notify(desk, options),
         Verb::Close(options) => close::close(desk, options),
         Verb::Incident(IncidentVerb::List) => incident::list(desk),
         Verb::Incident(IncidentVerb::Show { incident }) => incident::show(desk, &incident),

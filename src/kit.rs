@@ -16,7 +16,9 @@ use crate::record::event::{Event, KeyEnrolled, KitKind};
 use crate::record::hash::{Hash, KeyId};
 use crate::record::token::Record;
 
+pub mod approval;
 pub mod check;
+pub mod consent;
 pub mod coverage;
 pub mod credentials;
 pub mod custody;
@@ -34,6 +36,7 @@ pub mod merge;
 pub mod name;
 pub mod order;
 pub mod policy;
+pub mod request;
 pub mod roster;
 pub mod sealed;
 pub mod sealing;
@@ -243,6 +246,14 @@ impl Kit {
     /// The enrolled key with this id.
     pub fn key(&self, id: &KeyId) -> Option<Enrolled> {
         self.enrolled_keys().into_iter().find(|key| key.id == *id)
+    }
+
+    /// The policy of that hash, if it is in force or was.
+    pub fn policy_named(&self, hash: &Hash) -> Option<Policy> {
+        match *hash == self.policy.hash {
+            true => Some(self.policy.clone()),
+            false => adopted(&self.folder, hash).ok().flatten(),
+        }
     }
 
     /// Makes a record durable in the journal.

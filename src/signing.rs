@@ -458,6 +458,7 @@ fn changes_plans(event: &Event) -> bool {
         | Event::IncidentReviewed(_)
         | Event::DrillBegun(_)
         | Event::DrillEnded(_)
+        | Event::RequestApproved(_)
         | Event::GapAccepted(_) => false,
         Event::KitFounded(_)
         | Event::KeyAdmitted(_)

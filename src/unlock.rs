@@ -21,6 +21,7 @@ use crate::kit::sealed::{self, About, Share, UnsealError};
 use crate::kit::{Kit, KitError, SealedFile};
 use crate::record::event::{Event, OpenIntent, OpenReleased, Override};
 use crate::record::hash::Hash;
+use crate::record::token::Record;
 use crate::secret::Plaintext;
 use crate::signing::{Caution, Signer, SigningError, Station};
 
@@ -30,7 +31,7 @@ mod judge;
 mod plan;
 mod steps;
 
-pub use plan::{Fido2Asked, Plan, PlannedKey, plan};
+pub use plan::{Fido2Asked, Plan, PlannedConsent, PlannedKey, plan};
 
 /// What the person wants to open, and why.
 #[derive(Debug, Clone)]
@@ -51,6 +52,10 @@ pub struct Wish {
     pub only: Vec<Serial>,
     /// How it will be handed out: `terminal`, `fd`, `stdout`.
     pub output: String,
+    /// Approvals, verified and of keys that belong.
+    pub approvals: Vec<Record>,
+    /// The claimed time, Unix seconds: what has expired by it does not count.
+    pub now: i64,
     /// Go on although the journal or a sealed file is damaged, for this reason.
     pub accept_damage: Option<String>,
     /// Go on although the policy wants an earlier incident reviewed first, for this reason.
@@ -71,6 +76,17 @@ pub enum UnlockError {
     /// No such credential or generation.
     #[error("{0}")]
     NoSuch(String),
+    /// An approval does not count for this opening.
+    #[error("the approval of {approver} does not count: {why}")]
+    Approval {
+        /// Who signed it.
+        approver: String,
+        /// Why not.
+        why: String,
+    },
+    /// Fewer approved than the policy asks for, and it does not let anybody go on.
+    #[error(transparent)]
+    Unapproved(Box<Unapproved>),
     /// The policy wants a review first.
     #[error(
         "the policy wants a review before {credential} is opened again: {} was not reviewed by someone who did not open for it",
@@ -124,6 +140,25 @@ pub enum UnlockError {
     /// None of the plugged in keys is one that can open this.
     #[error("{0}")]
     NoKeyOfThese(String),
+}
+
+/// Fewer others approved than the policy asks for.
+#[derive(Debug, thiserror::Error)]
+#[error("{credential} needs the approval of {needs}, and {}", match &approved[..] {
+    [] => "nobody gave it".to_owned(),
+    names => format!("only {} gave it", names.join(", ")),
+})]
+pub struct Unapproved {
+    /// Which credential.
+    pub credential: CredentialName,
+    /// How many others.
+    pub needs: usize,
+    /// Who approved.
+    pub approved: Vec<String>,
+    /// Who could be asked.
+    pub others: Vec<String>,
+    /// The request that was approved too seldom, if there is one.
+    pub request: Option<Hash>,
 }
 
 /// An opening that ended without the credential.
@@ -271,6 +306,7 @@ impl<'p> Opening<'p> {
             presence: signer.presence,
             tries: signer.tries.left,
             overrides,
+            consent: plan.consent.record.clone(),
         });
         let txn = Some(plan.wish.incident.as_str());
         let record = signer.sign(station, kit, txn, intent, "to sign the record of this opening")?;

@@ -194,7 +194,7 @@ fn a_record_that_is_taken_out_or_added_turns_it_red() {
 fn text_that_says_something_else_than_the_records_turns_it_red() {
     let mut reader = Reader::new();
     let (html, words) = whole();
-    let all: [(&str, &str, &str); 6] = [
+    let all: [(&str, &str, &str); 7] = [
         ("the reason", REASON, "routine work, agreed with everybody"),
         ("the operator", "<dd>ada</dd>", "<dd>bob</dd>"),
         ("the credential", "<dd>core-fw/admin</dd>", "<dd>core-fw/guest</dd>"),
@@ -205,6 +205,7 @@ fn text_that_says_something_else_than_the_records_turns_it_red() {
             "carol and erin not reachable, the phones are down too",
             "carol and erin agreed",
         ),
+        ("who was not asked", "<dd>carol; erin</dd>", "<dd>nobody</dd>"),
     ];
     for (what, from, to) in all {
         assert!(html.contains(from), "{what}");

@@ -183,6 +183,33 @@ fn closing_and_anchoring_print_what_the_document_says() {
 }
 
 #[test]
+fn asking_and_approving_print_what_the_document_says() {
+    let kit = PracticeKit::new();
+    let toml = kit.path().join("kit.toml");
+    let text = std::fs::read_to_string(&toml).unwrap();
+    let text = text.replacen("# approval = ", "approval = ", 1);
+    let person = "\n[[person]]\nname = \"bob\"\nroles = [\"approver\"]\nkeys = [23115]\n";
+    std::fs::write(&toml, text + person).unwrap();
+    let (one, two) = (format!("23112 pin {PIN}"), format!("23115 pin {PIN}"));
+    for (serial, pin) in [("23112", &one), ("23115", &two)] {
+        let adopt = ["policy", "adopt", "--with", serial, "--confirm", "adopt policy"];
+        practice::done(&run(kit.path(), &adopt, &[pin]));
+    }
+    let file = kit.path().join("request.json").display().to_string();
+    let words = ["request", "core-fw/admin", "--emergency", "pam-outage", "--incident", "INC-4711"];
+    let who =
+        ["--reason", "PAM lost quorum", "--operator", "ada", "--document", "badge", "--seen-by", "dana"];
+    hold(kit.path(), "`request`", &[&words[..], &who, &["--out", &file]].concat(), &[], 0);
+    let approval = kit.path().join("approval.txt").display().to_string();
+    let words = ["approve", &file, "--with", "23115", "--out", &approval, "--confirm", "approve core-fw"];
+    hold(kit.path(), "`approve`", &words, &[&two], 0);
+    let open = ["open", "--approval", &approval, "--key", "23112", "--confirm", "open core-fw"];
+    practice::done(&run(kit.path(), &open, &[&one]));
+    let notices = kit.path().join("notices").display().to_string();
+    hold(kit.path(), "`notify`", &["notify", "--out", &notices], &[], 0);
+}
+
+#[test]
 fn custody_and_paper_print_what_the_document_says() {
     let kit = PracticeKit::new();
     practice::add_person(kit.path(), "bob", "custodian");

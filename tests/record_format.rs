@@ -41,6 +41,7 @@ fn example() -> (Record, Value) {
     let Event::OpenIntent(mut facts) = sample::intent() else { unreachable!() };
     facts.reason = "storage controller lost, console unreachable".into();
     facts.overrides.clear();
+    facts.consent = None;
     let record = writer.write(Event::OpenIntent(facts));
     let chain = Chain::read(&writer.name(), &writer.journal(), Depth::Every);
     let mut jwk = serde_json::from_str::<Value>(&jwks([&chain])).expect("a key set")["keys"][0].take();

@@ -21,7 +21,7 @@ fn kits(folder: &Path) {
     let made = PracticeKit::new();
     for name in [
         "whole", "practice", "refused", "edited", "changed", "lacking", "custody", "opened", "drilled",
-        "ruled", "misruled",
+        "ruled", "misruled", "asked",
     ] {
         copy(made.path(), &place(name));
     }
@@ -34,6 +34,7 @@ fn kits(folder: &Path) {
     std::fs::write(&toml, text.replace("safe B", "safe C").replace("\"attack\", ", "")).expect("kit.toml");
 
     rule(&folder.join("ruled"));
+    ask(&folder.join("asked"));
     let toml = folder.join("misruled/kit.toml");
     let text = std::fs::read_to_string(&toml).expect("kit.toml");
     std::fs::write(&toml, text.replacen("quorum = 2", "quorum = 0", 1)).expect("kit.toml");
@@ -80,6 +81,36 @@ fn kits(folder: &Path) {
     done(&run(&custody, &[&out[..], &who, &["--confirm", "checkout 23112"]].concat(), &[&pin]));
     let back = ["key", "checkin", "23115", "--place", "safe C", "--bag", "0502"];
     done(&run(&custody, &[&back[..], &who, &["--confirm", "checkin 23115"]].concat(), &[&pin]));
+}
+
+/// A policy by which others approve, adopted: of core-db two, or the operator goes on; of all else one.
+fn ask(kit: &Path) {
+    let toml = kit.join("kit.toml");
+    let text = std::fs::read_to_string(&toml).expect("kit.toml");
+    let tables = r#"
+[[person]]
+name = "bob"
+roles = ["approver"]
+contact = "+49 30 1234"
+keys = [23115]
+
+[[person]]
+name = "carol"
+roles = ["approver"]
+keys = [30877]
+
+[[credential]]
+name = "core-db/*"
+approval = 2
+open-unapproved = true
+"#;
+    let text = text.replacen("# approval = \"notify\"", "approval = 1", 1);
+    let text = text.replacen("contact = \"\"", "keys = [23112]", 1) + tables;
+    std::fs::write(&toml, text).expect("kit.toml");
+    for serial in ["23112", "23115"] {
+        let adopt = ["policy", "adopt", "--with", serial, "--confirm", "adopt policy"];
+        done(&run(kit, &adopt, &[&format!("{serial} pin {PIN}")]));
+    }
 }
 
 /// A policy of groups, credentials and platforms, adopted; and a change that lacks one of a group.

@@ -11,6 +11,7 @@ use crate::record::event::KitKind;
 use crate::record::hash::Hash;
 
 pub mod case;
+pub mod consents;
 mod credentials;
 mod debts;
 mod drills;
@@ -21,6 +22,7 @@ mod periods;
 mod weave;
 
 pub use case::Case;
+pub use consents::judged_by;
 pub use incidents::pin_changed;
 pub use keys::unchecked;
 
@@ -79,13 +81,17 @@ pub struct Told {
     pub credentials: Vec<CredentialState>,
     /// Oldest first.
     pub drills: Vec<Drill>,
+    /// Openings for which approvals were asked or given, as the incidents tell them.
+    pub consents: Vec<consents::Weighed>,
 }
 
 impl Told {
     /// Derives it.
     pub fn of(case: &Case) -> Self {
+        let incidents = incidents::incidents(case);
         Told {
-            incidents: incidents::incidents(case),
+            consents: consents::consents(case, &incidents),
+            incidents,
             keys: keys::keys(case),
             credentials: credentials::credentials(case),
             drills: drills::drills(case),

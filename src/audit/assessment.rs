@@ -103,6 +103,21 @@ pub struct Opening {
     pub output: Option<String>,
     /// What was overridden: identifier and the person's reason.
     pub overrides: Vec<(String, String)>,
+    /// The approvals that it names, as far as the ledger has them. Whether each counts, findings say.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub approvals: Vec<Approved>,
+    /// The approvers whom it says it went on without.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<String>,
+}
+
+/// An approval that an opening names.
+#[derive(Debug, Clone, Serialize)]
+pub struct Approved {
+    /// Who approved, by the name in the policy.
+    pub approver: String,
+    /// The record.
+    pub record: Place,
 }
 
 /// The close of an incident.

@@ -165,7 +165,10 @@ impl Report {
     fn named(&self) -> BTreeSet<Hash> {
         let findings = self.findings().into_iter().flat_map(|finding| finding.records.iter().copied());
         let incidents = self.kits.iter().flat_map(|kit| self.pages(kit).1).flat_map(|incident| {
-            let openings = incident.openings.iter().flat_map(|one| one.intents.iter().chain(&one.released));
+            let openings = incident.openings.iter().flat_map(|one| {
+                let approvals = one.approvals.iter().map(|approved| &approved.record);
+                one.intents.iter().chain(&one.released).chain(approvals)
+            });
             let rest = incident.debts.iter().filter_map(|debt| debt.done.as_ref());
             let close = incident.closed.iter().map(|closing| &closing.record);
             let reviews = incident.reviews.iter().map(|review| &review.record);

@@ -7,6 +7,7 @@
 use super::assess::{Case, Told};
 use super::finding::Finding;
 
+mod approvals;
 mod clocks;
 mod counters;
 mod custody;
@@ -71,6 +72,14 @@ pub const KIT: &[(&str, OfKit)] = &[
     ("OPEN-OVERRIDE", openings::open_override),
     ("OPEN-TRIES", openings::open_tries),
     ("OPEN-PRESENCE", openings::open_presence),
+    ("OPEN-UNAPPROVED", approvals::open_unapproved),
+    ("OPEN-SKIPPED", approvals::open_skipped),
+    ("APPROVAL-SELF", approvals::approval_self),
+    ("APPROVAL-NO-ROLE", approvals::approval_no_role),
+    ("APPROVAL-OTHER", approvals::approval_other),
+    ("APPROVAL-EXPIRED", approvals::approval_expired),
+    ("APPROVAL-REUSED", approvals::approval_reused),
+    ("APPROVAL-LACKING", approvals::approval_lacking),
     ("INCIDENT-OPEN", duties::incident_open),
     ("INCIDENT-MISUSE", duties::incident_misuse),
     ("UNREVIEWED", reviews::unreviewed),

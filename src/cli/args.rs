@@ -7,10 +7,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::attestation::Serial;
 use crate::kit::name::CredentialName;
 
+mod approval;
 mod custody;
 mod incident;
 mod paper;
 
+pub(super) use approval::{Approve, Notify, Request};
 pub(super) use custody::{CheckIn, CheckOut, number, place};
 pub(super) use incident::{Close, Discharge, IncidentVerb, Review};
 pub(super) use paper::{Label, Letter, Paper, Runbook};
@@ -63,8 +65,14 @@ pub(super) enum Verb {
     Seal(Seal),
     /// Seal the next generation of a credential as pending; confirm it once the platform has it
     Rotate(Rotate),
+    /// Ask for the approval of an opening: a small file for an approver; no key, no effect
+    Request(Request),
+    /// Say yes to a request that somebody else made: sign it with a key of yours
+    Approve(Approve),
     /// Open a credential in an emergency
     Open(Open),
+    /// Write a notice of an incident for each approver who is to be told, and the records that prove it
+    Notify(Notify),
     /// An incident has ended: sign how, and what it was
     Close(Close),
     /// Incidents: list them; show who did what, and what each leaves to be done
@@ -326,6 +334,9 @@ pub(super) struct Open {
     /// Your name as in the policy
     #[arg(long, value_name = "NAME")]
     pub operator: Option<String>,
+    /// An approval, as breakglass approve wrote it (may be given again); what it says needs no typing
+    #[arg(long, value_name = "FILE")]
+    pub approval: Vec<PathBuf>,
     /// Another generation than the current one
     #[arg(long, value_name = "N")]
     pub generation: Option<u64>,

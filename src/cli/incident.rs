@@ -10,6 +10,7 @@ use super::hint::Trouble;
 use crate::kit::Kit;
 use crate::kit::debts::{self, Debt, Done, quoted};
 use crate::kit::incidents::{Incident, Opening, incidents};
+use crate::record::event::Consent;
 
 /// A debt as `--json` tells it.
 #[derive(Serialize)]
@@ -146,9 +147,23 @@ pub(super) fn show(desk: &mut Desk, name: &str) -> Result<Outcome, Trouble> {
 fn opening(one: &Opening) -> Value {
     json!({
         "credential": one.intent.credential, "generation": one.intent.generation, "operator": one.intent.operator,
-        "emergency": one.intent.emergency, "reason": one.intent.reason, "overrides": one.intent.overrides,
+        "emergency": one.intent.emergency, "reason": one.intent.reason, "overrides": one.intent.overrides, "consent": one.intent.consent,
         "keys": one.keys, "intents": one.records, "time": one.at, "output": one.output,
     })
+}
+
+/// `by 1 other; not asked: carol`.
+fn consented(consent: &Consent) -> String {
+    let by = match consent.approvals.len() {
+        0 => "by nobody".to_owned(),
+        count => format!("by {}", counted(count, "approval")),
+    };
+    match consent.skipped.is_empty() {
+        true => by,
+        false => {
+            format!("{by}; the policy lets the operator go on. not asked: {}", consent.skipped.join(", "))
+        }
+    }
 }
 
 /// Openings, close and reviews.
@@ -174,6 +189,9 @@ fn told(name: &str, incident: &Incident) -> String {
             ),
         );
         add("because", format!("{}: {}", intent.emergency, intent.reason));
+        if let Some(consent) = &intent.consent {
+            add("approved", consented(consent));
+        }
         for accepted in &intent.overrides {
             add("accepted", format!("{}: {}", accepted.rule, accepted.why));
         }

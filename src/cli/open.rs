@@ -5,10 +5,12 @@ use std::io::{IsTerminal, Write};
 use std::mem::discriminant;
 
 use super::Outcome;
+use super::approval;
 use super::args::Open;
 use super::desk::{Desk, date, days, hour, now};
 use super::hint::{Keys, Trouble};
 use super::terminal::{Shown, Signals, descriptor};
+use crate::kit::approval::Approval;
 use crate::kit::debts::{self, Debt, What, quoted};
 use crate::kit::name::CredentialName;
 use crate::kit::policy::Role;
@@ -45,9 +47,10 @@ pub(super) fn open(desk: &mut Desk, options: Open) -> Result<Outcome, Trouble> {
     if let Some(sentence) = super::admit::draft_sentence(&kit) {
         desk.terminal.say(&format!("note: {sentence}."));
     }
-    let wish = wish(desk, &kit, options, &output)?;
+    let approvals = approval::take_in(desk, &mut kit, &options.approval)?;
+    let wish = wish(desk, &kit, options, &approvals, &output)?;
     let plan = unlock::plan(&kit, wish).map_err(|error| Trouble::Unlock { error, keys: Box::default() })?;
-    let text = describe(&kit, &plan);
+    let text = describe(&kit, &plan, &approvals);
     desk.confirm(&text, &plan.word())?;
     let mut readers = desk.readers(kit.kind());
     let opened = desk.at_station(readers.as_mut(), |station| unlock::carry_out(&mut kit, &plan, station));
@@ -85,8 +88,16 @@ fn output(desk: &Desk, options: &Open) -> Result<Output, Trouble> {
     }
 }
 
-fn wish(desk: &mut Desk, kit: &Kit, options: Open, output: &Output) -> Result<Wish, Trouble> {
-    let credential = match options.credential {
+/// What is wanted. What an approval says needs no typing again; who says otherwise is told that it does not count.
+fn wish(
+    desk: &mut Desk,
+    kit: &Kit,
+    options: Open,
+    approvals: &[Approval],
+    output: &Output,
+) -> Result<Wish, Trouble> {
+    let asked = approvals.first().map(|approval| &approval.request.asked);
+    let credential = match options.credential.or(approvals.first().map(|one| one.request.credential())) {
         Some(credential) => credential,
         None => choose(desk, kit)?,
     };
@@ -99,12 +110,26 @@ fn wish(desk: &mut Desk, kit: &Kit, options: Open, output: &Output) -> Result<Wi
         None => desk.terminal.ask_known(question, known),
     };
     Ok(Wish {
-        emergency: ask(options.emergency, &format!("why ({})? ", emergencies.join(", ")), &emergencies)?,
-        incident: ask(options.incident, "incident or ticket? ", &[])?,
-        reason: ask(options.reason, "in a few words: ", &[])?,
-        operator: ask(options.operator, "your name as in the policy: ", &operators)?,
+        emergency: ask(
+            options.emergency.or(asked.map(|asked| asked.emergency.to_string())),
+            &format!("why ({})? ", emergencies.join(", ")),
+            &emergencies,
+        )?,
+        incident: ask(
+            options.incident.or(asked.map(|asked| asked.incident.clone())),
+            "incident or ticket? ",
+            &[],
+        )?,
+        reason: ask(options.reason.or(asked.map(|asked| asked.reason.clone())), "in a few words: ", &[])?,
+        operator: ask(
+            options.operator.or(asked.map(|asked| asked.operator.to_string())),
+            "your name as in the policy: ",
+            &operators,
+        )?,
         credential,
-        generation: options.generation,
+        generation: options.generation.or(asked.map(|asked| asked.generation)),
+        approvals: approvals.iter().map(|approval| approval.record().clone()).collect(),
+        now: now(),
         only: options.keys,
         output: output.name().into(),
         accept_damage: options.accept_damage,
@@ -149,7 +174,7 @@ fn choose(desk: &mut Desk, kit: &Kit) -> Result<CredentialName, Trouble> {
     }
 }
 
-fn describe(kit: &Kit, plan: &Plan) -> String {
+fn describe(kit: &Kit, plan: &Plan, approvals: &[Approval]) -> String {
     let wish = &plan.wish;
     let mut lines = vec![
         "plan".to_owned(),
@@ -179,8 +204,9 @@ fn describe(kit: &Kit, plan: &Plan) -> String {
             plan.touches().0,
             plan.touches().1
         ),
-        format!("  records   written to {} before anything is shown", kit.folder.journal().display()),
     ];
+    lines.extend(approval::line(&plan.consent, approvals));
+    lines.push(format!("  records   written to {} before anything is shown", kit.folder.journal().display()));
     for accepted in &plan.overrides {
         lines.push(format!("  accepted  {}: {}", accepted.rule, accepted.why));
     }
@@ -284,15 +310,18 @@ fn say_debts(desk: &mut Desk, kit: &Kit, plan: &Plan, opened: &Opened) -> Result
             "granted_until": until, "due": due,
         }));
     }
-    desk.terminal.say(&format!("opened {name} at {}, incident {}.", date(now()), plan.wish.incident));
-    desk.terminal
-        .say(&format!("it is granted until {}; status tells if it is not closed by then.", date(until)));
-    desk.terminal.say(&format!("when you are done:  breakglass close {incident}"));
-    desk.terminal.say(&format!("then due: {}", in_words(&owed, &places(kit, &owed))));
-    desk.terminal.say(&format!("the command for each:  breakglass incident show {incident}"));
-    for debt in due {
-        desk.terminal.say(&format!("due: {debt}"));
+    let mut lines = vec![
+        format!("opened {name} at {}, incident {}.", date(now()), plan.wish.incident),
+        format!("it is granted until {}; status tells if it is not closed by then.", date(until)),
+        format!("when you are done:  breakglass close {incident}"),
+        format!("then due: {}", in_words(&owed, &places(kit, &owed))),
+        format!("the command for each:  breakglass incident show {incident}"),
+    ];
+    if owed.iter().any(|debt| matches!(debt.what, What::Notify(_))) {
+        lines.push(format!("the notices, ready to be sent:  breakglass notify {incident} --out DIR"));
     }
+    lines.extend(due.iter().map(|debt| format!("due: {debt}")));
+    desk.terminal.say(&lines.join("\n"));
     Ok(())
 }
 
@@ -308,6 +337,7 @@ fn in_words(debts: &[Debt], places: &str) -> String {
             What::Return(_) => format!("return {objects} to {places}"),
             What::Account(_) => format!("disable or recreate the account{many} {objects}"),
             What::Restore(_) => format!("put back {objects}"),
+            What::Notify(_) => format!("tell {objects}"),
             What::Upload => "give the records to the auditor".to_owned(),
             What::Review(_) => "review by someone else".to_owned(),
         })

@@ -16,7 +16,7 @@ use crate::record::hash::Hash;
 use crate::record::token::Record;
 
 mod anchor;
-mod codes;
+pub(super) mod codes;
 mod export;
 
 pub(super) use anchor::anchor;
@@ -161,6 +161,12 @@ fn what(event: &Event) -> String {
             };
             format!("{}, {came}", generation(&facts.credential, facts.generation))
         }
+        Event::RequestApproved(facts) => format!(
+            "{}, for {}, by {}",
+            generation(&facts.credential, facts.generation),
+            facts.operator,
+            facts.approver
+        ),
     }
 }
 

@@ -67,13 +67,13 @@ impl Terminal {
     /// Talk: one line on stderr. Nobody listening is no reason to fail.
     pub(super) fn say(&mut self, text: &str) {
         if !self.quiet {
-            let _ = writeln!(io::stderr(), "{}", escape(text));
+            talk(text);
         }
     }
 
     /// Talk that is shown even with `--quiet`-like settings: errors.
     pub(super) fn complain(&mut self, text: &str) {
-        let _ = writeln!(io::stderr(), "{}", escape(text));
+        talk(text);
     }
 
     /// A result: bytes on stdout, flushed.
@@ -257,17 +257,25 @@ impl Operator for Terminal {
 /// Talk of the drivers, which know no [`Terminal`].
 #[cfg(feature = "hardware")]
 pub(super) fn announce(text: &str) {
-    let _ = writeln!(io::stderr(), "{}", escape(text));
+    talk(text);
+}
+
+/// A line in one piece: whoever reads along is woken once.
+fn talk(text: &str) {
+    let _ = io::stderr().write_all(format!("{}\n", escape(text)).as_bytes());
 }
 
 /// What a file or a person wrote, safe to show: control characters but line feeds, and characters that turn the
 /// direction of text or are invisible, as `\u{…}`.
 pub(super) fn escape(text: &str) -> String {
-    text.chars()
-        .flat_map(
-            |c| if is_hidden(c) && c != '\n' { c.escape_unicode().collect::<Vec<_>>() } else { vec![c] },
-        )
-        .collect()
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        match is_hidden(c) && c != '\n' {
+            true => safe.extend(c.escape_unicode()),
+            false => safe.push(c),
+        }
+    }
+    safe
 }
 
 fn is_hidden(c: char) -> bool {

@@ -14,10 +14,12 @@ use crate::record::event::Event;
 use crate::record::hash::Hash;
 use crate::record::token::Record;
 
+mod approvals;
 mod bundle;
 mod counters;
 mod envelopes;
 
+pub use approvals::approvals;
 pub use bundle::{Checked, bundle};
 pub use counters::{Since, counters, expected, since_last};
 pub use envelopes::reused;
@@ -34,6 +36,7 @@ pub fn everything(kit: &Kit, roots: &Roots) -> Result<Vec<Finding>, KitError> {
     findings.extend(sealed(kit)?);
     findings.extend(strays(kit)?);
     findings.extend(intents(kit));
+    findings.extend(approvals(kit));
     findings.extend(crate::kit::drills::unended(kit));
     findings.extend(counters(kit));
     findings.extend(reused(kit));
@@ -209,6 +212,7 @@ fn no_right(kit: &Kit, chain: &str, record: &Record) -> Option<Finding> {
         | Event::IncidentReviewed(_)
         | Event::DrillBegun(_)
         | Event::DrillEnded(_)
+        | Event::RequestApproved(_)
         | Event::GapAccepted(_) => true,
     };
     match roster.keys.get(&record.kid).map(|member| member.standing) {

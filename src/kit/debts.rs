@@ -12,7 +12,7 @@ use crate::kit::credentials::Credential;
 use crate::kit::name::CredentialName;
 use crate::kit::policy::Rotation;
 use crate::kit::roster::Roster;
-use crate::record::event::Event;
+use crate::record::event::{Event, OpenIntent};
 use crate::record::hash::Hash;
 use crate::record::token::Record;
 
@@ -44,6 +44,8 @@ pub enum What {
     Account(CredentialName),
     /// Put back what was switched off for the emergency.
     Restore(String),
+    /// Tell an approver of what was opened, who was not asked or is to be told by the policy.
+    Notify(String),
     /// Give the records to the auditor.
     Upload,
     /// Have the incident of that name reviewed by someone who is not one of its operators.
@@ -87,6 +89,7 @@ impl fmt::Display for What {
             What::Return(serial) => write!(f, "return {serial}"),
             What::Account(name) => write!(f, "account {name}"),
             What::Restore(what) => write!(f, "restore {what}"),
+            What::Notify(name) => write!(f, "notify {name}"),
             What::Upload => write!(f, "upload"),
             What::Review(incident) => write!(f, "review {incident}"),
         }
@@ -96,7 +99,7 @@ impl fmt::Display for What {
 impl What {
     /// Whether a person's word on record discharges it, and not only a record of the thing itself.
     pub fn by_word(&self) -> bool {
-        matches!(self, What::Return(_) | What::Account(_) | What::Restore(_))
+        matches!(self, What::Return(_) | What::Account(_) | What::Restore(_) | What::Notify(_))
     }
 
     /// What it is about, where an incident can owe several of its kind.
@@ -104,7 +107,7 @@ impl What {
         match self {
             What::Rotate(name, _) | What::Account(name) => Some(name.to_string()),
             What::ChangePin(serial) | What::Return(serial) => Some(serial.to_string()),
-            What::Restore(what) => Some(what.clone()),
+            What::Restore(what) | What::Notify(what) => Some(what.clone()),
             What::Upload | What::Review(_) => None,
         }
     }
@@ -117,7 +120,7 @@ impl What {
             What::ChangePin(serial) => format!("breakglass key pin {serial}"),
             What::Upload => "breakglass records export DIR --with SERIAL".into(),
             What::Review(_) => format!("breakglass review {name} --by NAME --judgement … --text …"),
-            What::Return(_) | What::Account(_) | What::Restore(_) => {
+            What::Return(_) | What::Account(_) | What::Restore(_) | What::Notify(_) => {
                 format!("breakglass discharge {name} {} --by NAME --how …", quoted(&self.to_string()))
             }
         }
@@ -137,12 +140,23 @@ pub fn quoted(text: &str) -> String {
 /// after use owes no rotation.
 pub fn debts(kit: &Kit) -> BTreeMap<String, Vec<Debt>> {
     let Some(roster) = &kit.roster else { return BTreeMap::new() };
-    let mut debts = derive(roster, &kit.credentials, kit.journal.records());
+    let mut debts = derive(roster, &kit.credentials, &|intent| to_tell(kit, intent), kit.journal.records());
     let rotated = |name: &CredentialName| *kit.policy.terms(name).rotation == Rotation::AfterUse;
     for of_one in debts.values_mut() {
         of_one.retain(|debt| !matches!(&debt.what, What::Rotate(name, _) if !rotated(name)));
     }
     debts
+}
+
+/// Who is to be told of an opening: by the policy in force, or because they were passed over.
+pub fn to_tell(kit: &Kit, intent: &OpenIntent) -> Vec<String> {
+    let mut names = crate::kit::consent::to_tell(&kit.policy, &intent.credential, &intent.operator);
+    for name in intent.consent.iter().flat_map(|consent| &consent.skipped) {
+        if !names.contains(name) {
+            names.push(name.clone());
+        }
+    }
+    names
 }
 
 /// Incidents for which that credential was opened and that nobody else has reviewed: all but `incident`, which may go on
@@ -163,11 +177,12 @@ pub fn unreviewed(kit: &Kit, credential: &CredentialName, incident: &str) -> Vec
 fn derive<'r>(
     roster: &Roster,
     credentials: &BTreeMap<CredentialName, Credential>,
+    told: &dyn Fn(&OpenIntent) -> Vec<String>,
     records: impl Iterator<Item = (&'r str, &'r Record)>,
 ) -> BTreeMap<String, Vec<Debt>> {
     let telling = Telling::of(roster, records);
     let owing = telling.stories.iter().filter(|(_, story)| !story.uses.is_empty());
-    owing.map(|(name, story)| ((*name).to_owned(), owed(name, story, &telling, credentials))).collect()
+    owing.map(|(name, story)| ((*name).to_owned(), owed(name, story, &telling, credentials, told))).collect()
 }
 
 fn owed(
@@ -175,6 +190,7 @@ fn owed(
     story: &Story<'_>,
     telling: &Telling<'_>,
     credentials: &BTreeMap<CredentialName, Credential>,
+    told: &dyn Fn(&OpenIntent) -> Vec<String>,
 ) -> Vec<Debt> {
     let mut debts = rotations(story, telling, credentials);
     let mut keys: BTreeMap<Serial, &story::Use<'_>> = BTreeMap::new();
@@ -209,6 +225,12 @@ fn owed(
     for (at, record, off) in story.switched_off.iter().rev().filter(|(_, _, off)| seen.insert(off)) {
         let what = What::Restore((*off).to_owned());
         debts.push(Debt { done: story.discharged(&what, *at).map(Done::of), what, since: record.iat });
+    }
+    let mut people: BTreeMap<String, &story::Use<'_>> = BTreeMap::new();
+    people.extend(story.uses.iter().flat_map(|one| told(one.facts).into_iter().map(move |name| (name, one))));
+    for (name, last) in people {
+        let what = What::Notify(name);
+        debts.push(Debt { done: said(&what, last), what, since: last.record.iat });
     }
     let first = story.uses.iter().map(|one| one.record.iat).min().unwrap_or_default();
     debts.push(Debt { what: What::Upload, since: first, done: telling.given(story).map(Done::of) });

@@ -67,6 +67,7 @@ impl Opening {
             && !self.keys.contains(&serial)
             && (&own.credential, own.generation) == (&facts.credential, facts.generation)
             && (&own.operator, &own.reason) == (&facts.operator, &facts.reason)
+            && own.consent == facts.consent
     }
 }
 

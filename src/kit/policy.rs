@@ -10,12 +10,14 @@ use crate::kit::name::Name;
 use crate::record::event::KitKind;
 use crate::record::hash::Hash;
 
+pub use approval::Approval;
 pub use decide::{CredentialRule, Refusal, Rotation, Terms};
 pub use length::Length;
 pub use pattern::Pattern;
 pub use quorum::{Group, Quorum, Wanting};
 pub use template::template;
 
+mod approval;
 mod changes;
 mod decide;
 mod describe;
@@ -53,6 +55,10 @@ pub struct Policy {
     pub review_every: Length,
     /// Whether a credential is rotated after use.
     pub rotation: Rotation,
+    /// Who is asked before an opening, or told after it.
+    pub approval: Approval,
+    /// Whether an operator may go on where too few have approved; the record then names who was not asked.
+    pub open_unapproved: bool,
     /// In how many days each key is drilled at least once.
     pub drill_days: u32,
     /// What differs for some credentials; what holds for one is [`Policy::terms`].
@@ -182,6 +188,17 @@ impl Policy {
     /// Names of everyone with that role.
     pub fn with_role(&self, role: Role) -> Vec<&str> {
         self.people.iter().filter(|p| p.roles.contains(&role)).map(|p| p.name.as_str()).collect()
+    }
+
+    /// The approver who keeps that key, if its keeper is one.
+    pub fn approver(&self, serial: Serial) -> Option<&Person> {
+        self.keeper(serial).filter(|person| person.roles.contains(&Role::Approver))
+    }
+
+    /// Everybody but the operator who may approve: who is asked, told, or passed over.
+    pub fn approvers_beside(&self, operator: &str) -> Vec<&Person> {
+        let others = self.people.iter().filter(|person| person.name.as_str() != operator);
+        others.filter(|person| person.roles.contains(&Role::Approver)).collect()
     }
 
     /// What the policy knows of a platform.

@@ -2,6 +2,7 @@
 //!
 //! `doc/record-format.md` lists the same names with the same fields; a test compares the two.
 
+mod approval;
 mod custody;
 mod drill;
 mod fido2;
@@ -14,6 +15,7 @@ use super::hash::{Hash, KeyId};
 use super::strict;
 use crate::attestation::{Firmware, Serial};
 
+pub use approval::{Consent, RequestApproved};
 pub use custody::{KeyCheckedIn, KeyCheckedOut, SealSeen};
 pub use drill::{DrillBegun, DrillEnded};
 pub use fido2::envelope_ids;
@@ -75,11 +77,13 @@ pub enum Event {
     DrillBegun(DrillBegun),
     /// What that drill came to. Nothing was put together, nothing handed out.
     DrillEnded(DrillEnded),
+    /// An approver said yes to a request.
+    RequestApproved(RequestApproved),
 }
 
 impl Event {
     /// The name of every event, in the order of the enum.
-    pub const NAMES: [&str; 22] = [
+    pub const NAMES: [&str; 23] = [
         "key.enrolled",
         "kit.founded",
         "key.admitted",
@@ -102,6 +106,7 @@ impl Event {
         "incident.reviewed",
         "drill.begun",
         "drill.ended",
+        "request.approved",
     ];
 
     /// The last part of this event's URI.
@@ -129,6 +134,7 @@ impl Event {
             Event::IncidentReviewed(_) => 19,
             Event::DrillBegun(_) => 20,
             Event::DrillEnded(_) => 21,
+            Event::RequestApproved(_) => 22,
         };
         Event::NAMES[index]
     }
@@ -150,6 +156,7 @@ impl Event {
                 | Event::IncidentReviewed(_)
                 | Event::DrillBegun(_)
                 | Event::DrillEnded(_)
+                | Event::RequestApproved(_)
         )
     }
 
@@ -169,6 +176,7 @@ impl Event {
             Event::DebtDischarged(facts) => Some(("how", facts.how.as_str())),
             Event::IncidentReviewed(facts) => Some(("text", facts.text.as_str())),
             Event::DrillEnded(facts) => facts.failed.as_deref().map(|failed| ("failed", failed)),
+            Event::RequestApproved(facts) => Some(("reason", facts.reason.as_str())),
             _ => None,
         };
         let more: Vec<(&'static str, &str)> = match self {
@@ -387,6 +395,9 @@ pub struct OpenIntent {
     /// What was overridden to go on.
     #[serde(default, deserialize_with = "strict::objects", skip_serializing_if = "Vec::is_empty")]
     pub overrides: Vec<Override>,
+    /// What it rests on beside the operator's word; absent where that is all the policy asks for.
+    #[serde(default, deserialize_with = "strict::present_object", skip_serializing_if = "Option::is_none")]
+    pub consent: Option<Consent>,
 }
 
 /// Facts of `open.released`. The record's `txn` is the incident.

@@ -107,6 +107,7 @@ impl Writer {
                 | Event::IncidentClosed(_)
                 | Event::DebtDischarged(_)
                 | Event::IncidentReviewed(_)
+                | Event::RequestApproved(_)
         );
         Draft {
             kid: KeyId::of(&self.verifying_key()),
@@ -244,7 +245,28 @@ pub fn intent() -> Event {
         presence: true,
         tries: 3,
         overrides: vec![Override { rule: "gap".into(), why: "stick was lost".into() }],
+        consent: Some(Consent {
+            request: Some(Hash::of(b"request")),
+            approvals: vec![Hash::of(b"approval")],
+            skipped: vec!["m.ito".into()],
+        }),
     })
+}
+
+/// An approval.
+pub fn approval() -> RequestApproved {
+    RequestApproved {
+        request: Hash::of(b"request"),
+        credential: "vsphere/root".into(),
+        generation: 3,
+        emergency: "outage".into(),
+        operator: "j.okafor".into(),
+        reason: "storage gone".into(),
+        document: "passport".into(),
+        seen_by: "m.ito".into(),
+        until: NOON + 3_600,
+        approver: "m.lindqvist".into(),
+    }
 }
 
 /// One of each event but the enrolment, with every member given.
@@ -348,5 +370,6 @@ pub fn every_event() -> Vec<Event> {
             touches: 3,
             failed: Some("the key was not touched in time".into()),
         }),
+        Event::RequestApproved(approval()),
     ]
 }

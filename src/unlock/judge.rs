@@ -1,10 +1,13 @@
 //! Pure judgements of an opening: does the adopted policy allow it, which generation is meant, which keys count.
 
-use super::{CredentialName, Generation, Kit, Override, UnlockError, Wish, drill};
+use super::plan::PlannedConsent;
+use super::{CredentialName, Generation, Kit, Override, Unapproved, UnlockError, Wish, drill};
 use crate::attestation::Serial;
+use crate::kit::consent::{self, Given, Judged, Opening};
 use crate::kit::policy::Role;
 use crate::kit::roster::{Member, Roster, Standing};
-use crate::record::hash::KeyId;
+use crate::record::event::Consent;
+use crate::record::hash::{Hash, KeyId};
 
 /// Longest reason, in bytes.
 const REASON: usize = 256;
@@ -37,6 +40,56 @@ pub(super) fn review(kit: &Kit, wish: &Wish) -> Result<Option<Override>, UnlockE
         Some(why) if !why.trim().is_empty() => Ok(Some(Override { rule: "review".into(), why: why.clone() })),
         _ => Err(UnlockError::Unreviewed { credential: wish.credential.clone(), incidents }),
     }
+}
+
+/// Whether as many others approved as the policy asks for; or whether it lets the operator go on without, and who is then
+/// passed over. An approval that does not count is refused, never passed over in silence: who brought it shall know.
+pub(super) fn consent(kit: &Kit, wish: &Wish, generation: u64) -> Result<PlannedConsent, UnlockError> {
+    let given: Vec<Given<'_>> = wish.approvals.iter().filter_map(Given::of).collect();
+    let request = given.first().map(|one| one.facts.request);
+    let credential = wish.credential.to_string();
+    let opening = Opening {
+        credential: &credential,
+        generation,
+        operator: &wish.operator,
+        emergency: &wish.emergency,
+        incident: &wish.incident,
+        at: wish.now,
+        policy: kit.policy.hash,
+        request,
+    };
+    let judged = consent::judge(&kit.policy, &opening, &given);
+    if let Some((record, flaw)) = judged.flaws.first() {
+        let by = given.iter().find(|one| one.record == *record);
+        let approver = by.map(|one| one.facts.approver.clone()).unwrap_or_default();
+        return Err(UnlockError::Approval { approver, why: flaw.to_string() });
+    }
+    if let Some(request) = request
+        && let Some(incident) = crate::kit::approval::used(kit, &request)
+    {
+        let approver = judged.approved.join(", ");
+        let why = format!("its request was used already, for {incident}; each is good for one opening");
+        return Err(UnlockError::Approval { approver, why });
+    }
+    let asked = kit.policy.terms(&wish.credential).approval;
+    if !judged.enough() && !judged.may_go_on {
+        return Err(UnlockError::Unapproved(Box::new(Unapproved {
+            credential: wish.credential.clone(),
+            needs: judged.needs,
+            approved: judged.approved,
+            others: judged.not_asked,
+            request,
+        })));
+    }
+    let record = on_record(&judged, request, &given);
+    Ok(PlannedConsent { asked, approved: judged.approved, others: judged.not_asked, record })
+}
+
+/// What each intent says of it; nothing where nothing was asked for and nothing given.
+fn on_record(judged: &Judged, request: Option<Hash>, given: &[Given<'_>]) -> Option<Consent> {
+    let skipped = if judged.enough() { Vec::new() } else { judged.not_asked.clone() };
+    let approvals: Vec<Hash> = given.iter().map(|one| one.record).collect();
+    (!approvals.is_empty() || !skipped.is_empty()).then_some(Consent { request, approvals, skipped })
 }
 
 /// Who drills, and who watches.

@@ -3,9 +3,10 @@
 use super::{CredentialName, Generation, Kit, Override, SealedFile, UnlockError, Wish, judge, sealed};
 use crate::attestation::Serial;
 use crate::kit::KitError;
+use crate::kit::policy::Approval;
 use crate::kit::roster::Member;
 use crate::kit::sealed::{About, PAYLOAD_NAME, share_name};
-use crate::record::event::Fido2Enrolled;
+use crate::record::event::{Consent, Fido2Enrolled};
 use crate::record::hash::KeyId;
 
 /// What will be done, for whom, with which keys. Holds the sealed bytes that were checked against their record.
@@ -25,8 +26,23 @@ pub struct Plan {
     pub about: Option<About>,
     /// What is overridden, with the person's reason.
     pub overrides: Vec<Override>,
+    /// What it rests on beside the operator's word.
+    pub consent: PlannedConsent,
     /// `payload.age`, as the record names it.
     pub payload: Vec<u8>,
+}
+
+/// Who approved, and who is passed over or told.
+#[derive(Debug)]
+pub struct PlannedConsent {
+    /// What the policy asks for.
+    pub asked: Approval,
+    /// Who approved.
+    pub approved: Vec<String>,
+    /// The other approvers.
+    pub others: Vec<String>,
+    /// What each intent says of it.
+    pub record: Option<Consent>,
 }
 
 /// One key of a plan.
@@ -122,6 +138,7 @@ pub fn plan(kit: &Kit, wish: Wish) -> Result<Plan, UnlockError> {
     }
     let generation = judge::generation(kit, &wish.credential, wish.generation)?.clone();
     overrides.extend(judge::review(kit, &wish)?);
+    let consent = judge::consent(kit, &wish, generation.number)?;
     let payload = intact(kit, &wish.credential, &generation, PAYLOAD_NAME)?;
     let about = match intact(kit, &wish.credential, &generation, "about.toml") {
         Ok(bytes) => sealed::About::parse(&bytes).ok(),
@@ -173,7 +190,7 @@ pub fn plan(kit: &Kit, wish: Wish) -> Result<Plan, UnlockError> {
         });
     }
     kit.folder.reserve().map_err(KitError::from)?;
-    Ok(Plan { wish, generation, threshold, keys, spare, about, overrides, payload })
+    Ok(Plan { wish, generation, threshold, keys, spare, about, overrides, consent, payload })
 }
 
 /// A file of that generation, if it is as it was sealed.

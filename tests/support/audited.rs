@@ -12,9 +12,9 @@ use breakglass::kit::policy::template;
 use breakglass::kit::roster::Change;
 use breakglass::kit::words::kit_words;
 use breakglass::record::event::{
-    CredentialSealed, DebtDischarged, DrillBegun, DrillEnded, Event, IncidentClosed, IncidentReviewed,
-    Judgement, KeyAdmitted, KeyCheckedIn, KeyCheckedOut, KeyPinChanged, KeyWitness, KitFounded, KitKind,
-    OpenIntent, OpenReleased, Override, Random, SealSeen, Verdict,
+    Consent, CredentialSealed, DebtDischarged, DrillBegun, DrillEnded, Event, IncidentClosed,
+    IncidentReviewed, Judgement, KeyAdmitted, KeyCheckedIn, KeyCheckedOut, KeyPinChanged, KeyWitness,
+    KitFounded, KitKind, OpenIntent, OpenReleased, Override, Random, SealSeen, Verdict,
 };
 use breakglass::record::hash::{Hash, KeyId};
 use breakglass::record::token::Record;
@@ -217,6 +217,7 @@ impl Audited {
             presence: true,
             tries: 3,
             overrides: vec![],
+            consent: None,
         }
     }
 
@@ -316,7 +317,8 @@ pub(crate) fn data_centre(reason: &str) -> Audited {
     let reason = "both firewalls drop management traffic after the upgrade";
     let mut facts = kit.intent("core-fw/admin", "bob", "network-outage", reason);
     let why = "carol and erin not reachable, the phones are down too";
-    facts.overrides = vec![Override { rule: "APPROVAL".into(), why: why.into() }];
+    facts.overrides = vec![Override { rule: "review".into(), why: why.into() }];
+    facts.consent = Some(Consent { skipped: vec!["carol".into(), "erin".into()], ..Consent::default() });
     kit.open(FOUNDED + 190 * DAY + 7_200, "INC-4820", &[0], facts);
     kit
 }

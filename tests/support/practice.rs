@@ -215,6 +215,8 @@ pub(crate) fn wish(credential: &str, only: &[u32]) -> Wish {
         operator: "ada".into(),
         only: only.iter().map(|serial| Serial(*serial)).collect(),
         output: "fd".into(),
+        approvals: vec![],
+        now: 1_790_000_000, // 2026-09-21
         accept_damage: None,
         accept_unreviewed: None,
         caution: Caution::default(),

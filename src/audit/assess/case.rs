@@ -12,7 +12,7 @@ use crate::kit::name::CredentialName;
 use crate::kit::policy::Policy;
 use crate::kit::roster::{Member, Roster, RosterError, Standing};
 use crate::record::counter::{Account, Observation};
-use crate::record::event::{IncidentReviewed, KitFounded};
+use crate::record::event::{Consent, IncidentReviewed, KitFounded};
 use crate::record::hash::{Hash, KeyId};
 use crate::record::token::Record;
 
@@ -55,6 +55,8 @@ pub struct Case {
     pub closes: Vec<Close>,
     /// Judgements of incidents.
     pub reviews: Vec<Review>,
+    /// Approvals of requests, by their record.
+    pub approvals: HashMap<Hash, (At, Record)>,
     /// Words that something which an incident left was done.
     pub discharges: Vec<Discharge>,
     /// Drills that were begun.
@@ -215,6 +217,8 @@ pub struct Intent {
     pub tries: u8,
     /// Identifier and reason of each override.
     pub overrides: Box<[(String, String)]>,
+    /// What it rests on beside the operator's word.
+    pub consent: Option<Box<Consent>>,
     /// Which of [`Case::releases`] names it.
     pub release: Option<u32>,
 }

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::case::{Case, Close};
+use super::case::{Case, Close, Intent};
+use super::consents::judged_by;
 use super::incidents::{Sitting, after, pin_changed, successor};
 use crate::audit::assessment::{Debt, Reviewed};
 use crate::audit::time::At;
-use crate::kit::custody;
+use crate::kit::{consent, custody};
 
 /// Rotate each credential, change the PIN of each key, close.
 pub(super) fn of_openings(case: &Case, openings: &[Sitting<'_>], close: Option<At>) -> Vec<Debt> {
@@ -58,6 +59,18 @@ fn put_away(case: &Case, chain: u32, last: At) -> Option<At> {
     at.find(|at| !after(case, last, *at))
 }
 
+/// Who is to be told of that opening, by the policy it was judged by, or because they were not asked.
+fn to_tell(case: &Case, intent: &Intent) -> Vec<String> {
+    let skipped = intent.consent.iter().flat_map(|consent| consent.skipped.iter().cloned());
+    let told = judged_by(case, intent.at).map(|policy| {
+        consent::to_tell(policy, case.names.get(intent.credential), case.names.get(intent.operator))
+    });
+    let mut names: Vec<String> = told.into_iter().flatten().chain(skipped).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
 /// Return each key, disable or recreate each account, put back what was switched off, review: what a person's word on
 /// record discharges.
 pub(super) fn by_word(
@@ -99,6 +112,15 @@ pub(super) fn by_word(
                 debts.push(debt(put_back, format!("restore {what}"), &[close.at]));
             }
         }
+    }
+    let mut people: BTreeMap<String, Vec<At>> = BTreeMap::new();
+    for intent in openings.iter().flat_map(|sitting| &sitting.intents) {
+        for name in to_tell(case, intent) {
+            people.entry(name).or_default().push(intent.at);
+        }
+    }
+    for (name, uses) in people {
+        debts.push(debt(format!("tell {name} of it"), format!("notify {name}"), &uses));
     }
     let review = reviews.iter().find(|review| review.counts());
     let done = review.map(|review| review.record.clone());

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::case::{Case, Close, Intent};
 use super::debts::{by_word, of_openings};
-use crate::audit::assessment::{Closing, Incident, Opening, Reviewed};
+use crate::audit::assessment::{Approved, Closing, Incident, Opening, Reviewed};
 use crate::audit::time::{At, TOLERANCE};
 use crate::kit::credentials::Credential;
+use crate::record::event::Event;
 use crate::record::hash::Hash;
 
 /// Intents of several keys are of one opening that came to no outcome, if they claim times no further apart: seconds.
@@ -168,6 +169,8 @@ impl Sitting<'_> {
         let mut overrides: Vec<(String, String)> =
             self.intents.iter().flat_map(|intent| intent.overrides.iter().cloned()).collect();
         overrides.dedup();
+        let consent = self.intents.first().and_then(|intent| intent.consent.as_deref());
+        let named = consent.map_or(&[][..], |consent| &consent.approvals);
         Opening {
             credential: credential.to_owned(),
             generation,
@@ -179,8 +182,17 @@ impl Sitting<'_> {
             released: release.map(|release| case.place(release.at)),
             output: release.map(|release| case.names.get(release.output).to_owned()),
             overrides,
+            approvals: named.iter().filter_map(|hash| approved(case, hash)).collect(),
+            skipped: consent.map(|consent| consent.skipped.clone()).unwrap_or_default(),
         }
     }
+}
+
+/// An approval that an opening names, by a key that belongs.
+fn approved(case: &Case, hash: &Hash) -> Option<Approved> {
+    let (at, record) = case.approvals.get(hash).filter(|(at, _)| case.belongs(*at))?;
+    let Event::RequestApproved(facts) = &record.event else { return None };
+    Some(Approved { approver: facts.approver.clone(), record: case.place(*at) })
 }
 
 /// Whether that record was made after the other: by what its writer knew, else by what both claim.

@@ -68,6 +68,7 @@ pub(super) fn credential_of(record: &Record) -> Option<&str> {
         Event::DrillBegun(facts) => Some(&facts.credential),
         Event::DrillEnded(facts) => Some(&facts.credential),
         Event::OpenReleased(facts) => Some(&facts.credential),
+        Event::RequestApproved(facts) => Some(&facts.credential),
         _ => None,
     }
 }

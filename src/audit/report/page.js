@@ -478,6 +478,7 @@ function time(seconds) {
 }
 
 function fact(record, name) {
+  if (name === "skipped") return value(record.facts.consent?.skipped);
   if (name !== "counter") return value(record.facts[name]);
   const data = decode(record.facts.data);
   return data.length < 37 ? "" : String(new DataView(data.buffer).getUint32(33));

@@ -95,6 +95,12 @@ fn in_brief(incident: &Incident) -> String {
         add(visible(&opening.operator));
         add(visible(&opening.emergency));
         add(visible(&opening.credential));
+        for one in &opening.approvals {
+            add(format!("approved by {}", visible(&one.approver)));
+        }
+        for name in &opening.skipped {
+            add(format!("{} not asked", visible(name)));
+        }
     }
     add(stretch(incident.claimed.1 - incident.claimed.0));
     add(match &incident.closed {

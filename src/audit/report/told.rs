@@ -66,6 +66,7 @@ impl Told {
     pub(super) fn fact(&self, name: &str) -> String {
         match name {
             "counter" => counter(&self.facts["data"]),
+            "skipped" => value(&self.facts["consent"]["skipped"]),
             _ => value(&self.facts[name]),
         }
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::count;
 use crate::audit::assess::case::{Intent, Release};
-use crate::audit::assess::{Case, Told};
+use crate::audit::assess::{Case, Told, judged_by};
 use crate::audit::finding::{Finding, Severity, Sort};
 use crate::audit::time::{At, TOLERANCE};
 use crate::kit::credentials::Generation;
@@ -35,13 +35,6 @@ fn opening(case: &Case, intent: &Intent) -> String {
         case.names.get(intent.credential),
         intent.generation
     )
-}
-
-/// The policy that an intent was judged by: the one it names, if that ever was in force; else the one that is.
-fn judged_by(case: &Case, at: At) -> Option<&Policy> {
-    let roster = case.roster.as_ref().ok()?;
-    let named = case.policy_of(at).filter(|named| roster.policies.iter().any(|(hash, _)| hash == named));
-    case.policies.get(&named.unwrap_or(roster.policy))
 }
 
 /// Intents that the policy they were judged by does not let pass for `what` names them with; each distinct pair of these

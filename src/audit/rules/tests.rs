@@ -13,6 +13,7 @@ use crate::record::hash::{Hash, KeyId};
 use crate::record::sample::{Authenticator, NOON, Writer};
 use crate::record::token::{Draft, Record};
 
+mod approvals;
 mod books;
 mod clocks;
 mod counters;
@@ -143,6 +144,7 @@ fn every_rule_stands_in_the_document_and_every_rule_of_the_document_in_code() {
 #[test]
 fn every_rule_has_its_examples() {
     let examples = [
+        include_str!("tests/approvals.rs"),
         include_str!("tests/books.rs"),
         include_str!("tests/clocks.rs"),
         include_str!("tests/counters.rs"),

@@ -227,6 +227,16 @@ impl<'a> Digest<'a> {
                 }
                 self.is(Act::Other, "credential", &facts.credential, text);
             }
+            Event::RequestApproved(facts) => {
+                self.on(&facts.credential, facts.generation);
+                self.operator = Some(&facts.operator);
+                let text = format!(
+                    "{} approved that {} opens {} in {incident} ({}): {}",
+                    facts.approver, facts.operator, facts.credential, facts.emergency, facts.reason
+                );
+                self.is(Act::Other, "credential", &facts.credential, text);
+                self.weight = Weight::Low;
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use crate::kit::sealed::UnsealError;
 use crate::provision::pin::PinError;
 use crate::provision::{NO_FIDO2, ProvisionError};
 use crate::signing::SigningError;
-use crate::unlock::{PlannedKey, UnlockError};
+use crate::unlock::{PlannedKey, Unapproved, UnlockError};
 
 const GAP: &str = "bring the other stick and run  breakglass kit merge DIR        or, in an emergency, go on and leave the gap visible:  breakglass open … --accept-gap \"why\"";
 
@@ -75,6 +75,30 @@ pub(super) fn unlock(error: &UnlockError, keys: &Keys) -> Advice {
                     "have it reviewed:  breakglass review {name} --by NAME --judgement … --text …        or, in an emergency, go on with  --accept-unreviewed \"why\""
                 ),
             )
+        }
+        UnlockError::Approval { .. } => say(
+            Code::Refused,
+            NOT_OPENED,
+            "have just this opening approved:  breakglass request …        or leave it away, where the policy lets you go on",
+        ),
+        UnlockError::Unapproved(unapproved) => {
+            let Unapproved { credential, others, request, .. } = unapproved.as_ref();
+            let next = match request {
+                None => format!(
+                    "ask for it:  breakglass request {credential} --emergency … --incident … --reason …"
+                ),
+                Some(request) => {
+                    format!(
+                        "have one more approve it, and give each file:  breakglass approve request-{}.json",
+                        request.short()
+                    )
+                }
+            };
+            let mut advice = say(Code::Refused, NOT_OPENED, &next);
+            advice
+                .next
+                .extend((!others.is_empty()).then(|| format!("who can approve it: {}", others.join(", "))));
+            advice
         }
         UnlockError::NoSuch(_) => say(Code::Usage, NOT_OPENED, "what there is:  breakglass coverage"),
         UnlockError::TooFew { usable, threshold, .. } => {

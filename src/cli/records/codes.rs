@@ -2,11 +2,13 @@
 //! terminal. No stick has to cross the gap.
 
 use std::fmt::Write;
+use std::io::IsTerminal;
 
 use qrcode::render::{svg, unicode::Dense1x2};
 use qrcode::{EcLevel, QrCode};
 
-use crate::cli::terminal::escape;
+use crate::cli::desk::Desk;
+use crate::cli::terminal::{Tty, escape};
 use crate::record::packed::pack;
 use crate::record::token::Record;
 
@@ -40,6 +42,42 @@ impl Codes {
         let drawn = code.render::<Dense1x2>().dark_color(Dense1x2::Dark).light_color(Dense1x2::Light).build();
         Some(drawn)
     }
+}
+
+/// One code for a terminal with that text as it is, which any reader shows; `None` if it is too long for one.
+pub(in crate::cli) fn plain(text: &[u8]) -> Option<String> {
+    let code = QrCode::with_error_correction_level(text, EcLevel::L).ok()?;
+    Some(code.render::<Dense1x2>().dark_color(Dense1x2::Dark).light_color(Dense1x2::Light).build())
+}
+
+/// Shows the lines as codes that follow each other, where somebody can point a camera at them.
+pub(in crate::cli) fn show(desk: &mut Desk, lines: &[u8]) {
+    let Some(mut codes) = Codes::of(lines) else { return };
+    let (fewest, seconds) = (codes.fewest(), codes.fewest().div_ceil(5));
+    let Some(tty) = watched(desk) else { return };
+    let below = format!("{fewest} codes at least, {seconds} s; any key ends it");
+    let shown = tty.show_codes(&mut || codes.next_frame(), &below);
+    desk.terminal.say(&match shown < fewest {
+        true => format!("{shown} codes were shown, and it takes {fewest}: not all can have been read"),
+        false => format!("{shown} codes were shown; it takes {fewest} and a few more for those missed"),
+    });
+}
+
+/// Shows the text in one code until a key is pressed, with `below` under it.
+pub(in crate::cli) fn show_plain(desk: &mut Desk, text: &[u8], below: &str) {
+    let Some(code) = plain(text) else { return };
+    if let Some(tty) = watched(desk) {
+        tty.show_codes(&mut || Some(code.clone()), &format!("{}; any key ends it", escape(below)));
+    }
+}
+
+/// The terminal, if somebody looks at it; says so where nobody does.
+fn watched(desk: &mut Desk) -> Option<&mut Tty> {
+    if desk.terminal.tty.is_none() || !std::io::stdout().is_terminal() {
+        desk.terminal.say("no codes are shown: there is no terminal");
+        return None;
+    }
+    desk.terminal.tty.as_mut()
 }
 
 /// A page with one code for each line of the bundle; what is too long for one takes several that follow each other.

@@ -5,10 +5,9 @@
 //! refused.
 
 use std::collections::HashSet;
-use std::io::IsTerminal;
 use std::path::Path;
 
-use super::codes::{self, Codes};
+use super::codes;
 use super::listed;
 use crate::attestation::Serial;
 use crate::cli::Outcome;
@@ -86,22 +85,7 @@ pub(in crate::cli) fn export(desk: &mut Desk, options: &Export) -> Result<Outcom
 /// Says where the page is, and shows the codes where somebody can point a camera at them.
 fn show(desk: &mut Desk, to: &Path, bundle: &[u8]) -> Result<(), Trouble> {
     desk.line(&format!("wrote one code for each record to {}", to.join("codes.html").display()))?;
-    let Some(mut codes) = Codes::of(bundle) else { return Ok(()) };
-    let (fewest, seconds) = (codes.fewest(), codes.fewest().div_ceil(5));
-    let Some(tty) = desk.terminal.tty.as_mut().filter(|_| std::io::stdout().is_terminal()) else {
-        desk.terminal.say("no codes are shown: there is no terminal");
-        return Ok(());
-    };
-    let below = format!("{fewest} codes at least, {seconds} s; any key ends it");
-    let shown = tty.show_codes(&mut || codes.next_frame(), &below);
-    match shown < fewest {
-        true => desk
-            .terminal
-            .say(&format!("{shown} codes were shown, and it takes {fewest}: not all can have been read")),
-        false => desk
-            .terminal
-            .say(&format!("{shown} codes were shown; it takes {fewest} and a few more for those missed")),
-    }
+    codes::show(desk, bundle);
     Ok(())
 }
 

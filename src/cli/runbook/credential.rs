@@ -74,9 +74,8 @@ fn open(kit: &Kit, name: &CredentialName, threshold: u8) -> Vec<Block> {
         1 => "Fetch one of the keys and its PIN letter, two of you.".to_owned(),
         k => format!("Fetch {k} of the keys and their PIN letters, two of you."),
     };
-    vec![
-        Block::Heading("Open it".into()),
-        Block::Steps(vec![
+    let mut steps: Vec<String> = asked(kit, name).into_iter().collect();
+    steps.extend([
             format!("{fetch} Before you cut a bag, read its number and look at its seal. If it is broken, prefer another key."),
             "Compare the six words on the bag with those on this page, and later with those on the screen. If they differ, stop.".into(),
             "On the machine that is kept for this, put in the stick, open a terminal and type the lines below. Plug in one key after the other as it asks.".into(),
@@ -87,7 +86,10 @@ fn open(kit: &Kit, name: &CredentialName, threshold: u8) -> Vec<Block> {
                 name.platform
             ),
             "It asks for the PIN of each key and for a touch when the key blinks. The secret is shown for 60 seconds, as often as you want.".into(),
-        ]),
+    ]);
+    vec![
+        Block::Heading("Open it".into()),
+        Block::Steps(steps),
         Block::Exactly(format!(
             "cd KIT   # the folder on the stick that holds kit.toml\n\
              breakglass doctor\n\
@@ -96,6 +98,22 @@ fn open(kit: &Kit, name: &CredentialName, threshold: u8) -> Vec<Block> {
              breakglass open {name}"
         )),
     ]
+}
+
+/// Who has to say yes first, and what to do where nobody answers.
+fn asked(kit: &Kit, name: &CredentialName) -> Option<String> {
+    let terms = kit.policy.terms(name);
+    let number = terms.approval.number();
+    let people = kit.policy.with_role(Role::Approver).join(", ");
+    let nobody = match terms.open_unapproved {
+        true => "If nobody answers, go on without: the record names who was not asked.",
+        false => "Without them this program opens nothing; the page on recovery does.",
+    };
+    (number > 0).then(|| {
+        format!(
+            "{number} of {people}, and never you, must say yes first:  breakglass request {name}   makes a file for them; they give you one back:  breakglass open --approval FILE. {nobody}"
+        )
+    })
 }
 
 fn afterwards(name: &CredentialName) -> Vec<Block> {

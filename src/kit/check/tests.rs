@@ -12,6 +12,7 @@ use crate::record::event::{Exported, KeyAdmitted, KeyRetired, KitFounded, KitKin
 use crate::record::hash::KeyId;
 use crate::record::sample::{Writer, intent};
 
+mod approvals;
 mod fido2;
 
 /// Keys of one kit: the first founds it, all are enrolled.

@@ -91,6 +91,7 @@ impl World {
             presence: true,
             tries: 3,
             overrides: vec![],
+            consent: None,
         };
         self.write(by, Event::OpenIntent(facts));
     }
@@ -137,7 +138,7 @@ impl World {
         let policy = crate::kit::policy::Policy::parse(text.as_bytes()).unwrap();
         let roster = roster::derive(records.iter().copied(), &|_| Some(policy.clone())).unwrap();
         let sealed = credentials::derive(&roster, records.iter().map(|(_, record)| *record));
-        derive(&roster, &sealed, records.into_iter()).remove(INCIDENT).unwrap_or_default()
+        derive(&roster, &sealed, &|_| Vec::new(), records.into_iter()).remove(INCIDENT).unwrap_or_default()
     }
 
     fn open_debts(&self) -> Vec<String> {

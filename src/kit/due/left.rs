@@ -3,7 +3,7 @@
 use std::mem::discriminant;
 
 use crate::kit::Kit;
-use crate::kit::debts::{Debt, What, debts};
+use crate::kit::debts::{Debt, What, debts, quoted};
 use crate::kit::finding::Finding;
 
 /// Debts that are open, but for the rotation of what was opened, which is told by credential.
@@ -50,6 +50,10 @@ fn grouped(incident: &str, debts: &[Debt]) -> Option<Finding> {
         What::Restore(_) => {
             let text = format!("put back what was switched off for {incident}: {objects}");
             Finding::due("RESTORE-UNDONE", text, next)
+        }
+        What::Notify(_) => {
+            let text = format!("tell {objects} of {incident}: by the policy, or because they were not asked");
+            Finding::due("NOTIFY-UNDONE", text, format!("breakglass notify {} --out DIR", quoted(incident)))
         }
         What::Upload => {
             let text = format!("give the records of {incident} to the auditor");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::describe::{DUTIES, REVIEW_FIRST, checklist, factors, list, members, place, rotation};
+use super::describe::{DUTIES, REVIEW_FIRST, checklist, factors, list, members, place, rotation, unapproved};
 use super::{Factors, Person, Policy};
 use crate::attestation::Serial;
 use crate::kit::name::{CredentialName, Name};
@@ -189,6 +189,12 @@ fn of_one(old: &Policy, new: &Policy, name: &CredentialName) -> Vec<String> {
     }
     if was.rotation != is.rotation {
         told.push(rotation("", is.rotation).trim_start().to_owned());
+    }
+    if was.approval != is.approval {
+        told.push(is.approval.to_string());
+    }
+    if was.open_unapproved != is.open_unapproved {
+        told.push(unapproved(is.open_unapproved).to_owned());
     }
     told
 }

@@ -1,6 +1,6 @@
 //! What the policy says of one credential, and whether somebody may open it for an emergency.
 
-use super::{Length, Pattern, Policy, Role};
+use super::{Approval, Length, Pattern, Policy, Role};
 use crate::kit::name::{CredentialName, Name};
 
 /// A table of the policy about one credential or all of a platform: what it sets differs from the rest of the kit.
@@ -16,6 +16,10 @@ pub struct CredentialRule {
     pub review_every: Option<Length>,
     /// Whether it is rotated after use.
     pub rotation: Option<Rotation>,
+    /// Who is asked before it is opened.
+    pub approval: Option<Approval>,
+    /// Whether it may be opened where too few have approved.
+    pub open_unapproved: Option<bool>,
 }
 
 /// Whether a credential has to be rotated once it was used.
@@ -38,6 +42,10 @@ pub struct Terms<'p> {
     pub review_every: Length,
     /// Whether it is rotated after use.
     pub rotation: &'p Rotation,
+    /// Who is asked before it is opened, or told after it.
+    pub approval: Approval,
+    /// Whether it may be opened where too few have approved.
+    pub open_unapproved: bool,
 }
 
 /// Why the policy does not let an opening pass.
@@ -85,6 +93,11 @@ impl Policy {
             grant: rules.iter().find_map(|rule| rule.grant).unwrap_or(self.grant),
             review_every: rules.iter().find_map(|rule| rule.review_every).unwrap_or(self.review_every),
             rotation: rules.iter().find_map(|rule| rule.rotation.as_ref()).unwrap_or(&self.rotation),
+            approval: rules.iter().find_map(|rule| rule.approval).unwrap_or(self.approval),
+            open_unapproved: rules
+                .iter()
+                .find_map(|rule| rule.open_unapproved)
+                .unwrap_or(self.open_unapproved),
         }
     }
 

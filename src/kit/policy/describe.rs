@@ -15,6 +15,14 @@ pub(super) const DUTIES: [(Role, &str); 4] = [
 pub(super) const REVIEW_FIRST: &str =
     "what was opened for an incident without a review opens again only with a word on record";
 
+/// What `open-unapproved` allows; it follows `an opening` or the name of a credential.
+const UNAPPROVED: &str = "may go on where too few have approved; the record then names who was not asked";
+
+/// Whether an opening may go on where too few have approved.
+pub(super) fn unapproved(may: bool) -> &'static str {
+    if may { UNAPPROVED } else { "is refused where too few have approved" }
+}
+
 /// Everything that the policy says, sentence by sentence.
 pub fn describe(policy: &Policy) -> Vec<String> {
     let mut sentences = vec![
@@ -31,6 +39,8 @@ pub fn describe(policy: &Policy) -> Vec<String> {
         policy.grant, policy.review_every, policy.drill_days
     ));
     sentences.push(rotation("a credential", &policy.rotation));
+    sentences.push(format!("an opening {}", policy.approval));
+    sentences.extend(policy.open_unapproved.then(|| format!("an opening {}", UNAPPROVED)));
     if policy.review_before_reopen {
         sentences.push(REVIEW_FIRST.into());
     }
@@ -74,6 +84,8 @@ fn differing(rule: &CredentialRule) -> Vec<String> {
     sentences.extend(rule.grant.map(|grant| format!("{name}: an opening is granted for {grant}")));
     sentences.extend(rule.review_every.map(|length| format!("{name}: a sealing is reviewed after {length}")));
     sentences.extend(rule.rotation.as_ref().map(|how| rotation(&name.to_string(), how)));
+    sentences.extend(rule.approval.map(|approval| format!("{name} {approval}")));
+    sentences.extend(rule.open_unapproved.map(|may| format!("{name} {}", unapproved(may))));
     sentences
 }
 

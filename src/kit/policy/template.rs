@@ -35,6 +35,11 @@ emergencies = ["pam-outage", "mfa-outage", "network-outage", "attack", "lockout"
 # What was opened for an incident that nobody else has reviewed opens again only with a word on record:
 # review-before-reopen = true
 
+# Whether others say yes before an opening: "none", "notify" (approvers are told afterwards), or how many approvers, never
+# the one who asks, must sign a request first. Where they cannot be reached an operator may go on, if the second line says so:
+# approval = "notify"
+# open-unapproved = true
+
 # A private attestation root, only if your organisation certifies its own keys in slot F9:
 # attestation-root = """-----BEGIN CERTIFICATE----- …"""
 
@@ -58,6 +63,8 @@ contact = ""
 # review-every = "180d"
 # rotate-after-use = false
 # rotate-waived = "why"
+# approval = "notify"
+# open-unapproved = true
 
 # Each platform has a primary and a backup credential, unless it is waived; and what to check on it after sealing:
 # [[platform]]

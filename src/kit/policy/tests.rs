@@ -19,6 +19,7 @@ fn the_template_is_a_policy() {
     assert_eq!((policy.grant, policy.review_every), (Length::hours(1), Length::days(365)));
     assert_eq!((policy.drill_days, &policy.rotation), (90, &Rotation::AfterUse));
     assert!(!policy.review_before_reopen);
+    assert_eq!((policy.approval, policy.open_unapproved), (Approval::None, false));
 }
 
 /// Everything that the template shows as a comment can be taken out of it.
@@ -46,6 +47,8 @@ fn what_the_template_shows_is_a_policy_too() {
         "core-db/root is opened for pam-outage alone",
         "core-db/root is not rotated after use: why",
         "core-db needs no backup credential: why",
+        "an opening needs no approval; every approver is told afterwards",
+        "core-db/root may go on where too few have approved; the record then names who was not asked",
         "to check on core-db: alert on login is set",
         "ada keeps 30877",
     ] {
@@ -192,4 +195,85 @@ fn a_policy_of_before_means_what_it_meant() {
         assert_eq!(policy.may_open("ada", "attack", &credential.parse().unwrap()), Ok(()));
     }
     assert!(policy.credentials.is_empty() && policy.platforms.is_empty() && policy.people[0].keys.is_empty());
+}
+
+/// Ada opens; bob and carol keep a key each and approve; dana approves and keeps none.
+const APPROVERS: &str = r#"
+[[person]]
+name = "bob"
+roles = ["approver", "operator"]
+keys = [23115]
+
+[[person]]
+name = "carol"
+roles = ["approver"]
+keys = [30877]
+
+[[person]]
+name = "dana"
+roles = ["approver"]
+"#;
+
+#[test]
+fn approval_is_what_some_operator_can_be_given() {
+    let read = |line: &str| {
+        let (before, rest) =
+            text().split_once("# A private").map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+        let text = format!("{before}{line}\n# A private{rest}{APPROVERS}");
+        Policy::parse(text.as_bytes())
+            .map(|policy| policy.approval)
+            .map_err(|error| error.to_string().split_once(": ").unwrap().1.to_owned())
+    };
+    let other = r#""none", "notify", or a number of approvers from 1 to 5"#;
+    for (line, expected) in [
+        ("approval = \"none\"", Ok(Approval::None)),
+        ("approval = \"notify\"", Ok(Approval::Notify)),
+        ("approval = 1", Ok(Approval::Number(1))),
+        ("approval = 2", Ok(Approval::Number(2))),
+        ("approval = 3", Err("no operator finds 3 others who approve and keep a key; there are 2")),
+        ("approval = 0", Err(other)),
+        ("approval = 6", Err(other)),
+        ("approval = \"2\"", Err(other)),
+        ("approval = true", Err(other)),
+    ] {
+        assert_eq!(read(line), expected.map_err(str::to_owned), "{line}");
+    }
+}
+
+#[test]
+fn approvers_are_others_and_sign_with_keys_that_they_keep() {
+    let policy = with(&format!(
+        "{APPROVERS}\n[[credential]]\nname = \"core-db/*\"\napproval = 2\nopen-unapproved = true\n"
+    ));
+    let beside = |operator| -> Vec<String> {
+        policy.approvers_beside(operator).iter().map(|person| person.name.to_string()).collect()
+    };
+    assert_eq!(beside("ada"), ["bob", "carol", "dana"]);
+    assert_eq!(beside("bob"), ["carol", "dana"]);
+    assert_eq!(policy.approver(Serial(30877)).unwrap().name.as_str(), "carol");
+    assert!(policy.approver(Serial(1)).is_none());
+    let terms = |name: &str| {
+        let name = name.parse().unwrap();
+        let terms = policy.terms(&name);
+        (terms.approval, terms.open_unapproved)
+    };
+    assert_eq!(terms("core-db/root"), (Approval::Number(2), true));
+    assert_eq!(terms("core-fw/admin"), (Approval::None, false));
+    let told = describe(&policy);
+    for sentence in ["an opening needs no approval", "core-db/* needs the approval of 2 other people"] {
+        assert!(told.iter().any(|one| one == sentence), "{sentence}: {told:#?}");
+    }
+}
+
+#[test]
+fn names_of_approvers_fit_into_a_record() {
+    let more: String = (0..5)
+        .map(|n| {
+            let name = format!("{}{n}", "a".repeat(60));
+            format!("\n[[person]]\nname = {name:?}\nroles = [\"approver\"]\nkeys = [{}]\n", 40 + n)
+        })
+        .collect();
+    let table = "\n[[credential]]\nname = \"core-db/*\"\napproval = 1\n";
+    let error = Policy::parse((text() + &more + table).as_bytes()).unwrap_err().to_string();
+    assert!(error.ends_with("the names of all approvers together are at most 256 bytes"), "{error}");
 }

@@ -6,8 +6,8 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    CredentialRule, Factors, Group, KeyPlace, Length, Pattern, Person, Platform, Policy, PolicyError, Quorum,
-    Role, Rotation,
+    Approval, CredentialRule, Factors, Group, KeyPlace, Length, Pattern, Person, Platform, Policy,
+    PolicyError, Quorum, Role, Rotation,
 };
 use crate::attestation::Serial;
 use crate::kit::name::Name;
@@ -31,6 +31,8 @@ struct Written {
     rotate_waived: Option<Spanned<String>>,
     #[serde(default)]
     review_before_reopen: bool,
+    approval: Option<Spanned<toml::Value>>,
+    open_unapproved: Option<bool>,
     #[serde(default, rename = "person")]
     people: Vec<WrittenPerson>,
     #[serde(default, rename = "quorum-group")]
@@ -74,6 +76,8 @@ struct WrittenCredential {
     review_every: Option<Length>,
     rotate_after_use: Option<Spanned<bool>>,
     rotate_waived: Option<Spanned<String>>,
+    approval: Option<Spanned<toml::Value>>,
+    open_unapproved: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -122,7 +126,9 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Policy, PolicyError> {
             .unwrap_or(Rotation::AfterUse),
         drill_days: page.drill_days(written.drill_every.as_ref())?,
         review_before_reopen: written.review_before_reopen,
-        credentials: page.credentials(written.credentials, kit_wide)?,
+        approval: page.approval(written.approval.as_ref(), "approval", &people)?.unwrap_or(Approval::None),
+        open_unapproved: written.open_unapproved.unwrap_or(false),
+        credentials: page.credentials(written.credentials, kit_wide, &people)?,
         platforms: page.platforms(written.platforms)?,
         people,
         keys: page.keys(written.keys)?,
@@ -210,6 +216,20 @@ impl Page<'_> {
         }
     }
 
+    fn approval(
+        &self,
+        written: Option<&Spanned<toml::Value>>,
+        key: &str,
+        people: &[Person],
+    ) -> Result<Option<Approval>, PolicyError> {
+        let Some(written) = written else { return Ok(None) };
+        let approval = Approval::read(written.get_ref()).map_err(|what| self.wrong(written, key, what))?;
+        match approval.impossible(people) {
+            Some(why) => Err(self.wrong(written, key, why)),
+            None => Ok(Some(approval)),
+        }
+    }
+
     fn people(&self, written: &[WrittenPerson]) -> Result<Vec<Person>, PolicyError> {
         if let Some(twice) = first_twice(written.iter().map(|person| &person.name)) {
             return Err(self.wrong(twice, "person", format!("{} is there twice", twice.get_ref())));
@@ -272,6 +292,7 @@ impl Page<'_> {
         &self,
         written: Vec<WrittenCredential>,
         kit_wide: &[Name],
+        people: &[Person],
     ) -> Result<Vec<CredentialRule>, PolicyError> {
         if let Some(twice) = first_twice(written.iter().map(|rule| &rule.name)) {
             return Err(self.wrong(twice, "credential", format!("{} is there twice", twice.get_ref())));
@@ -293,11 +314,12 @@ impl Page<'_> {
                 grant: table.grant,
                 review_every: table.review_every,
                 rotation,
+                approval: self.approval(table.approval.as_ref(), "credential.approval", people)?,
+                open_unapproved: table.open_unapproved,
                 name: table.name.get_ref().clone(),
             };
-            if (&rule.emergencies, rule.grant, rule.review_every, &rule.rotation)
-                == (&None, None, None, &None)
-            {
+            let says = (&rule.emergencies, rule.grant, rule.review_every, &rule.rotation);
+            if says == (&None, None, None, &None) && (rule.approval, rule.open_unapproved) == (None, None) {
                 return Err(self.wrong(&table.name, "credential", "it says nothing about it"));
             }
             rules.push(rule);

@@ -102,6 +102,13 @@ impl Draft {
             Event::OpenIntent(_) | Event::OpenReleased(_) if self.txn.is_none() => {
                 wrong("an opening names no incident")
             }
+            Event::OpenIntent(facts) if facts.consent.as_ref().is_some_and(|consent| !consent.is_whole()) => {
+                wrong("a consent names approvals without their request, or nothing")
+            }
+            Event::RequestApproved(_) if self.txn.is_none() => wrong("an approval names no incident"),
+            Event::RequestApproved(facts) if facts.approver == facts.operator => {
+                wrong("nobody approves what they ask for")
+            }
             Event::IncidentClosed(_) if self.txn.is_none() => wrong("a close names no incident"),
             Event::KeyCheckedOut(KeyCheckedOut { person, witness, .. })
             | Event::KeyCheckedIn(KeyCheckedIn { person, witness, .. })

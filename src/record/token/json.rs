@@ -228,6 +228,7 @@ impl<'de> Visitor<'de> for OneEvent {
             "incident.reviewed" => body(&mut map, Event::IncidentReviewed)?,
             "drill.begun" => body(&mut map, Event::DrillBegun)?,
             "drill.ended" => body(&mut map, Event::DrillEnded)?,
+            "request.approved" => body(&mut map, Event::RequestApproved)?,
             _ => {
                 map.next_value::<IgnoredAny>()?;
                 Events::Unknown(uri)

@@ -373,6 +373,7 @@ fn the_longest_opening_fits_with_all_heads_seen() {
     (facts.emergency, facts.operator) = (name.clone(), name.clone());
     facts.reason = "r".repeat(REASON_CAP);
     facts.overrides.clear();
+    facts.consent = None;
     let mut draft = writer.draft(Event::OpenIntent(facts));
     (draft.txn, draft.jti) = (Some("t".repeat(36)), "j".repeat(36));
     draft.iss = format!("https://{}", "i".repeat(64));
@@ -383,6 +384,57 @@ fn the_longest_opening_fits_with_all_heads_seen() {
         "{} bytes: SEEN_MAX could be higher",
         record.bytes().len()
     );
+}
+
+/// As many approvals as a policy can ask for; or all but one of them, and names as long as it lets them be.
+#[test]
+fn the_longest_opening_fits_with_whatever_it_rests_on() {
+    for (approvals, skipped) in [(5, vec![]), (4, vec!["a".repeat(128), "b".repeat(128)])] {
+        let writer = Writer::founder(1);
+        let Event::OpenIntent(mut facts) = sample::intent() else { unreachable!() };
+        let name = "n".repeat(48);
+        facts.credential = format!("{name}/{name}");
+        (facts.emergency, facts.operator) = (name.clone(), name.clone());
+        facts.reason = "r".repeat(REASON_CAP);
+        facts.overrides.clear();
+        let approvals = (0..approvals).map(|n: u8| Hash([n; 32])).collect();
+        facts.consent = Some(Consent { request: Some(Hash::of(b"request")), approvals, skipped });
+        let mut draft = writer.draft(Event::OpenIntent(facts));
+        (draft.txn, draft.jti) = (Some("t".repeat(64)), "j".repeat(32));
+        draft.iss = format!("https://{}", "i".repeat(64));
+        let bytes = draft.with_room().signing_input().map(|input| input.bytes().len() + 87);
+        assert!(bytes.as_ref().is_ok_and(|bytes| *bytes <= WRITTEN_CAP), "{bytes:?}");
+    }
+}
+
+#[test]
+fn a_consent_says_something_and_names_a_request_with_its_approvals() {
+    let writer = Writer::founder(1);
+    let sign = |consent: Consent| {
+        let Event::OpenIntent(mut facts) = sample::intent() else { unreachable!() };
+        facts.consent = Some(consent);
+        writer.draft(Event::OpenIntent(facts)).signing_input().map(|_| ())
+    };
+    let (request, approvals, skipped) = (Some(Hash([1; 32])), vec![Hash([2; 32])], vec!["bob".to_owned()]);
+    sign(Consent { request, approvals: approvals.clone(), skipped: vec![] }).unwrap();
+    sign(Consent { skipped, ..Consent::default() }).unwrap();
+    for wrong in [
+        Consent::default(),
+        Consent { request, ..Consent::default() },
+        Consent { approvals, ..Consent::default() },
+    ] {
+        assert!(matches!(sign(wrong), Err(RecordError::Contradiction(_))));
+    }
+    let mut own = sample::approval();
+    own.approver = own.operator.clone();
+    let refused = writer.draft(Event::RequestApproved(own)).signing_input();
+    assert!(matches!(refused, Err(RecordError::Contradiction("nobody approves what they ask for"))));
+    let mut draft = writer.draft(Event::RequestApproved(sample::approval()));
+    draft.txn = None;
+    assert!(matches!(
+        draft.signing_input(),
+        Err(RecordError::Contradiction("an approval names no incident"))
+    ));
 }
 
 #[test]

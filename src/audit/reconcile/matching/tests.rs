@@ -37,6 +37,8 @@ fn incident(name: &str, at: i64) -> Incident {
         released: Some(place(at + 60)),
         output: Some("terminal".into()),
         overrides: vec![],
+        approvals: vec![],
+        skipped: vec![],
     };
     Incident {
         name: name.into(),

@@ -90,6 +90,7 @@ fn page(book: &Book<'_>, kit: &Assessment, incident: &Incident) -> Markup {
 
 fn opening(book: &Book<'_>, incident: &Incident, number: usize, one: &Opening) -> Markup {
     let mut records: Vec<(&str, &Place)> = one.intents.iter().map(|place| ("about to open", place)).collect();
+    records.splice(0..0, one.approvals.iter().map(|one| ("approved", &one.record)));
     records.extend(one.released.as_ref().map(|place| ("secret handed out", place)));
     let first = one.intents.first().filter(|place| book.told.contains_key(&place.hash));
     html! {
@@ -110,6 +111,12 @@ fn opening(book: &Book<'_>, incident: &Incident, number: usize, one: &Opening) -
         }
         @if one.released.is_none() {
             p .warning { "No record says that the secret was handed out, or that it was not. It may have been disclosed." }
+        }
+        @for one in &one.approvals {
+            @if book.told.contains_key(&one.record.hash) { h4 { "Approved" } (rows(book, &one.record.hash)) }
+        }
+        @if !one.skipped.is_empty() {
+            p .warning { "Not asked for approval: " (one.skipped.iter().map(|name| visible(name)).collect::<Vec<_>>().join(", ")) "." }
         }
         (signed(book, &records))
         @for place in one.intents.iter().skip(1).chain(&one.released).filter(|place| book.told.contains_key(&place.hash)) {

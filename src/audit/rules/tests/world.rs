@@ -190,6 +190,7 @@ impl World {
             presence: true,
             tries: 3,
             overrides: vec![],
+            consent: None,
         }
     }
 
