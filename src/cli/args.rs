@@ -7,10 +7,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::attestation::Serial;
 use crate::kit::name::CredentialName;
 
+mod change;
 mod custody;
 mod incident;
 mod paper;
 
+pub(super) use change::Change;
 pub(super) use custody::{CheckIn, CheckOut};
 pub(super) use incident::{Close, Discharge, IncidentVerb, Review};
 pub(super) use paper::{Label, Letter, Paper, Runbook};
@@ -75,6 +77,8 @@ pub(super) enum Verb {
     Review(Review),
     /// Prove that a key would open a credential, opening nothing; the evidence is signed
     Drill(Drill),
+    /// A key is lost or stolen, somebody leaves or joins: every step that it takes, and the next; no PIN
+    Change(Change),
     /// Lose this key or this place, and which credentials die
     Coverage,
     /// Go through every key without a PIN: present, genuine, tries, head, what it opens
