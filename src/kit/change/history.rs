@@ -51,8 +51,7 @@ impl<'k> History<'k> {
         self.policies.iter().map(|(_, policy)| policy)
     }
 
-    /// Where the policy came in force since which `true` of it has not been so: `None` if it never was so (`Err`), or still
-    /// is.
+    /// Where the first policy came in force after the last of which that was so; `None` while it is so of the one in force.
     pub(super) fn ended(&self, so: impl Fn(&Policy) -> bool) -> Result<Option<usize>, NeverSo> {
         let last = self.policies.iter().rposition(|(_, policy)| so(policy)).ok_or(NeverSo)?;
         Ok(self.policies.get(last + 1).map(|(at, _)| *at))
@@ -75,5 +74,5 @@ impl<'k> History<'k> {
     }
 }
 
-/// It never was so.
+/// It was so of no policy that was in force.
 pub(super) struct NeverSo;

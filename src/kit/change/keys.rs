@@ -11,7 +11,7 @@ use crate::kit::name::CredentialName;
 use crate::kit::policy::Policy;
 use crate::kit::roster::{Change, Standing};
 use crate::kit::{Enrolled, Kit, custody};
-use crate::record::event::{Event, KeyEnrolled};
+use crate::record::event::Event;
 use crate::record::token::Record;
 
 /// The steps after a key was lost or stolen: first what it opens alone, then its retirement, then the rest.
@@ -260,10 +260,8 @@ pub(super) fn coming(kit: &Kit, history: &History<'_>, serial: Serial, avoid: &[
             Step { what: admit, why: why_admit, state: waits, with: None },
         ];
     };
-    let enrols = |record: &Record| {
-        matches!(&record.event, Event::KeyEnrolled(KeyEnrolled { .. })) && record.hash() == key.enrolment
-    };
-    let enrolment = kit.journal.records().map(|(_, record)| record).find(|record| enrols(record));
+    let mut records = kit.journal.records().map(|(_, record)| record);
+    let enrolment = records.find(|record| record.hash() == key.enrolment);
     let enrolled = Step {
         what: provision,
         why: "it is enrolled".to_owned(),

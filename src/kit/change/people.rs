@@ -41,8 +41,8 @@ pub(super) fn leaves(kit: &Kit, name: &Name) -> Result<Plan, ChangeError> {
         return Err(ChangeError::Nobody { name: name.clone(), people });
     }
     let case = Leaver::of(kit, &history, name);
-    let mut plan = Plan::default();
-    plan.steps = policy::steps(kit, &history, &[], |policy| case.lines(policy));
+    let steps = policy::steps(kit, &history, &[], |policy| case.lines(policy));
+    let mut plan = Plan { steps, ..Plan::default() };
     let (mut read, mut reached) = (Vec::new(), Vec::new());
     for (credential, of_it) in &kit.credentials {
         match case.credential(credential, of_it) {
@@ -115,9 +115,7 @@ impl<'k> Leaver<'k> {
     fn held(&self, generation: &Generation) -> Vec<Serial> {
         let sealed = self.history.sealed(generation).map_or(0, |(at, _)| at);
         let theirs = |had: &&Had| {
-            had.kept.is_some()
-                && is_to(generation, &had.key.id)
-                && !had.safe.is_some_and(|safe| safe < sealed)
+            had.kept.is_some() && is_to(generation, &had.key.id) && had.safe.is_none_or(|safe| safe >= sealed)
         };
         self.keys.iter().filter(theirs).map(|had| had.key.facts.serial).collect()
     }
@@ -288,8 +286,8 @@ fn typed(record: &Record, key: &KeyId, name: &Name) -> bool {
 /// The steps by which somebody who joins is named, and has a key if they are to keep one.
 pub(super) fn joins(kit: &Kit, name: &Name, comes: Option<Serial>) -> Plan {
     let history = History::of(kit);
-    let mut plan = Plan::default();
-    plan.steps = comes.iter().flat_map(|comes| coming(kit, &history, *comes, &[])).collect();
+    let steps = comes.iter().flat_map(|comes| coming(kit, &history, *comes, &[])).collect();
+    let mut plan = Plan { steps, ..Plan::default() };
     let lines = |policy: &Policy| -> Vec<String> {
         let mut lines = Vec::new();
         match policy.people.iter().find(|person| person.name == *name) {
