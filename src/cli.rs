@@ -15,6 +15,7 @@ mod attestation;
 pub mod audit;
 mod bag;
 mod calibrate;
+mod change;
 mod close;
 mod coverage;
 mod custody;
@@ -123,6 +124,7 @@ fn run(desk: &mut Desk, verb: Verb) -> Result<Outcome, Trouble> {
         Verb::Discharge(options) => discharge::discharge(desk, options),
         Verb::Review(options) => review::review(desk, options),
         Verb::Drill(options) => drill::drill(desk, options),
+        Verb::Change(options) => change::change(desk, &options),
         Verb::Coverage => coverage::coverage(desk),
         Verb::Inventory(options) => inventory::inventory(desk, &options),
         Verb::Status => status::status(desk),

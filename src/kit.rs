@@ -17,6 +17,7 @@ use crate::record::hash::{Hash, KeyId};
 use crate::record::token::Record;
 
 pub mod approval;
+pub mod change;
 pub mod check;
 pub mod consent;
 pub mod coverage;
@@ -236,6 +237,11 @@ impl Kit {
         // A serial that was enrolled twice: the key that belongs comes first.
         keys.sort_by_key(|key| (key.facts.serial, key.standing != Standing::Admitted));
         keys
+    }
+
+    /// A policy that was in force, if the kit has its bytes.
+    pub fn adopted(&self, hash: &Hash) -> Option<Policy> {
+        adopted(&self.folder, hash).ok().flatten()
     }
 
     /// The enrolled key with this serial.

@@ -130,10 +130,12 @@ fn every_looking_verb_prints_what_the_document_says() {
     let vector = |name: &str| format!("{vectors}/{name}");
     let (leaf, device, root) = (vector("signing.pem"), vector("device.pem"), vector("root.pem"));
     let copy = other.path().display().to_string();
-    let looks: [(&str, &[&str], i32); 16] = [
+    let looks: [(&str, &[&str], i32); 18] = [
         ("`key list`", &["key", "list"], 0),
         ("`key inspect`", &["key", "inspect", "23112"], 0),
         ("`coverage`", &["coverage"], 1),
+        ("`change`", &["change", "--lost", "30877"], 1),
+        ("`change`", &["change", "--joins", "ada"], 0),
         ("`inventory`", &["inventory", "--all"], 0),
         ("`inventory --witness`", &["inventory", "--witness"], 1),
         ("`status`", &["status"], 1),

@@ -165,6 +165,9 @@ pub struct Debt {
     /// The credential that has to be rotated, where that is it: from `done` on its old secret opens nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rotates: Option<String>,
+    /// What has to be put back, where that is it, in the words of the close.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restores: Option<String>,
     /// The record that discharged it.
     pub done: Option<Place>,
 }

@@ -84,6 +84,7 @@ pub const KIT: &[(&str, OfKit)] = &[
     ("INCIDENT-MISUSE", duties::incident_misuse),
     ("UNREVIEWED", reviews::unreviewed),
     ("REVIEW-BY-OPERATOR", reviews::review_by_operator),
+    ("RESTORE-UNDONE", duties::restore_undone),
     ("ROTATE-USED", duties::rotate_used),
     ("ROTATE-PENDING", duties::rotate_pending),
     ("ROTATE-RETIRED", duties::rotate_retired),

@@ -8,11 +8,13 @@ use crate::attestation::Serial;
 use crate::kit::name::CredentialName;
 
 mod approval;
+mod change;
 mod custody;
 mod incident;
 mod paper;
 
 pub(super) use approval::{Approve, Notify, Request};
+pub(super) use change::Change;
 pub(super) use custody::{CheckIn, CheckOut, number, place};
 pub(super) use incident::{Close, Discharge, IncidentVerb, Review};
 pub(super) use paper::{Label, Letter, Paper, Runbook};
@@ -84,6 +86,8 @@ pub(super) enum Verb {
     Review(Review),
     /// Prove that a key would open a credential, opening nothing; the evidence is signed
     Drill(Drill),
+    /// A key is lost or stolen, somebody leaves or joins: every step that it takes, and the next; no PIN
+    Change(Change),
     /// Lose this key or this place, and which credentials die
     Coverage,
     /// Go through every key without a PIN: present, genuine, tries, head, what it opens

@@ -68,7 +68,8 @@ pub struct Done {
 }
 
 impl Done {
-    fn of(record: &Record) -> Self {
+    /// By that record.
+    pub(super) fn of(record: &Record) -> Self {
         let words = match &record.event {
             Event::DebtDischarged(facts) => Some(format!("{}: {}", facts.by, facts.how)),
             Event::IncidentReviewed(facts) => {

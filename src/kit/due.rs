@@ -12,7 +12,7 @@ use crate::kit::incidents::incidents;
 use crate::kit::name::CredentialName;
 use crate::kit::policy::Rotation;
 use crate::kit::roster::{Change, Roster, Standing};
-use crate::kit::{Draft, Kit, check, custody};
+use crate::kit::{Draft, Kit, change, check, custody};
 
 mod by_policy;
 mod left;
@@ -31,6 +31,7 @@ pub fn due(kit: &Kit, now: i64) -> Vec<Finding> {
     for name in kit.credentials.keys() {
         findings.extend(rotation(kit, name));
     }
+    findings.extend(change::unfinished(kit));
     findings.extend(unclosed(kit, now));
     findings.extend(left::left(kit));
     findings.extend(by_policy::reviews(kit, now));

@@ -25,6 +25,7 @@ pub(super) fn of_openings(case: &Case, openings: &[Sitting<'_>], close: Option<A
             Debt {
                 what: format!("rotate {name}"),
                 rotates: Some(name.to_owned()),
+                restores: None,
                 done: by.and_then(|hash| case.sealed_at.get(&hash)).map(|at| case.place(*at)),
             }
         })
@@ -32,11 +33,12 @@ pub(super) fn of_openings(case: &Case, openings: &[Sitting<'_>], close: Option<A
     debts.extend(last_uses(case, openings).into_iter().map(|(chain, last)| Debt {
         what: format!("change the PIN of {}", case.chains[chain as usize].serial),
         rotates: None,
+        restores: None,
         done: pin_changed(case, last).map(|at| case.place(at)),
     }));
     if !openings.is_empty() {
         let done = close.map(|at| case.place(at));
-        debts.push(Debt { what: "close the incident".to_owned(), rotates: None, done });
+        debts.push(Debt { what: "close the incident".to_owned(), rotates: None, restores: None, done });
     }
     debts
 }
@@ -89,7 +91,7 @@ pub(super) fn by_word(
     let debt = |what: String, debt: String, since: &[At]| {
         let late = |word: At| !since.iter().any(|at| after(case, *at, word));
         let done = words.iter().find(|word| word.debt == debt && late(word.at));
-        Debt { what, rotates: None, done: done.map(|word| case.place(word.at)) }
+        Debt { what, rotates: None, restores: None, done: done.map(|word| case.place(word.at)) }
     };
     let mut debts = Vec::new();
     for (chain, last) in last_uses(case, openings) {
@@ -109,7 +111,8 @@ pub(super) fn by_word(
         for what in &close.switched_off {
             let put_back = format!("put back what was switched off: {what}");
             if !debts.iter().any(|other: &Debt| other.what == put_back) {
-                debts.push(debt(put_back, format!("restore {what}"), &[close.at]));
+                let word = debt(put_back, format!("restore {what}"), &[close.at]);
+                debts.push(Debt { restores: Some(what.clone()), ..word });
             }
         }
     }
@@ -124,6 +127,7 @@ pub(super) fn by_word(
     }
     let review = reviews.iter().find(|review| review.counts());
     let done = review.map(|review| review.record.clone());
-    debts.push(Debt { what: "review by someone who did not open for it".to_owned(), rotates: None, done });
+    let what = "review by someone who did not open for it".to_owned();
+    debts.push(Debt { what, rotates: None, restores: None, done });
     debts
 }

@@ -77,6 +77,25 @@ pub(super) fn incident_misuse(_: &Case, told: &Told) -> Vec<Finding> {
     findings
 }
 
+/// Something that was switched off for an emergency, by the word of its close, and was not put back since.
+pub(super) fn restore_undone(_: &Case, told: &Told) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for incident in &told.incidents {
+        for debt in incident.debts.iter().filter(|debt| debt.done.is_none()) {
+            let Some(what) = &debt.restores else { continue };
+            let name = &incident.name;
+            let text = format!("what was switched off for {name} was not put back: {what}");
+            let next = crate::kit::debts::What::Restore(what.clone()).next(name);
+            let finding = Finding::new("RESTORE-UNDONE", Sort::Due, Severity::High, text).in_incident(name);
+            findings.push(match &incident.closed {
+                Some(closed) => finding.on([closed.record.hash]).at(closed.record.time.claimed).then(next),
+                None => finding.then(next),
+            });
+        }
+    }
+    findings
+}
+
 /// A credential that was opened and is still the one in force. Nothing, where the policy in force waives its rotation.
 pub(super) fn rotate_used(_: &Case, told: &Told) -> Vec<Finding> {
     let mut uses: BTreeMap<&str, Uses<'_>> = BTreeMap::new();

@@ -4,11 +4,11 @@ use super::{NONE, Step, pick};
 use crate::attestation::Serial;
 use crate::cli::Outcome;
 use crate::cli::args::{
-    CheckIn, Discharge, Export, LastTry, PinChange, PinWhat, Review, Rotate, Source, number, place,
+    CheckIn, Discharge, Export, LastTry, Notify, PinChange, PinWhat, Review, Rotate, Source, number, place,
 };
 use crate::cli::desk::Desk;
 use crate::cli::hint::Trouble;
-use crate::cli::{custody, discharge, pin, records, review, seal};
+use crate::cli::{custody, discharge, notify, pin, records, review, seal};
 use crate::kit::Kit;
 use crate::kit::debts::{Debt, What};
 use crate::kit::incidents::incidents;
@@ -30,6 +30,7 @@ pub(super) fn finish(desk: &mut Desk, owed: &[(String, Debt)]) -> Result<Step, T
         What::Account(_) | What::Restore(_) => by_word(desk, &kit, incident, &debt.what),
         What::Upload => upload(desk, &kit),
         What::Review(incident) => judge(desk, &kit, incident),
+        What::Notify(_) => tell(desk, &kit, incident, &debt.what),
     }
     .map(Step::Did)
 }
@@ -101,6 +102,15 @@ fn by_word(desk: &mut Desk, kit: &Kit, incident: &str, what: &What) -> Result<Ou
         caution: LastTry::default(),
     };
     discharge::discharge(desk, said)
+}
+
+/// Writes the notices, unless they are; then somebody says that they were sent.
+fn tell(desk: &mut Desk, kit: &Kit, incident: &str, what: &What) -> Result<Outcome, Trouble> {
+    let question = "the folder to write the notices to (Enter where they were sent already): ";
+    if let Some(folder) = desk.terminal.ask_or_leave(question)? {
+        return notify::notify(desk, Notify { incident: Some(incident.to_owned()), out: folder.into() });
+    }
+    by_word(desk, kit, incident, what)
 }
 
 fn upload(desk: &mut Desk, kit: &Kit) -> Result<Outcome, Trouble> {

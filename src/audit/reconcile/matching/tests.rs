@@ -57,7 +57,7 @@ fn close(incident: &mut Incident, at: i64) {
 
 fn rotate(incident: &mut Incident, at: i64) {
     let (what, rotates) = (format!("rotate {NAME}"), Some(NAME.into()));
-    incident.debts.push(Debt { what, rotates, done: Some(place(at)) });
+    incident.debts.push(Debt { what, rotates, restores: None, done: Some(place(at)) });
 }
 
 fn login(at: i64, success: bool) -> Login {

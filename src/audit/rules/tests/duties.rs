@@ -88,6 +88,23 @@ fn words_discharge_what_no_other_record_can_show() {
 }
 
 #[test]
+fn restore_undone_is_due_until_it_was_put_back() {
+    let mut world = opened();
+    world.close(Verdict::Real);
+    none(&world, "RESTORE-UNDONE");
+    let switched_off = vec!["the SCP".into(), "MFA of admins".into()];
+    let facts = IncidentClosed { verdict: Verdict::Real, outcome: "quorum restored".into(), switched_off };
+    world.write(0, Event::IncidentClosed(facts));
+    assert_eq!(found(&world, "RESTORE-UNDONE").len(), 2);
+    world.word("restore the SCP");
+    let finding = one(&world, "RESTORE-UNDONE", Sort::Due, "was not put back: MFA of admins");
+    let next = format!("breakglass discharge {INCIDENT} 'restore MFA of admins' --by NAME --how …");
+    assert_eq!((finding.incident.as_deref(), finding.next), (Some(INCIDENT), Some(next)));
+    world.word("restore MFA of admins");
+    none(&world, "RESTORE-UNDONE");
+}
+
+#[test]
 fn rotate_used_is_due_until_the_next_generation() {
     let mut world = opened();
     let finding =
