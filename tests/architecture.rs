@@ -15,6 +15,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("secret", &[]),
     ("hardening", &[]),
     ("record", &["assertion", "attestation", "es256"]), // plain facts: serial, firmware, slot
+    ("mint", &["attestation", "es256", "record"]), // plain facts: serial; digests. Neither kit nor device
     ("operator", &["attestation", "secret", "device"]), // of device the tries left alone, held below
     ("device", &["assertion", "attestation", "secret"]),
     ("kit", &["assertion", "attestation", "secret", "record", "device"]), // device in kit::sealed alone, held below
@@ -32,6 +33,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "operator",
             "device",
             "kit",
+            "mint",
             "provision",
             "signing",
             "unlock",
