@@ -18,7 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("mint", &["attestation", "es256", "record"]), // plain facts: serial; digests. Neither kit nor device
     ("operator", &["attestation", "secret", "device"]), // of device the tries left alone, held below
     ("device", &["assertion", "attestation", "secret"]),
-    ("kit", &["assertion", "attestation", "secret", "record", "device"]), // device in kit::sealed alone, held below
+    ("kit", &["assertion", "attestation", "secret", "record", "device", "mint"]), // device in kit::sealed alone, held below
     ("provision", &["assertion", "attestation", "secret", "record", "operator", "device"]),
     ("signing", &["assertion", "attestation", "secret", "record", "operator", "device", "kit"]),
     ("inventory", &["assertion", "attestation", "record", "device", "kit"]),

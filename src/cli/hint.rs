@@ -233,6 +233,7 @@ fn advice(trouble: &Trouble) -> Advice {
                     "do not use it: its enrolment is not borne out by its FIDO2 side"
                 }
                 EnrolmentError::Missing(_)
+                | EnrolmentError::NoMintingSlot(_)
                 | EnrolmentError::Attestation { .. }
                 | EnrolmentError::Binding { .. }
                 | EnrolmentError::Root { .. } => {

@@ -63,6 +63,7 @@ impl Writer {
             signing: Point(self.key.verifying_key().into()),
             sealing: point(0x82),
             presence: Some(point(0x9E)),
+            minting: BTreeMap::new(),
             root: "practice".into(),
             attestations: BTreeMap::from([
                 ("82".into(), "MAMCAYI=".into()),
