@@ -29,6 +29,7 @@ mod key;
 mod label;
 mod letter;
 mod merge;
+mod mint;
 mod open;
 mod paper;
 mod pin;
@@ -43,7 +44,7 @@ mod status;
 mod table;
 mod terminal;
 
-use args::{Arguments, IncidentVerb, KeyVerb, KitVerb, PolicyVerb, RecordsVerb, Verb};
+use args::{Arguments, IncidentVerb, KeyVerb, KitVerb, MintVerb, PolicyVerb, RecordsVerb, Verb};
 use desk::Desk;
 use hint::Trouble;
 
@@ -103,6 +104,7 @@ fn run(desk: &mut Desk, verb: Verb) -> Result<Outcome, Trouble> {
         Verb::Discharge(options) => discharge::discharge(desk, options),
         Verb::Review(options) => review::review(desk, options),
         Verb::Drill(options) => drill::drill(desk, options),
+        Verb::Mint(MintVerb::Ssh(options)) => mint::ssh(desk, options),
         Verb::Coverage => coverage::coverage(desk),
         Verb::Inventory(options) => inventory::inventory(desk, &options),
         Verb::Status => status::status(desk),

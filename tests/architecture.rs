@@ -21,6 +21,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("kit", &["assertion", "attestation", "secret", "record", "device", "mint"]), // device in kit::sealed alone, held below
     ("provision", &["assertion", "attestation", "secret", "record", "operator", "device"]),
     ("signing", &["assertion", "attestation", "secret", "record", "operator", "device", "kit"]),
+    ("minting", &["attestation", "record", "operator", "device", "kit", "mint", "signing"]),
     ("inventory", &["assertion", "attestation", "record", "device", "kit"]),
     ("unlock", &["assertion", "attestation", "secret", "record", "operator", "device", "kit", "signing"]),
     (
@@ -34,6 +35,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "device",
             "kit",
             "mint",
+            "minting",
             "provision",
             "signing",
             "unlock",

@@ -9,10 +9,12 @@ use crate::kit::name::CredentialName;
 
 mod custody;
 mod incident;
+mod mint;
 mod paper;
 
 pub(super) use custody::{CheckIn, CheckOut};
 pub(super) use incident::{Close, Discharge, IncidentVerb, Review};
+pub(super) use mint::{MintFor, MintSsh, MintVerb};
 pub(super) use paper::{Label, Letter, Paper, Runbook};
 
 /// Emergency credentials on hardware keys, opened offline, each use recorded.
@@ -75,6 +77,9 @@ pub(super) enum Verb {
     Review(Review),
     /// Prove that a key would open a credential, opening nothing; the evidence is signed
     Drill(Drill),
+    /// Mint a credential that did not exist before, for minutes: signed by a slot of the key that platforms trust
+    #[command(subcommand)]
+    Mint(MintVerb),
     /// Lose this key or this place, and which credentials die
     Coverage,
     /// Go through every key without a PIN: present, genuine, tries, head, what it opens

@@ -25,7 +25,7 @@ pub use fido2::{
     WrongLength, enrolment_challenge,
 };
 pub use incident::{DebtDischarged, IncidentClosed, IncidentReviewed, Judgement, Verdict};
-pub use mint::MintKind;
+pub use mint::{MintIntent, MintIssued, MintKind};
 
 /// What the URI of each event begins with; its name follows. A name reserved for examples (RFC 2606) until the project
 /// owns one: it is compared as text and never fetched.
@@ -79,11 +79,15 @@ pub enum Event {
     DrillBegun(DrillBegun),
     /// What that drill came to. Nothing was put together, nothing handed out.
     DrillEnded(DrillEnded),
+    /// This key is about to mint a credential. Durable before it signs that.
+    MintIntent(MintIntent),
+    /// The credential was minted and is handed out.
+    MintIssued(MintIssued),
 }
 
 impl Event {
     /// The name of every event, in the order of the enum.
-    pub const NAMES: [&str; 22] = [
+    pub const NAMES: [&str; 24] = [
         "key.enrolled",
         "kit.founded",
         "key.admitted",
@@ -106,6 +110,8 @@ impl Event {
         "incident.reviewed",
         "drill.begun",
         "drill.ended",
+        "mint.intent",
+        "mint.issued",
     ];
 
     /// The last part of this event's URI.
@@ -133,6 +139,8 @@ impl Event {
             Event::IncidentReviewed(_) => 19,
             Event::DrillBegun(_) => 20,
             Event::DrillEnded(_) => 21,
+            Event::MintIntent(_) => 22,
+            Event::MintIssued(_) => 23,
         };
         Event::NAMES[index]
     }
@@ -154,6 +162,8 @@ impl Event {
                 | Event::IncidentReviewed(_)
                 | Event::DrillBegun(_)
                 | Event::DrillEnded(_)
+                | Event::MintIntent(_)
+                | Event::MintIssued(_)
         )
     }
 
@@ -162,6 +172,7 @@ impl Event {
         let overrides: &[Override] = match self {
             Event::KeyEnrolled(facts) => &facts.overrides,
             Event::OpenIntent(facts) => &facts.overrides,
+            Event::MintIntent(facts) => &facts.overrides,
             _ => &[],
         };
         let own = match self {
@@ -173,6 +184,7 @@ impl Event {
             Event::DebtDischarged(facts) => Some(("how", facts.how.as_str())),
             Event::IncidentReviewed(facts) => Some(("text", facts.text.as_str())),
             Event::DrillEnded(facts) => facts.failed.as_deref().map(|failed| ("failed", failed)),
+            Event::MintIntent(facts) => Some(("reason", facts.reason.as_str())),
             _ => None,
         };
         let more: Vec<(&'static str, &str)> = match self {

@@ -108,6 +108,8 @@ impl Writer {
                 | Event::IncidentClosed(_)
                 | Event::DebtDischarged(_)
                 | Event::IncidentReviewed(_)
+                | Event::MintIntent(_)
+                | Event::MintIssued(_)
         );
         Draft {
             kid: KeyId::of(&self.verifying_key()),
@@ -348,6 +350,28 @@ pub fn every_event() -> Vec<Event> {
             commands: 23,
             touches: 3,
             failed: Some("the key was not touched in time".into()),
+        }),
+        Event::MintIntent(MintIntent {
+            kind: MintKind::Ssh,
+            rule: "jump-hosts".into(),
+            emergency: "outage".into(),
+            reason: "PAM lost its quorum".into(),
+            operator: "j.okafor".into(),
+            accounts: vec!["breakglass".into()],
+            number: "85899771289337864".into(),
+            subject: Hash::of(b"subject"),
+            digest: Hash::of(b"to be signed"),
+            from: 1_795_931_700,
+            until: 1_795_932_900,
+            presence: true,
+            tries: 3,
+            overrides: vec![Override { rule: "clock".into(), why: "the battery is flat".into() }],
+        }),
+        Event::MintIssued(MintIssued {
+            kind: MintKind::Ssh,
+            intent: Hash::of(b"intent"),
+            credential: Hash::of(b"certificate"),
+            output: "agent".into(),
         }),
     ]
 }

@@ -217,6 +217,8 @@ impl<'de> Visitor<'de> for OneEvent {
             "incident.reviewed" => body(&mut map, Event::IncidentReviewed)?,
             "drill.begun" => body(&mut map, Event::DrillBegun)?,
             "drill.ended" => body(&mut map, Event::DrillEnded)?,
+            "mint.intent" => body(&mut map, Event::MintIntent)?,
+            "mint.issued" => body(&mut map, Event::MintIssued)?,
             _ => {
                 map.next_value::<IgnoredAny>()?;
                 Events::Unknown(uri)
