@@ -19,6 +19,8 @@ use breakglass::signing::Caution;
 use p256::ecdsa::VerifyingKey;
 use serde_json::Value;
 
+#[path = "minting/faults.rs"]
+mod faults;
 #[path = "support/pcsc.rs"]
 #[allow(dead_code)]
 mod pcsc;
@@ -286,6 +288,44 @@ fn what_is_not_allowed_is_refused_before_any_pin() {
 }
 
 #[test]
+fn what_is_exported_is_what_hosts_need() {
+    let kit = MintingKit::new();
+    let out = kit.path().join("trust");
+    let folder = out.display().to_string();
+    // A host that trusts another authority, and nobody as anybody.
+    let sshd = Sshd::start(SubjectKey::generate(&mut rand_core::UnwrapErr(getrandom::SysRng)).public(), None);
+    let there = |name: &str| sshd.folder.path().join(name);
+    std::fs::write(there("breakglass_principals"), "").expect("writes");
+    done(&kit.mint("jump-hosts", &[]));
+    let config = kit.folder().join("config");
+    assert!(!ssh_with(&sshd, &config).status.success());
+    let host_folder = sshd.folder.path().display().to_string();
+    let account = sshd.account.clone();
+    done(&kit.run(&["trust", "export", &folder, "--account", &account, "--host-folder", &host_folder]));
+    for name in ["breakglass_ca.pub", "breakglass_principals", "breakglass.krl"] {
+        std::fs::copy(out.join("ssh").join(name), there(name)).expect("a copy");
+    }
+    let drop_in = std::fs::read_to_string(out.join("ssh/50-breakglass.conf")).expect("a file");
+    let running = std::fs::read_to_string(there("config")).expect("a file");
+    assert!(running.ends_with(&drop_in), "the server runs with what was exported");
+    let login = ssh_with(&sshd, &config);
+    assert!(login.status.success(), "{}\n{}", said(&login), sshd.log());
+    let keys: Value =
+        serde_json::from_slice(&std::fs::read(out.join("token/jwks.json")).expect("a file")).expect("JSON");
+    assert_eq!(keys["keys"].as_array().map(Vec::len), Some(1), "of the key that was made to mint");
+    // Nothing that was exported before is written over.
+    assert_eq!(kit.run(&["trust", "export", &folder]).status.code(), Some(5));
+    let wrong = kit.run(&["trust", "export", &format!("{folder}2"), "--host-folder", "/etc/ssh x"]);
+    assert_eq!(wrong.status.code(), Some(2));
+    // A key that was retired is trusted no more, and then there is nothing to trust.
+    let retire = ["key", "retire", "23112", "--why", "lost", "--with", "23115", "--confirm", "retire 23112"];
+    done(&kit.run(&retire));
+    let retired = kit.run(&["trust", "export", &format!("{folder}3")]);
+    assert_eq!(retired.status.code(), Some(1), "{}", said(&retired));
+    assert!(said(&retired).contains("no admitted key"), "{}", said(&retired));
+}
+
+#[test]
 fn an_enrolment_whose_minting_keys_are_not_borne_out_is_refused() {
     let kit = MintingKit::new().kit();
     let roots = Roots::practice(&root_certificate().expect("the root")).expect("roots");
@@ -308,11 +348,9 @@ fn an_enrolment_whose_minting_keys_are_not_borne_out_is_refused() {
     assert!(matches!(unknown, Err(EnrolmentError::NoMintingSlot(_))), "{unknown:?}");
 }
 
-#[test]
-fn a_clock_that_is_behind_the_records_is_told_before_minting() {
-    let kit = MintingKit::new();
-    let key = SubjectKey::generate(&mut rand_core::UnwrapErr(getrandom::SysRng));
-    let wish = |accept_clock: Option<&str>| Wish {
+/// An SSH certificate for that key.
+fn wish(key: &SubjectKey, accept_clock: Option<&str>) -> Wish {
+    Wish {
         rule: "jump-hosts".into(),
         emergency: "pam-outage".into(),
         incident: "INC-4711".into(),
@@ -325,15 +363,21 @@ fn a_clock_that_is_behind_the_records_is_told_before_minting() {
         accept_damage: None,
         accept_clock: accept_clock.map(str::to_owned),
         caution: Caution::default(),
-    };
+    }
+}
+
+#[test]
+fn a_clock_that_is_behind_the_records_is_told_before_minting() {
+    let kit = MintingKit::new();
+    let key = SubjectKey::generate(&mut rand_core::UnwrapErr(getrandom::SysRng));
     let read = kit.kit();
     let newest = read.journal.records().map(|(_, record)| record.iat).max().expect("records");
-    assert!(plan(&read, wish(None), newest - 300).is_ok(), "five minutes lock nobody out");
-    let behind = plan(&read, wish(None), newest - 301);
+    assert!(plan(&read, wish(&key, None), newest - 300).is_ok(), "five minutes lock nobody out");
+    let behind = plan(&read, wish(&key, None), newest - 301);
     assert!(matches!(behind, Err(MintingError::Clock { behind: 301 })), "{behind:?}");
-    let accepted = plan(&read, wish(Some("the battery is flat")), newest - 301).expect("with a word");
+    let accepted = plan(&read, wish(&key, Some("the battery is flat")), newest - 301).expect("with a word");
     assert_eq!(accepted.overrides[0].rule, "clock");
-    assert!(plan(&read, wish(Some(" ")), newest - 301).is_err());
+    assert!(plan(&read, wish(&key, Some(" ")), newest - 301).is_err());
 }
 
 #[test]

@@ -11,11 +11,13 @@ mod custody;
 mod incident;
 mod mint;
 mod paper;
+mod trust;
 
 pub(super) use custody::{CheckIn, CheckOut};
 pub(super) use incident::{Close, Discharge, IncidentVerb, Review};
 pub(super) use mint::{MintFor, MintSsh, MintVerb};
 pub(super) use paper::{Label, Letter, Paper, Runbook};
+pub(super) use trust::{TrustExport, TrustVerb};
 
 /// Emergency credentials on hardware keys, opened offline, each use recorded.
 #[derive(Parser, Debug)]
@@ -80,6 +82,9 @@ pub(super) enum Verb {
     /// Mint a credential that did not exist before, for minutes: signed by a slot of the key that platforms trust
     #[command(subcommand)]
     Mint(MintVerb),
+    /// What platforms must trust in advance, or nothing that is minted is good anywhere
+    #[command(subcommand)]
+    Trust(TrustVerb),
     /// Lose this key or this place, and which credentials die
     Coverage,
     /// Go through every key without a PIN: present, genuine, tries, head, what it opens

@@ -42,6 +42,7 @@ pub(super) fn ssh(desk: &mut Desk, options: MintSsh) -> Result<Outcome, Trouble>
     let wish = wish(desk, &kit, options.what, key, Subject::Ssh(subject), named)?;
     let plan = minting::plan(&kit, wish, now())?;
     desk.confirm(&describe(&kit, &plan), &plan.word())?;
+    let output = made(output)?;
     let minted = desk.at_station(readers.as_mut(), |station| minting::carry_out(&mut kit, &plan, station))?;
     let handed = hand_out(&minted, output);
     tell(desk, &kit, &plan, &minted, handed)
@@ -68,16 +69,21 @@ fn output(desk: &mut Desk, options: &MintSsh) -> Result<(PublicLine, Output), Tr
             (PublicLine::of(key.public()), Some(key))
         }
     };
-    let wrong = |cause| Trouble::File { path: folder.clone(), cause };
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(wrong)?;
-    let folder = folder.canonicalize().map_err(wrong)?;
     for name in ["id", "id-cert.pub", "config"] {
         if folder.join(name).symlink_metadata().is_ok() {
             let next = "take it away, or name another folder:  --out DIR";
             return Err(Trouble::refused(format!("{} is there already", folder.join(name).display()), next));
         }
     }
-    Ok((line, Output::Files(folder, key)))
+    Ok((line, Output::Files(folder.clone(), key)))
+}
+
+/// Makes the folder: a credential is not minted into the void.
+fn made(output: Output) -> Result<Output, Trouble> {
+    let Output::Files(folder, key) = output else { return Ok(output) };
+    let wrong = |cause| Trouble::File { path: folder.clone(), cause };
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(wrong)?;
+    Ok(Output::Files(folder.canonicalize().map_err(wrong)?, key))
 }
 
 fn public_line(path: &Path) -> Result<PublicLine, Trouble> {
