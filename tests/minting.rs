@@ -22,7 +22,6 @@ use serde_json::Value;
 #[path = "minting/faults.rs"]
 mod faults;
 #[path = "support/pcsc.rs"]
-#[allow(dead_code)]
 mod pcsc;
 #[path = "support/practice.rs"]
 #[allow(dead_code)]
@@ -31,10 +30,7 @@ mod practice;
 mod real;
 #[path = "support/sshd.rs"]
 mod sshd;
-#[path = "support/tools.rs"]
-#[allow(dead_code)]
-mod tools;
-
+use pcsc::tools;
 use practice::{PIN, PUK, done};
 use sshd::{Agent, Sshd, keygen, said};
 
@@ -340,11 +336,15 @@ fn an_enrolment_whose_minting_keys_are_not_borne_out_is_refused() {
         let input = changed.signing_input().expect("still a record");
         check(&input.finish(record.signature()), &roots)
     };
-    let other = with(&|facts| drop(facts.minting.insert("83".into(), made.sealing)));
+    let other = with(&|facts| {
+        let _ = facts.minting.insert("83".into(), made.sealing);
+    });
     assert!(matches!(other, Err(EnrolmentError::Binding { slot: Slot::SshAuthority, .. })), "{other:?}");
     let unattested = with(&|facts| drop(facts.attestations.remove("85")));
     assert!(matches!(unattested, Err(EnrolmentError::Missing(Slot::Tokens))), "{unattested:?}");
-    let unknown = with(&|facts| drop(facts.minting.insert("9A".into(), made.sealing)));
+    let unknown = with(&|facts| {
+        let _ = facts.minting.insert("9A".into(), made.sealing);
+    });
     assert!(matches!(unknown, Err(EnrolmentError::NoMintingSlot(_))), "{unknown:?}");
 }
 

@@ -89,7 +89,7 @@ fn an_ssh_certificate_says_what_was_asked_for_and_nothing_else() {
         options,
         [("force-command", "systemctl restart pam"), ("source-address", "192.0.2.0/24,::1/128")]
     );
-    let extensions: Vec<_> = read.extensions().iter().map(|(k, _)| k.as_str()).collect();
+    let extensions: Vec<_> = read.extensions().keys().map(String::as_str).collect();
     assert_eq!(extensions, ["permit-pty"]);
     assert_eq!(ssh_key::Certificate::from_bytes(&signed.blob()).unwrap().serial(), signed.serial());
 }
@@ -147,7 +147,7 @@ fn a_revocation_list_of_ssh_is_as_the_protocol_draws_it() {
     ];
     assert_eq!(empty, head.concat());
     let nothing = Revoked { authority, serials: vec![], identities: vec![], altogether: false };
-    assert_eq!(ssh::revocation_list(&[nothing.clone()], 1, NOW, "kit").unwrap(), empty);
+    assert_eq!(ssh::revocation_list(std::slice::from_ref(&nothing), 1, NOW, "kit").unwrap(), empty);
     let one = Revoked {
         serials: vec![7, 3, 7],
         identities: vec!["b".into(), "a".into()],

@@ -105,9 +105,6 @@ impl Page<'_> {
                 texts.as_ref().filter(|texts| !texts.get_ref().is_empty()).ok_or_else(|| needed(key))?;
             self.each(texts, key)
         };
-        fn one<'t>(text: &'t Option<Spanned<String>>) -> Option<&'t Spanned<String>> {
-            text.as_ref()
-        }
         let yes = |flag: &Option<Spanned<bool>>| flag.as_ref().is_some_and(|flag| *flag.get_ref());
         Ok(match table.kind {
             Kind::Ssh => Says::Ssh {
@@ -123,7 +120,7 @@ impl Page<'_> {
                 },
             },
             Kind::X509 => {
-                let user = one(&table.user).ok_or_else(|| needed("mint.user"))?;
+                let user = table.user.as_ref().ok_or_else(|| needed("mint.user"))?;
                 let groups: Vec<crate::mint::Label> = labels(&table.groups, "mint.groups")?;
                 let masters = yes(&table.system_masters);
                 if !masters
@@ -136,9 +133,9 @@ impl Page<'_> {
                 Says::X509 { user: self.text(user, "mint.user")?, groups, masters }
             }
             Kind::Token => {
-                let issuer = one(&table.issuer).ok_or_else(|| needed("mint.issuer"))?;
-                let resource = one(&table.resource).ok_or_else(|| needed("mint.resource"))?;
-                let client = one(&table.client).ok_or_else(|| needed("mint.client"))?;
+                let issuer = table.issuer.as_ref().ok_or_else(|| needed("mint.issuer"))?;
+                let resource = table.resource.as_ref().ok_or_else(|| needed("mint.resource"))?;
+                let client = table.client.as_ref().ok_or_else(|| needed("mint.client"))?;
                 if client.get_ref() == issuer.get_ref() {
                     let what = "the same as the issuer: a token of one kind could pass for one of another";
                     return Err(self.wrong(client, "mint.client", what));
