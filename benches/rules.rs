@@ -187,6 +187,7 @@ impl Kit {
             signing,
             sealing: signing,
             presence: Some(signing),
+            minting: Default::default(),
             root: "practice".into(),
             attestations: [("82".into(), "MAA=".into()), ("9E".into(), "MAA=".into())].into(),
             overrides: vec![],

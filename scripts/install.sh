@@ -60,6 +60,8 @@ if [ "$purpose" = test ]; then
     have udevadm || need udev
     have fido2-token || need fido2-tools
     compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || need postgresql # a ledger that several share
+    have nginx || need nginx-light # asks for client certificates, tests/mint_formats.rs
+    have curl || need curl
     have chromium || need chromium # opens the HTML report, tests/audit_report.rs
     have chromedriver || need chromium-driver
     dpkg-query --status busybox-static >/dev/null 2>&1 || need busybox-static

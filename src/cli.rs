@@ -33,6 +33,7 @@ mod key;
 mod label;
 mod letter;
 mod merge;
+mod mint;
 mod notify;
 mod open;
 mod paper;
@@ -48,8 +49,9 @@ mod seal;
 mod status;
 mod table;
 mod terminal;
+mod trust;
 
-use args::{Arguments, IncidentVerb, KeyVerb, KitVerb, PolicyVerb, RecordsVerb, Verb};
+use args::{Arguments, IncidentVerb, KeyVerb, KitVerb, MintVerb, PolicyVerb, RecordsVerb, TrustVerb, Verb};
 use desk::Desk;
 use hint::Trouble;
 
@@ -125,6 +127,8 @@ fn run(desk: &mut Desk, verb: Verb) -> Result<Outcome, Trouble> {
         Verb::Review(options) => review::review(desk, options),
         Verb::Drill(options) => drill::drill(desk, options),
         Verb::Change(options) => change::change(desk, &options),
+        Verb::Mint(MintVerb::Ssh(options)) => mint::ssh(desk, options),
+        Verb::Trust(TrustVerb::Export(options)) => trust::export(desk, &options),
         Verb::Coverage => coverage::coverage(desk),
         Verb::Inventory(options) => inventory::inventory(desk, &options),
         Verb::Status => status::status(desk),

@@ -57,8 +57,11 @@ pub trait Readers {
 }
 
 /// A connected key: everything that an emergency touches.
-pub trait Key: Identity + Presence + PinTries + SignRecords + Agree + KeepHead + ChangePin {}
-impl<T: Identity + Presence + PinTries + SignRecords + Agree + KeepHead + ChangePin> Key for T {}
+pub trait Key:
+    Identity + Presence + PinTries + SignRecords + SignMinted + Agree + KeepHead + ChangePin
+{
+}
+impl<T: Identity + Presence + PinTries + SignRecords + SignMinted + Agree + KeepHead + ChangePin> Key for T {}
 
 /// Who the key says it is.
 pub trait Identity {
@@ -129,6 +132,22 @@ pub trait SignRecords {
     /// [`DeviceError::WrongPin`] spends one try; no other error does. [`DeviceError::NotTouched`] leaves the PIN good.
     fn sign_record(
         &mut self,
+        expected: &VerifyingKey,
+        pin: &Pin,
+        digest: &[u8; 32],
+    ) -> Result<Signature, DeviceError>;
+}
+
+/// Signs what is minted, with 83, 84 or 85.
+pub trait SignMinted {
+    /// VERIFY, then sign the 32-byte SHA-256 `digest` with that slot (one of [`Slot::MINTING`]; any other panics), nothing
+    /// between. Needs a touch each time. The signature is checked against `expected` before it is returned.
+    ///
+    /// # Errors
+    /// As [`SignRecords::sign_record`].
+    fn sign_minted(
+        &mut self,
+        slot: Slot,
         expected: &VerifyingKey,
         pin: &Pin,
         digest: &[u8; 32],

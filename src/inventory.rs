@@ -219,7 +219,7 @@ fn is_empty(key: &mut dyn Key) -> Result<bool, DeviceError> {
     if !firmware::behaviour(key.firmware()).metadata {
         return Ok(false);
     }
-    for slot in Slot::ALL {
+    for slot in Slot::CORE {
         if key.metadata(slot)?.is_some() {
             return Ok(false);
         }

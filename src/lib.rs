@@ -3,8 +3,8 @@
 //! The life of a sealed credential, in module order: a key proves where its secrets were made ([`attestation`]), is
 //! spoken to ([`device`]) with the person's consent ([`operator`]) and secrets that cannot be printed ([`secret`]);
 //! what it signs is a [`record`]; records, policy and sealed files make a [`kit`]; a blank key joins it by
-//! [`provision`]; a key proven present signs it by [`signing`]; and in an emergency [`unlock`] opens a credential. [`cli`] is the edge that reads clocks, files and
-//! terminals.
+//! [`provision`]; a key proven present signs it by [`signing`]; and in an emergency [`unlock`] opens a credential, or a key
+//! makes a short-lived one ([`mint`], by [`minting`]). [`cli`] is the edge that reads clocks, files and terminals.
 
 pub mod assertion;
 pub mod attestation;
@@ -16,6 +16,8 @@ pub mod es256;
 pub mod hardening;
 pub mod inventory;
 pub mod kit;
+pub mod mint;
+pub mod minting;
 pub mod operator;
 pub mod provision;
 pub mod record;

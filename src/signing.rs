@@ -1,9 +1,9 @@
 //! One key that signs records: proven present, its head reconciled, its PIN asked, each record durable before anyone
 //! acts on it. Every flow that writes to the journal goes through here.
 
-use p256::ecdsa::VerifyingKey;
+use p256::ecdsa::{Signature, VerifyingKey};
 
-use crate::attestation::Serial;
+use crate::attestation::{Serial, Slot};
 use crate::device::fido2::Fido2Error;
 use crate::device::{DeviceError, Key, Readers, Tries, try_word};
 use crate::kit::head::{self, Head};
@@ -350,11 +350,34 @@ impl Signer {
     ) -> Result<Record, SigningError> {
         let draft = self.draft(station, kit, txn, event);
         let input = draft.with_room().signing_input()?;
-        let signature = self.signature(station, &input.digest(), purpose)?;
+        let (signing, digest) = (self.signing, input.digest());
+        let signature =
+            self.signature(station, purpose, |key, pin| key.sign_record(&signing, pin, &digest))?;
         let record = input.finish(&signature);
         kit.append(&self.chain, &record)?;
         self.go_on_after(kit, &record);
         Ok(record)
+    }
+
+    /// Sequence number of the next record of this key.
+    pub fn next(&self) -> u64 {
+        self.last.map_or(0, |(seq, _)| seq + 1)
+    }
+
+    /// Signs what is minted with that slot, whose enrolled key is `expected`; a touch. That there is a record of it is the
+    /// caller's business, before.
+    ///
+    /// # Errors
+    /// [`SigningError::Device`], and those of asking for the PIN.
+    pub fn sign_minted(
+        &mut self,
+        station: &mut Station,
+        slot: Slot,
+        expected: &VerifyingKey,
+        digest: &[u8; 32],
+        purpose: &str,
+    ) -> Result<Signature, SigningError> {
+        self.signature(station, purpose, |key, pin| key.sign_minted(slot, expected, pin, digest))
     }
 
     /// Takes a record of this key that is in the journal as its last one, and writes the head to the key.
@@ -376,7 +399,7 @@ impl Signer {
             iat: (station.clock)(),
             link: Link {
                 kit: kit.id(),
-                seq: self.last.map_or(0, |(seq, _)| seq + 1),
+                seq: self.next(),
                 prev: self.last.map(|(_, hash)| hash),
                 seen: kit.journal.seen(&self.chain),
                 policy: Some(kit.policy.hash),
@@ -390,9 +413,9 @@ impl Signer {
     fn signature(
         &mut self,
         station: &mut Station,
-        digest: &[u8; 32],
         purpose: &str,
-    ) -> Result<p256::ecdsa::Signature, SigningError> {
+        mut sign: impl FnMut(&mut dyn Key, &Pin) -> Result<Signature, DeviceError>,
+    ) -> Result<Signature, SigningError> {
         let serial = self.serial;
         let mut missed = 0;
         let mut sent_before = self.signed;
@@ -404,7 +427,7 @@ impl Signer {
             let Some(pin) = &self.pin else { continue };
             self.touches += 1;
             station.operator.touch(serial, purpose);
-            match self.key.sign_record(&self.signing, pin, digest) {
+            match sign(self.key.as_mut(), pin) {
                 Ok(signature) => {
                     self.signed = true;
                     return Ok(signature);
@@ -459,6 +482,8 @@ fn changes_plans(event: &Event) -> bool {
         | Event::DrillBegun(_)
         | Event::DrillEnded(_)
         | Event::RequestApproved(_)
+        | Event::MintIntent(_)
+        | Event::MintIssued(_)
         | Event::GapAccepted(_) => false,
         Event::KitFounded(_)
         | Event::KeyAdmitted(_)

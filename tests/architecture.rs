@@ -15,11 +15,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("secret", &[]),
     ("hardening", &[]),
     ("record", &["assertion", "attestation", "es256"]), // plain facts: serial, firmware, slot
+    ("mint", &["attestation", "es256", "record"]), // plain facts: serial; digests. Neither kit nor device
     ("operator", &["attestation", "secret", "device"]), // of device the tries left alone, held below
     ("device", &["assertion", "attestation", "secret"]),
-    ("kit", &["assertion", "attestation", "secret", "record", "device"]), // device in kit::sealed alone, held below
+    ("kit", &["assertion", "attestation", "secret", "record", "device", "mint"]), // device in kit::sealed alone, held below
     ("provision", &["assertion", "attestation", "secret", "record", "operator", "device"]),
     ("signing", &["assertion", "attestation", "secret", "record", "operator", "device", "kit"]),
+    ("minting", &["attestation", "record", "operator", "device", "kit", "mint", "signing"]),
     ("inventory", &["assertion", "attestation", "record", "device", "kit"]),
     ("unlock", &["assertion", "attestation", "secret", "record", "operator", "device", "kit", "signing"]),
     (
@@ -32,6 +34,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "operator",
             "device",
             "kit",
+            "mint",
+            "minting",
             "provision",
             "signing",
             "unlock",

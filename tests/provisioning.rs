@@ -195,7 +195,7 @@ fn provision_here(serial: Serial, folder: &Path) -> Result<(), ProvisionError> {
     let mut key = readers.connect(serial)?;
     let mut admin = readers.administer(serial)?;
     let mut fido2 = readers.authenticator(serial);
-    let plan = plan(&survey(&mut *key, &mut *admin, &mut fido2)?, &circumstances)?;
+    let plan = plan(&survey(&mut *key, &mut *admin, &mut fido2, &[])?, &circumstances)?;
     let store = &mut |record: &Record| Ok::<(), Cause>(std::fs::write(&journal, record.bytes())?);
     let head = |record: &Record| record.hash().to_string().into_bytes();
     let mut outside = Outside { random: &mut UnwrapErr(getrandom::SysRng), store, head: &head };

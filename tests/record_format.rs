@@ -92,6 +92,7 @@ fn full_records() -> Vec<(Writer, Record)> {
     let first = Writer::new(1);
     let mut enrolment = first.fido2_enrolment(&mut first.authenticator());
     if let Event::KeyEnrolled(facts) = &mut enrolment {
+        facts.minting = BTreeMap::from([("83".into(), facts.sealing)]);
         facts.overrides = vec![Override { rule: "YSA-2024-03".into(), why: "no other key".into() }];
     }
     let mut records = vec![enrolment];

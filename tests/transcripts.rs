@@ -33,6 +33,7 @@ fn kits(folder: &Path) {
     let text = std::fs::read_to_string(&toml).expect("kit.toml");
     std::fs::write(&toml, text.replace("safe B", "safe C").replace("\"attack\", ", "")).expect("kit.toml");
 
+    minting(&place("minting"));
     rule(&folder.join("ruled"));
     ask(&folder.join("asked"));
     let toml = folder.join("misruled/kit.toml");
@@ -111,6 +112,23 @@ open-unapproved = true
         let adopt = ["policy", "adopt", "--with", serial, "--confirm", "adopt policy"];
         done(&run(kit, &adopt, &[&format!("{serial} pin {PIN}")]));
     }
+}
+
+/// A kit of one key that mints SSH certificates.
+fn minting(kit: &Path) {
+    done(&run(kit, &["init", "--practice", "--name", "DC1 emergency kit"], &[]));
+    let toml = kit.join("kit.toml");
+    let text = std::fs::read_to_string(&toml).expect("kit.toml");
+    let table = "\n[[mint]]\nname = \"jump-hosts\"\nkind = \"ssh\"\nemergencies = [\"pam-outage\"]\n\
+                 principals = [\"breakglass\"]\nsources = [\"192.0.2.0/24\"]\nterminal = true\n";
+    let mints = text.replace("# mints = [\"ssh\", \"x509\", \"token\"]", "mints = [\"ssh\"]");
+    std::fs::write(&toml, mints + table).expect("kit.toml");
+    done(&run(kit, &["practice", "new", "--serial", "23112"], &[]));
+    let new = [format!("23112 new-pin {PIN}"), format!("23112 new-puk {}", practice::PUK)];
+    let provision = ["key", "provision", "--confirm", "23112"];
+    done(&run(kit, &provision, &new.each_ref().map(|line| line.as_str())));
+    done(&run(kit, &["key", "admit", "23112", "--confirm", "found 23112"], &[&format!("23112 pin {PIN}")]));
+    std::fs::write(kit.with_file_name("pin"), format!("23112 pin {PIN}\n")).expect("a line");
 }
 
 /// A policy of groups, credentials and platforms, adopted; and a change that lacks one of a group.

@@ -68,7 +68,8 @@ impl<'de> serde::Deserialize<'de> for Firmware {
     }
 }
 
-/// The slots that the kit uses (design: three keys, three duties).
+/// The slots that the kit uses: three keys with three duties on every key, and three more that mint where the policy
+/// wants it, one for each kind of trust store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Slot {
     /// 9C: signs records. PIN always, touch cached.
@@ -77,11 +78,22 @@ pub enum Slot {
     Sealing,
     /// 9E: signs a nonce before anyone types a PIN. No PIN, no touch.
     Presence,
+    /// 83: signs SSH certificates. PIN always, touch always.
+    SshAuthority,
+    /// 84: signs X.509 client certificates. PIN always, touch always.
+    X509Authority,
+    /// 85: signs tokens. PIN always, touch always.
+    Tokens,
 }
 
 impl Slot {
-    /// Every slot, in the order in which they are provisioned.
-    pub const ALL: [Slot; 3] = [Slot::Signing, Slot::Sealing, Slot::Presence];
+    /// The slots of every key, in the order in which they are provisioned.
+    pub const CORE: [Slot; 3] = [Slot::Signing, Slot::Sealing, Slot::Presence];
+    /// The slots that mint, in the order in which they are provisioned.
+    pub const MINTING: [Slot; 3] = [Slot::SshAuthority, Slot::X509Authority, Slot::Tokens];
+    /// All of them.
+    pub const EVERY: [Slot; 6] =
+        [Slot::Signing, Slot::Sealing, Slot::Presence, Slot::SshAuthority, Slot::X509Authority, Slot::Tokens];
 
     /// PIV key reference, one byte.
     pub const fn number(self) -> u8 {
@@ -89,6 +101,9 @@ impl Slot {
             Slot::Signing => 0x9C,
             Slot::Sealing => 0x82,
             Slot::Presence => 0x9E,
+            Slot::SshAuthority => 0x83,
+            Slot::X509Authority => 0x84,
+            Slot::Tokens => 0x85,
         }
     }
 
@@ -98,6 +113,9 @@ impl Slot {
             Slot::Signing => (PinPolicy::Always, TouchPolicy::Cached),
             Slot::Sealing => (PinPolicy::Once, TouchPolicy::Always),
             Slot::Presence => (PinPolicy::Never, TouchPolicy::Never),
+            Slot::SshAuthority | Slot::X509Authority | Slot::Tokens => {
+                (PinPolicy::Always, TouchPolicy::Always)
+            }
         }
     }
 }

@@ -11,13 +11,17 @@ mod approval;
 mod change;
 mod custody;
 mod incident;
+mod mint;
 mod paper;
+mod trust;
 
 pub(super) use approval::{Approve, Notify, Request};
 pub(super) use change::Change;
 pub(super) use custody::{CheckIn, CheckOut, number, place};
 pub(super) use incident::{Close, Discharge, IncidentVerb, Review};
+pub(super) use mint::{MintFor, MintSsh, MintVerb};
 pub(super) use paper::{Label, Letter, Paper, Runbook};
+pub(super) use trust::{TrustExport, TrustVerb};
 
 /// Emergency credentials on hardware keys, opened offline, each use recorded.
 #[derive(Parser, Debug)]
@@ -88,6 +92,12 @@ pub(super) enum Verb {
     Drill(Drill),
     /// A key is lost or stolen, somebody leaves or joins: every step that it takes, and the next; no PIN
     Change(Change),
+    /// Mint a credential that did not exist before, for minutes: signed by a slot of the key that platforms trust
+    #[command(subcommand)]
+    Mint(MintVerb),
+    /// What platforms must trust in advance, or nothing that is minted is good anywhere
+    #[command(subcommand)]
+    Trust(TrustVerb),
     /// Lose this key or this place, and which credentials die
     Coverage,
     /// Go through every key without a PIN: present, genuine, tries, head, what it opens

@@ -30,7 +30,7 @@ pub(super) fn close(desk: &mut Desk, options: Close) -> Result<Outcome, Trouble>
     let mut text = format!(
         "close     {name}: {} opened for {}\nverdict   {}\noutcome   {}",
         super::findings::counted(known.intents, "time"),
-        known.credentials.join(", "),
+        known.what().join(", "),
         facts.verdict.name(),
         facts.outcome
     );

@@ -14,6 +14,7 @@ use crate::kit::enrolment::EnrolmentError;
 use crate::kit::merge::MergeError;
 use crate::kit::sealed::{AboutError, SealError};
 use crate::kit::{KitError, policy::PolicyError};
+use crate::minting::MintingError;
 use crate::operator::Unanswered;
 use crate::provision::ProvisionError;
 use crate::provision::pin::PinError;
@@ -25,11 +26,13 @@ mod device;
 mod fido2;
 mod flow;
 mod kit;
+mod mint;
 
 use device::device;
 use fido2::fido2;
 use flow::{pin_change, provision, signing, unlock};
 use kit::kit;
+use mint::minting;
 
 /// Exit codes, as the README lists them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +63,8 @@ pub(crate) enum Trouble {
         /// The keys of the plan, for who has to go on with another one.
         keys: Box<Keys>,
     },
+    #[error(transparent)]
+    Minting(#[from] MintingError),
     #[error(transparent)]
     Provision(#[from] ProvisionError),
     #[error("key {serial} is not what its enrolment says")]
@@ -224,6 +229,7 @@ fn advice(trouble: &Trouble) -> Advice {
         Trouble::Device(error) => device(error, None, &Keys::NONE),
         Trouble::Fido2(error) => fido2(error, &Keys::NONE),
         Trouble::Unlock { error, keys } => unlock(error, keys),
+        Trouble::Minting(error) => minting(error),
         Trouble::Provision(error) => provision(error),
         Trouble::Enrolment { cause, .. } => say(
             Code::Integrity,
@@ -233,6 +239,7 @@ fn advice(trouble: &Trouble) -> Advice {
                     "do not use it: its enrolment is not borne out by its FIDO2 side"
                 }
                 EnrolmentError::Missing(_)
+                | EnrolmentError::NoMintingSlot(_)
                 | EnrolmentError::Attestation { .. }
                 | EnrolmentError::Binding { .. }
                 | EnrolmentError::Root { .. } => {

@@ -9,7 +9,7 @@ use super::findings::counted;
 use super::hint::Trouble;
 use crate::kit::Kit;
 use crate::kit::debts::{self, Debt, Done, quoted};
-use crate::kit::incidents::{Incident, Opening, incidents};
+use crate::kit::incidents::{Incident, Minting, Opening, incidents};
 use crate::record::event::Consent;
 
 /// A debt as `--json` tells it.
@@ -90,6 +90,7 @@ pub(super) fn list(desk: &mut Desk) -> Result<Outcome, Trouble> {
         let told = |(name, incident): &(String, Incident)| {
             json!({
                 "incident": name, "since": incident.since, "credentials": incident.credentials,
+                "minted": incident.mintings.iter().map(|one| &one.intent.number).collect::<Vec<_>>(),
                 "operators": incident.operators, "debts": left(name),
                 "verdict": incident.closed.as_ref().map(|closed| closed.facts.verdict),
             })
@@ -109,7 +110,7 @@ pub(super) fn list(desk: &mut Desk) -> Result<Outcome, Trouble> {
             count => format!("{} left", counted(count, "debt")),
         };
         let (since, what, who) =
-            (date(incident.since), incident.credentials.join(", "), incident.operators.join(", "));
+            (date(incident.since), incident.what().join(", "), incident.operators.join(", "));
         desk.line(&format!("{name:<16}  {since}  {ended:<11}  {what}, by {who}   {debts}"))?;
     }
     Ok(Outcome::Done)
@@ -123,6 +124,7 @@ pub(super) fn show(desk: &mut Desk, name: &str) -> Result<Outcome, Trouble> {
         desk.json_result(&json!({
             "incident": name,
             "openings": incident.openings.iter().map(opening).collect::<Vec<_>>(),
+            "mintings": incident.mintings.iter().map(minting).collect::<Vec<_>>(),
             "closed": incident.closed.as_ref().map(|one| json!({
                 "record": one.record, "time": one.at, "verdict": one.facts.verdict,
                 "outcome": one.facts.outcome, "switched_off": one.facts.switched_off,
@@ -166,7 +168,17 @@ fn consented(consent: &Consent) -> String {
     }
 }
 
-/// Openings, close and reviews.
+fn minting(one: &Minting) -> Value {
+    let intent = &one.intent;
+    json!({
+        "kind": intent.kind, "rule": intent.rule, "accounts": intent.accounts, "number": intent.number,
+        "operator": intent.operator, "emergency": intent.emergency, "reason": intent.reason,
+        "overrides": intent.overrides, "from": intent.from, "until": intent.until, "key": one.key,
+        "intent": one.record, "time": one.at, "output": one.output,
+    })
+}
+
+/// Openings, mintings, close and reviews.
 fn told(name: &str, incident: &Incident) -> String {
     let mut lines = Vec::new();
     let mut add = |word: &str, text: String| lines.push(format!("{word:<9} {}\n", text.replace('\n', " ")));
@@ -192,6 +204,31 @@ fn told(name: &str, incident: &Incident) -> String {
         if let Some(consent) = &intent.consent {
             add("approved", consented(consent));
         }
+        for accepted in &intent.overrides {
+            add("accepted", format!("{}: {}", accepted.rule, accepted.why));
+        }
+    }
+    for one in &incident.mintings {
+        let intent = &one.intent;
+        let end = match &one.output {
+            Some(output) => format!("handed out to {output}"),
+            None => "no record tells the end: it may have been handed out".to_owned(),
+        };
+        add(
+            "minted",
+            format!(
+                "{}   {} {} as {}, number {}, until {}, by {} with {}; {end}",
+                date(one.at),
+                intent.kind.singular(),
+                intent.rule,
+                intent.accounts.join(" "),
+                intent.number,
+                date(intent.until),
+                intent.operator,
+                one.key
+            ),
+        );
+        add("because", format!("{}: {}", intent.emergency, intent.reason));
         for accepted in &intent.overrides {
             add("accepted", format!("{}: {}", accepted.rule, accepted.why));
         }

@@ -166,7 +166,7 @@ pub(super) fn inspect(desk: &mut Desk, options: &Inspect) -> Result<Outcome, Tro
     let knows = behaviour(seen.firmware);
     let mut slots = Vec::new();
     if knows.metadata {
-        for slot in Slot::ALL {
+        for slot in Slot::CORE {
             slots.push(in_slot(slot, key.metadata(slot)?));
         }
     }

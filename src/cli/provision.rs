@@ -52,7 +52,7 @@ pub(super) fn provision(desk: &mut Desk, options: Provision) -> Result<Outcome, 
             known.iter().find(enrols).filter(|_| !retired.contains(&id)).cloned()
         },
     };
-    let found = provision::survey(key.as_mut(), admin.as_mut(), &mut fido2)?;
+    let found = provision::survey(key.as_mut(), admin.as_mut(), &mut fido2, &policy.minting_slots())?;
     let plan = provision::plan(&found, &circumstances)?;
     desk.confirm(&describe(&plan, kit.kind()), &serial.to_string())?;
     kit.folder.reserve().map_err(crate::kit::KitError::from)?;

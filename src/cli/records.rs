@@ -167,6 +167,19 @@ fn what(event: &Event) -> String {
             facts.operator,
             facts.approver
         ),
+        Event::MintIntent(facts) => format!(
+            "{} {} as {}, number {}, {}, {}: {}",
+            facts.kind.singular(),
+            facts.rule,
+            facts.accounts.join(" "),
+            facts.number,
+            facts.operator,
+            facts.emergency,
+            facts.reason
+        ),
+        Event::MintIssued(facts) => {
+            format!("{} {}, to {}", facts.kind.singular(), facts.credential.short(), facts.output)
+        }
     }
 }
 

@@ -213,6 +213,8 @@ fn no_right(kit: &Kit, chain: &str, record: &Record) -> Option<Finding> {
         | Event::DrillBegun(_)
         | Event::DrillEnded(_)
         | Event::RequestApproved(_)
+        | Event::MintIntent(_)
+        | Event::MintIssued(_)
         | Event::GapAccepted(_) => true,
     };
     match roster.keys.get(&record.kid).map(|member| member.standing) {

@@ -1,4 +1,4 @@
-//! Debts: what openings leave to be done, and which signed record discharged each. Derived from the records, without a
+//! Debts: what openings and mintings leave to be done, and which signed record discharged each. Derived from the records, without a
 //! clock: an opening makes them, and none goes away by itself.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,7 +18,7 @@ use crate::record::token::Record;
 
 mod story;
 
-use story::{Story, Telling};
+use story::{Deed, Story, Telling};
 
 /// Something that an incident leaves to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +42,8 @@ pub enum What {
     Return(Serial),
     /// Disable the account, or make it anew: whoever had its secret may have left another way in.
     Account(CredentialName),
+    /// End what was begun with a minted credential of that name: a session outlives its certificate.
+    Sessions(String),
     /// Put back what was switched off for the emergency.
     Restore(String),
     /// Tell an approver of what was opened, who was not asked or is to be told by the policy.
@@ -89,6 +91,7 @@ impl fmt::Display for What {
             What::ChangePin(serial) => write!(f, "change-pin {serial}"),
             What::Return(serial) => write!(f, "return {serial}"),
             What::Account(name) => write!(f, "account {name}"),
+            What::Sessions(rule) => write!(f, "sessions {rule}"),
             What::Restore(what) => write!(f, "restore {what}"),
             What::Notify(name) => write!(f, "notify {name}"),
             What::Upload => write!(f, "upload"),
@@ -100,7 +103,10 @@ impl fmt::Display for What {
 impl What {
     /// Whether a person's word on record discharges it, and not only a record of the thing itself.
     pub fn by_word(&self) -> bool {
-        matches!(self, What::Return(_) | What::Account(_) | What::Restore(_) | What::Notify(_))
+        matches!(
+            self,
+            What::Return(_) | What::Account(_) | What::Sessions(_) | What::Restore(_) | What::Notify(_)
+        )
     }
 
     /// What it is about, where an incident can owe several of its kind.
@@ -108,7 +114,7 @@ impl What {
         match self {
             What::Rotate(name, _) | What::Account(name) => Some(name.to_string()),
             What::ChangePin(serial) | What::Return(serial) => Some(serial.to_string()),
-            What::Restore(what) | What::Notify(what) => Some(what.clone()),
+            What::Sessions(what) | What::Restore(what) | What::Notify(what) => Some(what.clone()),
             What::Upload | What::Review(_) => None,
         }
     }
@@ -121,7 +127,7 @@ impl What {
             What::ChangePin(serial) => format!("breakglass key pin {serial}"),
             What::Upload => "breakglass records export DIR --with SERIAL".into(),
             What::Review(_) => format!("breakglass review {name} --by NAME --judgement … --text …"),
-            What::Return(_) | What::Account(_) | What::Restore(_) | What::Notify(_) => {
+            What::Return(_) | What::Account(_) | What::Sessions(_) | What::Restore(_) | What::Notify(_) => {
                 format!("breakglass discharge {name} {} --by NAME --how …", quoted(&self.to_string()))
             }
         }
@@ -196,10 +202,14 @@ fn owed(
     let mut debts = rotations(story, telling, credentials);
     let mut keys: BTreeMap<Serial, &story::Use<'_>> = BTreeMap::new();
     let mut accounts: BTreeMap<&str, &story::Use<'_>> = BTreeMap::new();
+    let mut minted: BTreeMap<&str, &story::Use<'_>> = BTreeMap::new();
     // The last use decides: whoever opens again owes it again.
     for one in &story.uses {
         keys.insert(one.record.serial, one);
-        accounts.insert(&one.facts.credential, one);
+        match one.deed {
+            Deed::Open(facts) => accounts.insert(&facts.credential, one),
+            Deed::Mint(facts) => minted.insert(&facts.rule, one),
+        };
     }
     let said = |what: &What, since: &story::Use<'_>| story.discharged(what, since.at).map(Done::of);
     for (serial, last) in &keys {
@@ -222,13 +232,21 @@ fn owed(
         let what = What::Account(account);
         debts.push(Debt { done: said(&what, last), what, since: last.record.iat });
     }
+    for (rule, last) in minted {
+        let what = What::Sessions(rule.to_owned());
+        debts.push(Debt { done: said(&what, last), what, since: last.record.iat });
+    }
     let mut seen: BTreeSet<&str> = BTreeSet::new();
     for (at, record, off) in story.switched_off.iter().rev().filter(|(_, _, off)| seen.insert(off)) {
         let what = What::Restore((*off).to_owned());
         debts.push(Debt { done: story.discharged(&what, *at).map(Done::of), what, since: record.iat });
     }
     let mut people: BTreeMap<String, &story::Use<'_>> = BTreeMap::new();
-    people.extend(story.uses.iter().flat_map(|one| told(one.facts).into_iter().map(move |name| (name, one))));
+    for one in &story.uses {
+        if let Some(facts) = one.opening() {
+            people.extend(told(facts).into_iter().map(|name| (name, one)));
+        }
+    }
     for (name, last) in people {
         let what = What::Notify(name);
         debts.push(Debt { done: said(&what, last), what, since: last.record.iat });
@@ -247,12 +265,14 @@ fn rotations(
     telling: &Telling<'_>,
     credentials: &BTreeMap<CredentialName, Credential>,
 ) -> Vec<Debt> {
-    let used: BTreeSet<_> = story.uses.iter().map(|one| one.record.kid).collect();
-    let (Some(first), Some(last)) = (story.uses.first(), story.uses.last()) else { return Vec::new() };
+    // Minting unwraps nothing.
+    let openings: Vec<_> = story.uses.iter().filter_map(|one| Some((one, one.opening()?))).collect();
+    let used: BTreeSet<_> = openings.iter().map(|(one, _)| one.record.kid).collect();
+    let (Some((first, _)), Some((last, _))) = (openings.first(), openings.last()) else { return Vec::new() };
     let (mut opened, mut exposed) = (Vec::new(), Vec::new());
     for (name, credential) in credentials {
         let text = name.to_string();
-        let uses: Vec<_> = story.uses.iter().filter(|one| one.facts.credential == text).collect();
+        let uses: Vec<_> = openings.iter().filter(|(_, facts)| facts.credential == text).collect();
         let within_reach = credential.generations.iter().filter(|generation| {
             let held = generation.facts.recipients.iter().filter(|key| used.contains(key)).count();
             held >= usize::from(generation.facts.threshold)
@@ -260,13 +280,13 @@ fn rotations(
         });
         let read = within_reach
             .map(|generation| generation.number)
-            .chain(uses.iter().map(|one| one.facts.generation));
+            .chain(uses.iter().map(|(_, facts)| facts.generation));
         let Some(newest) = read.max() else { continue };
         let next = credential.generations.iter().find(|other| other.number > newest && !other.pending);
         let done = next.and_then(|next| {
             telling.confirmed.get(&next.record).or(telling.sealed.get(&next.record)).copied()
         });
-        let since = uses.iter().map(|one| one.record.iat).min().unwrap_or(first.record.iat);
+        let since = uses.iter().map(|(one, _)| one.record.iat).min().unwrap_or(first.record.iat);
         let debt = |was_opened| Debt {
             what: What::Rotate(name.clone(), was_opened),
             since,

@@ -18,6 +18,9 @@ pub enum EnrolmentError {
     /// Not a `key.enrolled`, or one without certificates.
     #[error("the enrolment record carries no attestation of slot {0}")]
     Missing(Slot),
+    /// It names a slot that mints nothing.
+    #[error("the enrolment record says that slot {0:?} mints; 83, 84 and 85 do")]
+    NoMintingSlot(String),
     /// A chain that does not end in an accepted root.
     #[error("the attestation of slot {slot} is not accepted")]
     Attestation {
@@ -61,7 +64,11 @@ pub fn check(record: &Record, roots: &Roots) -> Result<(), EnrolmentError> {
     let missing = EnrolmentError::Missing;
     let Event::KeyEnrolled(facts) = &record.event else { return Err(missing(Slot::Signing)) };
     let [signing, device, ..] = &record.x5c[..] else { return Err(missing(Slot::Signing)) };
-    for slot in Slot::ALL {
+    let known = |slot: &String| Slot::MINTING.iter().any(|minting| minting.to_string() == *slot);
+    if let Some(slot) = facts.minting.keys().find(|slot| !known(slot)) {
+        return Err(EnrolmentError::NoMintingSlot(slot.clone()));
+    }
+    for slot in Slot::EVERY {
         let public = match slot {
             Slot::Signing => facts.signing.0,
             Slot::Sealing => facts.sealing.0,
@@ -70,6 +77,12 @@ pub fn check(record: &Record, roots: &Roots) -> Result<(), EnrolmentError> {
                 // A key that can make no 9E without PIN: nothing is claimed, nothing is checked.
                 None => continue,
             },
+            Slot::SshAuthority | Slot::X509Authority | Slot::Tokens => {
+                match facts.minting.get(&slot.to_string()) {
+                    Some(point) => point.0,
+                    None => continue,
+                }
+            }
         };
         let leaf = match slot {
             Slot::Signing => signing.clone(),

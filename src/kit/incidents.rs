@@ -1,10 +1,10 @@
-//! Incidents: everything between the first opening for one reason and its close, derived from the records.
+//! Incidents: everything between the first opening or minting for one reason and its close, derived from the records.
 
 use std::collections::BTreeMap;
 
 use crate::attestation::Serial;
 use crate::kit::{Kit, credentials};
-use crate::record::event::{Event, IncidentClosed, IncidentReviewed, OpenIntent};
+use crate::record::event::{Event, IncidentClosed, IncidentReviewed, MintIntent, OpenIntent};
 use crate::record::hash::Hash;
 use crate::record::token::Record;
 
@@ -15,13 +15,15 @@ pub struct Incident {
     pub intents: usize,
     /// The credentials that were, or may have been, opened for it.
     pub credentials: Vec<String>,
-    /// Who opened something for it, by the names in the policy.
+    /// Who opened or minted something for it, by the names in the policy.
     pub operators: Vec<String>,
     /// Every opening, in order.
     pub openings: Vec<Opening>,
+    /// Every minting, in order.
+    pub mintings: Vec<Minting>,
     /// When its first record claims to be from, Unix seconds.
     pub since: i64,
-    /// Its close. `None` again if something was opened for it afterwards.
+    /// Its close. `None` again if something was opened or minted for it afterwards.
     pub closed: Option<Signed<IncidentClosed>>,
     /// Judgements of it, in order; those by its operators too, which count for nothing.
     pub reviews: Vec<Signed<IncidentReviewed>>,
@@ -59,6 +61,21 @@ pub struct Opening {
     pub output: Option<String>,
 }
 
+/// One credential that was minted, or may have been.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Minting {
+    /// What the key signed before.
+    pub intent: MintIntent,
+    /// The key.
+    pub key: Serial,
+    /// The intent's hash.
+    pub record: Hash,
+    /// When it claims to be from, Unix seconds.
+    pub at: i64,
+    /// How it was handed out. `None`: no record tells the end; it may have been.
+    pub output: Option<String>,
+}
+
 impl Opening {
     /// Whether that intent is another key of this opening, which has not come to its end.
     fn goes_on_with(&self, serial: Serial, facts: &OpenIntent) -> bool {
@@ -80,6 +97,8 @@ pub fn incidents(kit: &Kit) -> BTreeMap<String, Incident> {
             record.event,
             Event::OpenIntent(_)
                 | Event::OpenReleased(_)
+                | Event::MintIntent(_)
+                | Event::MintIssued(_)
                 | Event::IncidentClosed(_)
                 | Event::IncidentReviewed(_)
         );
@@ -97,6 +116,17 @@ pub fn incidents(kit: &Kit) -> BTreeMap<String, Incident> {
 }
 
 impl Incident {
+    /// What was opened, then what was minted, each once.
+    pub fn what(&self) -> Vec<String> {
+        let mut what = self.credentials.clone();
+        for rule in self.mintings.iter().map(|one| &one.intent.rule) {
+            if !what.contains(rule) {
+                what.push(rule.clone());
+            }
+        }
+        what
+    }
+
     fn take(&mut self, record: &Record) {
         match &record.event {
             Event::OpenIntent(facts) => {
@@ -129,6 +159,25 @@ impl Incident {
                 };
                 if let Some(opening) = self.openings.iter_mut().find(named) {
                     opening.output = Some(facts.output.clone());
+                }
+            }
+            Event::MintIntent(facts) => {
+                self.intents += 1;
+                self.closed = None;
+                if !self.operators.contains(&facts.operator) {
+                    self.operators.push(facts.operator.clone());
+                }
+                self.mintings.push(Minting {
+                    intent: facts.clone(),
+                    key: record.serial,
+                    record: record.hash(),
+                    at: record.iat,
+                    output: None,
+                });
+            }
+            Event::MintIssued(facts) => {
+                if let Some(minting) = self.mintings.iter_mut().find(|one| one.record == facts.intent) {
+                    minting.output = Some(facts.output.clone());
                 }
             }
             Event::IncidentClosed(facts) => self.closed = Some(Signed::of(record, facts.clone())),

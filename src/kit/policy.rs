@@ -4,7 +4,7 @@
 
 use serde::Deserialize;
 
-use crate::attestation::Serial;
+use crate::attestation::{Serial, Slot};
 use crate::kit::fido2::{FIDO2, PIV};
 use crate::kit::name::Name;
 use crate::record::event::KitKind;
@@ -13,6 +13,8 @@ use crate::record::hash::Hash;
 pub use approval::Approval;
 pub use decide::{CredentialRule, Refusal, Rotation, Terms};
 pub use length::Length;
+pub use mint_rule::{MintRule, Says};
+pub use mints::Kind;
 pub use pattern::Pattern;
 pub use quorum::{Group, Quorum, Wanting};
 pub use template::template;
@@ -22,6 +24,8 @@ mod changes;
 mod decide;
 mod describe;
 mod length;
+mod mint_rule;
+mod mints;
 mod pattern;
 mod quorum;
 mod template;
@@ -45,6 +49,10 @@ pub struct Policy {
     pub quorum: Quorum,
     /// What opening asks of each key, where the policy fixes it.
     pub factors: Option<Factors>,
+    /// What keys are made to mint when they are provisioned, in the order of the slots.
+    pub mints: Vec<Kind>,
+    /// What may be minted.
+    pub mint_rules: Vec<MintRule>,
     /// DER of a private attestation root, accepted beside Yubico's.
     pub attestation_root: Option<Vec<u8>>,
     /// Emergencies that justify an opening, of what no table names otherwise.
@@ -168,6 +176,11 @@ impl Policy {
     /// Reads the exact bytes of a `kit.toml`.
     pub fn parse(bytes: &[u8]) -> Result<Self, PolicyError> {
         written::parse(bytes)
+    }
+
+    /// The slots that a key of this kit has beside those of every key.
+    pub fn minting_slots(&self) -> Vec<Slot> {
+        self.mints.iter().map(|kind| kind.slot()).collect()
     }
 
     /// The person of that name, if they have that role.

@@ -55,7 +55,7 @@ pub fn carry_out(
     circumstances: &Circumstances<'_>,
     outside: &mut Outside<'_>,
 ) -> Result<Enrolled, ProvisionError> {
-    let found = survey(key, admin, fido2)?;
+    let found = survey(key, admin, fido2, &plan.minting)?;
     let outdated = ProvisionError::PlanOutdated { planned: plan.serial, serial: found.serial };
     if found.serial != plan.serial || super::plan(&found, circumstances)? != *plan {
         return Err(outdated);

@@ -101,6 +101,7 @@ impl Run<'_, '_> {
                 signing: Point(signing.public),
                 sealing: Point(made.of(Slot::Sealing).public),
                 presence: made.presence().map(Point),
+                minting: made.minting(),
                 root: root.to_owned(),
                 attestations,
                 overrides: plan.overrides.clone(),

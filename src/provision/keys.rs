@@ -9,6 +9,7 @@ use super::{ProvisionError, Step};
 use crate::attestation::{self, Expected, FormFactor, KeyFacts, Serial, Slot};
 use crate::device::DeviceError;
 use crate::device::piv::tlv;
+use crate::record::event::Point;
 use crate::record::token::Record;
 
 /// Where the device's attestation certificate (F9) lies.
@@ -35,6 +36,12 @@ impl Made {
 
     pub(super) fn presence(&self) -> Option<PublicKey> {
         self.slots.get(&Slot::Presence).map(|attested| attested.public)
+    }
+
+    /// Public keys of the slots that mint, by slot.
+    pub(super) fn minting(&self) -> BTreeMap<String, Point> {
+        let minting = self.slots.iter().filter(|(slot, _)| Slot::MINTING.contains(slot));
+        minting.map(|(slot, attested)| (slot.to_string(), Point(attested.public))).collect()
     }
 
     pub(super) fn enrolled(self, serial: Serial, record: Record) -> Enrolled {

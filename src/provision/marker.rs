@@ -5,7 +5,7 @@
 //! ```text
 //! breakglass provisioning 1
 //! kit <kit id, base64url>     at most once; absent while the kit is not founded
-//! replaces <reference>        9C, 82, 9E, 9B: a foreign key that a person agreed to lose, until it is replaced
+//! replaces <reference>        9C, 82, 9E, 83, 84, 85, 9B: a foreign key that a person agreed to lose, until it is replaced
 //! ```
 
 use std::collections::BTreeSet;
@@ -38,7 +38,7 @@ impl Marker {
                 ("kit", kit) if marker.kit.is_none() => marker.kit = Some(kit.parse().ok()?),
                 ("replaces", MANAGEMENT) if !marker.replaces_management => marker.replaces_management = true,
                 ("replaces", slot) => {
-                    let slot = Slot::ALL.into_iter().find(|known| known.to_string() == slot)?;
+                    let slot = Slot::EVERY.into_iter().find(|known| known.to_string() == slot)?;
                     marker.replaces.insert(slot).then_some(())?;
                 }
                 _ => return None,
@@ -72,9 +72,11 @@ mod tests {
     #[test]
     fn reads_back_what_it_writes() {
         for kit in [None, Some(Hash([9; 32]))] {
-            for replaces in
-                [BTreeSet::new(), BTreeSet::from([Slot::Presence, Slot::Signing]), BTreeSet::from(Slot::ALL)]
-            {
+            for replaces in [
+                BTreeSet::new(),
+                BTreeSet::from([Slot::Presence, Slot::Signing]),
+                BTreeSet::from(Slot::EVERY),
+            ] {
                 let marker = Marker { kit, replaces_management: replaces.len() == 2, replaces };
                 assert!(marker.content().len() <= 2_900);
                 assert_eq!(Marker::parse(&marker.content()), Some(marker));
@@ -103,7 +105,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_a_marker_or_none(lines in proptest::collection::vec("(kit|replaces)? ?(9B|9C|82|9E|[A-Za-z]{0,43})", 0..4)) {
+        fn any_text_is_a_marker_or_none(lines in proptest::collection::vec("(kit|replaces)? ?(9B|9C|82|9E|83|[A-Za-z]{0,43})", 0..4)) {
             let text = format!("{FIRST_LINE}\n{}", lines.iter().map(|line| format!("{line}\n")).collect::<String>());
             if let Some(marker) = Marker::parse(text.as_bytes()) {
                 prop_assert_eq!(Marker::parse(&marker.content()), Some(marker));

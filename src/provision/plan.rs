@@ -97,6 +97,13 @@ impl fmt::Display for Step {
             Step::Generate(Slot::Presence) => {
                 "make a key in 9E, which proves the key before a PIN is typed (no PIN, no touch)"
             }
+            Step::Generate(Slot::SshAuthority) => {
+                "make a key in 83, which mints SSH certificates (PIN always, touch always)"
+            }
+            Step::Generate(Slot::X509Authority) => {
+                "make a key in 84, which mints client certificates (PIN always, touch always)"
+            }
+            Step::Generate(Slot::Tokens) => "make a key in 85, which mints tokens (PIN always, touch always)",
             Step::Keep(slot) => return write!(f, "keep the key in {slot} that the interrupted run made"),
             Step::Attest => "check the attestation of each key",
             Step::Certificate => "sign a certificate for stock age with 82 (a touch)",
@@ -137,6 +144,7 @@ pub struct Plan {
     pub overrides: Vec<Override>,
     pub(super) marker: Marker,
     pub(super) slots: Vec<Slot>,
+    pub(super) minting: Vec<Slot>,
 }
 
 impl Plan {
@@ -197,6 +205,7 @@ pub fn plan(found: &Found, circumstances: &Circumstances<'_>) -> Result<Plan, Pr
         overrides,
         marker,
         slots,
+        minting: found.minting.clone(),
     })
 }
 

@@ -44,9 +44,11 @@ pub struct Found {
     pub other_certificates: BTreeSet<&'static str>,
     /// Its FIDO2 side, or why it cannot be used.
     pub fido2: Result<Fido2Found, Fido2Error>,
+    /// The minting slots that it was asked for: those that are to be filled. Others are left as they are.
+    pub minting: Vec<Slot>,
 }
 
-/// Asks the key for everything that [`super::plan`] judges. Sends no PIN and changes nothing on the key; ends a
+/// Asks the key for everything that [`super::plan`] judges; `minting` are those of [`Slot::MINTING`] that it is to have. Sends no PIN and changes nothing on the key; ends a
 /// verified PIN.
 ///
 /// # Errors
@@ -55,6 +57,7 @@ pub fn survey(
     key: &mut dyn Key,
     admin: &mut dyn Administer,
     fido2: &mut Fido2Side,
+    minting: &[Slot],
 ) -> Result<Found, ProvisionError> {
     let (serial, version) = (key.serial(), key.firmware());
     if !firmware::behaviour(version).metadata {
@@ -62,7 +65,7 @@ pub fn survey(
     }
     let info = admin.device_info()?;
     let mut slots = BTreeMap::new();
-    for slot in Slot::ALL {
+    for slot in Slot::CORE.into_iter().chain(minting.iter().copied()) {
         if let Some(metadata) = key.metadata(slot)? {
             slots.insert(slot, metadata);
         }
@@ -99,6 +102,7 @@ pub fn survey(
         certificate,
         other_certificates,
         fido2,
+        minting: minting.to_vec(),
     })
 }
 
@@ -139,7 +143,8 @@ impl Found {
     /// The slots to be filled.
     pub fn wanted_slots(&self) -> impl Iterator<Item = Slot> + use<> {
         let presence = self.can_prove_presence();
-        Slot::ALL.into_iter().filter(move |slot| *slot != Slot::Presence || presence)
+        let core = Slot::CORE.into_iter().filter(move |slot| *slot != Slot::Presence || presence);
+        core.chain(self.minting.clone())
     }
 }
 

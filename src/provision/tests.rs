@@ -36,6 +36,8 @@ struct World {
     overwrite: Option<Serial>,
     overrides: Vec<Override>,
     store_fails: bool,
+    /// Slots that the policy wants beside those of every key.
+    minting: Vec<Slot>,
 }
 
 impl World {
@@ -76,6 +78,7 @@ impl World {
             overwrite: None,
             overrides,
             store_fails: false,
+            minting: Vec::new(),
         }
     }
 
@@ -112,7 +115,7 @@ impl World {
         let mut side = self.side();
         self.with(
             || self.key.card(),
-            |key, admin, circumstances| plan(&survey(key, admin, &mut side)?, circumstances),
+            |key, admin, circumstances| plan(&survey(key, admin, &mut side, &self.minting)?, circumstances),
         )
     }
 
@@ -136,7 +139,7 @@ impl World {
         let mut random = SeededRandom::new(self.key.counters().commands);
         self.with(card, |key, admin, circumstances| {
             let mut side = self.side();
-            let plan = plan(&survey(key, admin, &mut side)?, circumstances)?;
+            let plan = plan(&survey(key, admin, &mut side, &self.minting)?, circumstances)?;
             let mut outside = Outside { random: &mut random, store, head: &head };
             carry_out(&plan, key, admin, &mut side, person, circumstances, &mut outside)
         })
@@ -150,7 +153,7 @@ impl World {
     fn slots(&self) -> BTreeMap<Slot, p256::PublicKey> {
         let at = |slot: Slot| KeyReference::new(slot.number()).unwrap();
         let public = |model: &SimulatedKey, slot| Some((slot, model.key(at(slot))?.public()));
-        self.model(|model| Slot::ALL.into_iter().filter_map(|slot| public(model, slot)).collect())
+        self.model(|model| Slot::EVERY.into_iter().filter_map(|slot| public(model, slot)).collect())
     }
 
     /// The one record of the journal.

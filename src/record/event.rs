@@ -6,6 +6,8 @@ mod approval;
 mod custody;
 mod drill;
 mod fido2;
+mod incident;
+mod mint;
 
 use std::collections::BTreeMap;
 
@@ -24,6 +26,8 @@ pub use fido2::{
     EnvelopeId, Fido2Enrolled, Fido2PinKind, KeyWitness, MAX_ENVELOPES, NotARecipient, OpenAsserted, Random,
     WrongLength, enrolment_challenge,
 };
+pub use incident::{DebtDischarged, IncidentClosed, IncidentReviewed, Judgement, Verdict};
+pub use mint::{MintIntent, MintIssued, MintKind};
 
 /// What the URI of each event begins with; its name follows. A name reserved for examples (RFC 2606) until the project
 /// owns one: it is compared as text and never fetched.
@@ -79,11 +83,15 @@ pub enum Event {
     DrillEnded(DrillEnded),
     /// An approver said yes to a request.
     RequestApproved(RequestApproved),
+    /// This key is about to mint a credential. Durable before it signs that.
+    MintIntent(MintIntent),
+    /// The credential was minted and is handed out.
+    MintIssued(MintIssued),
 }
 
 impl Event {
     /// The name of every event, in the order of the enum.
-    pub const NAMES: [&str; 23] = [
+    pub const NAMES: [&str; 25] = [
         "key.enrolled",
         "kit.founded",
         "key.admitted",
@@ -107,6 +115,8 @@ impl Event {
         "drill.begun",
         "drill.ended",
         "request.approved",
+        "mint.intent",
+        "mint.issued",
     ];
 
     /// The last part of this event's URI.
@@ -135,6 +145,8 @@ impl Event {
             Event::DrillBegun(_) => 20,
             Event::DrillEnded(_) => 21,
             Event::RequestApproved(_) => 22,
+            Event::MintIntent(_) => 23,
+            Event::MintIssued(_) => 24,
         };
         Event::NAMES[index]
     }
@@ -157,6 +169,8 @@ impl Event {
                 | Event::DrillBegun(_)
                 | Event::DrillEnded(_)
                 | Event::RequestApproved(_)
+                | Event::MintIntent(_)
+                | Event::MintIssued(_)
         )
     }
 
@@ -165,6 +179,7 @@ impl Event {
         let overrides: &[Override] = match self {
             Event::KeyEnrolled(facts) => &facts.overrides,
             Event::OpenIntent(facts) => &facts.overrides,
+            Event::MintIntent(facts) => &facts.overrides,
             _ => &[],
         };
         let own = match self {
@@ -177,6 +192,7 @@ impl Event {
             Event::IncidentReviewed(facts) => Some(("text", facts.text.as_str())),
             Event::DrillEnded(facts) => facts.failed.as_deref().map(|failed| ("failed", failed)),
             Event::RequestApproved(facts) => Some(("reason", facts.reason.as_str())),
+            Event::MintIntent(facts) => Some(("reason", facts.reason.as_str())),
             _ => None,
         };
         let more: Vec<(&'static str, &str)> = match self {
@@ -218,6 +234,9 @@ pub struct KeyEnrolled {
     /// Public key of 9E; absent where the key can make none without PIN (FIPS from 5.7.1).
     #[serde(default, deserialize_with = "strict::present", skip_serializing_if = "Option::is_none")]
     pub presence: Option<Point>,
+    /// Public keys of the slots that mint, by slot (`83` SSH, `84` X.509, `85` tokens); none where the policy wanted none.
+    #[serde(default, deserialize_with = "strict::map", skip_serializing_if = "BTreeMap::is_empty")]
+    pub minting: BTreeMap<String, Point>,
     /// Which root the attestations end in: `yubico`, `private`, `practice`.
     pub root: String,
     /// DER of the attestations of the other slots, base64, by slot (`82`, `9E`). That of 9C leads the header's `x5c`.
@@ -440,56 +459,6 @@ pub struct GapAccepted {
     pub why: String,
 }
 
-/// Facts of `incident.closed`. The record's `txn` is the incident.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct IncidentClosed {
-    /// What it was.
-    pub verdict: Verdict,
-    /// How it ended, in the person's words, at most 256 bytes.
-    pub outcome: String,
-    /// What was switched off for the emergency and has to be put back, each at most 256 bytes.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub switched_off: Vec<String>,
-}
-
-/// What an incident turned out to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", try_from = "String")]
-pub enum Verdict {
-    /// An emergency.
-    Real,
-    /// A rehearsal.
-    Drill,
-    /// Opened without need or right.
-    Misuse,
-    /// There was no emergency after all.
-    FalseAlarm,
-}
-
-impl Verdict {
-    /// Every verdict, by its name.
-    pub const NAMES: [(&str, Verdict); 4] = [
-        ("real", Verdict::Real),
-        ("drill", Verdict::Drill),
-        ("misuse", Verdict::Misuse),
-        ("false-alarm", Verdict::FalseAlarm),
-    ];
-
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        Verdict::NAMES.iter().find(|(_, verdict)| *verdict == self).map_or("", |(name, _)| name)
-    }
-}
-
-impl TryFrom<String> for Verdict {
-    type Error = &'static str;
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        let named = Verdict::NAMES.iter().find(|(name, _)| *name == text);
-        named.map(|(_, verdict)| *verdict).ok_or("a verdict is real, drill, misuse or false-alarm")
-    }
-}
-
 /// Facts of `ledger.anchored`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -501,62 +470,6 @@ pub struct LedgerAnchored {
     /// How many records the ledger held.
     #[serde(deserialize_with = "strict::integer")]
     pub size: u64,
-}
-
-/// Facts of `debt.discharged`. The record's `txn` is the incident.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DebtDischarged {
-    /// What was to be done: `return SERIAL`, `account PLATFORM/ACCOUNT`, `restore WHAT`.
-    pub debt: String,
-    /// Who says so, by the name in the policy.
-    pub by: String,
-    /// How it was done, in the person's words, at most 256 bytes.
-    pub how: String,
-}
-
-/// Facts of `incident.reviewed`. The record's `txn` is the incident.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct IncidentReviewed {
-    /// Who judges, by the name in the policy.
-    pub by: String,
-    /// Whether the incident was handled as it should have been.
-    pub judgement: Judgement,
-    /// Why, in the person's words, at most 256 bytes.
-    pub text: String,
-    /// What the policy should learn from it, at most 256 bytes.
-    #[serde(default, deserialize_with = "strict::present", skip_serializing_if = "Option::is_none")]
-    pub lesson: Option<String>,
-}
-
-/// What a reviewer thinks of an incident.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", try_from = "String")]
-pub enum Judgement {
-    /// Opening, handling and close were right.
-    Agree,
-    /// They were not.
-    Disagree,
-}
-
-impl Judgement {
-    /// Every judgement, by its name.
-    pub const NAMES: [(&str, Judgement); 2] =
-        [("agree", Judgement::Agree), ("disagree", Judgement::Disagree)];
-
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        Judgement::NAMES.iter().find(|(_, judgement)| *judgement == self).map_or("", |(name, _)| name)
-    }
-}
-
-impl TryFrom<String> for Judgement {
-    type Error = &'static str;
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        let named = Judgement::NAMES.iter().find(|(name, _)| *name == text);
-        named.map(|(_, judgement)| *judgement).ok_or("a judgement is agree or disagree")
-    }
 }
 
 /// A point of P-256, compressed SEC1 (33 bytes), base64url in JSON. Always on the curve.

@@ -63,6 +63,7 @@ impl Writer {
             signing: Point(self.key.verifying_key().into()),
             sealing: point(0x82),
             presence: Some(point(0x9E)),
+            minting: BTreeMap::new(),
             root: "practice".into(),
             attestations: BTreeMap::from([
                 ("82".into(), "MAMCAYI=".into()),
@@ -108,6 +109,8 @@ impl Writer {
                 | Event::DebtDischarged(_)
                 | Event::IncidentReviewed(_)
                 | Event::RequestApproved(_)
+                | Event::MintIntent(_)
+                | Event::MintIssued(_)
         );
         Draft {
             kid: KeyId::of(&self.verifying_key()),
@@ -371,5 +374,27 @@ pub fn every_event() -> Vec<Event> {
             failed: Some("the key was not touched in time".into()),
         }),
         Event::RequestApproved(approval()),
+        Event::MintIntent(MintIntent {
+            kind: MintKind::Ssh,
+            rule: "jump-hosts".into(),
+            emergency: "outage".into(),
+            reason: "PAM lost its quorum".into(),
+            operator: "j.okafor".into(),
+            accounts: vec!["breakglass".into()],
+            number: "85899771289337864".into(),
+            subject: Hash::of(b"subject"),
+            digest: Hash::of(b"to be signed"),
+            from: 1_795_931_700,
+            until: 1_795_932_900,
+            presence: true,
+            tries: 3,
+            overrides: vec![Override { rule: "clock".into(), why: "the battery is flat".into() }],
+        }),
+        Event::MintIssued(MintIssued {
+            kind: MintKind::Ssh,
+            intent: Hash::of(b"intent"),
+            credential: Hash::of(b"certificate"),
+            output: "agent".into(),
+        }),
     ]
 }

@@ -165,7 +165,7 @@ pub(super) fn key_retired_used(case: &Case, _: &Told) -> Vec<Finding> {
 }
 
 /// What only a key that belongs may sign.
-const FOR_MEMBERS: [&str; 13] = [
+const FOR_MEMBERS: [&str; 15] = [
     "credential.sealed",
     "credential.confirmed",
     "open.intent",
@@ -179,6 +179,8 @@ const FOR_MEMBERS: [&str; 13] = [
     "drill.begun",
     "drill.ended",
     "request.approved",
+    "mint.intent",
+    "mint.issued",
 ];
 
 /// Openings, sealings and the like by a key that was never admitted: a foreign key, or one that nobody has let in.

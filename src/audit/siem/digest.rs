@@ -237,6 +237,25 @@ impl<'a> Digest<'a> {
                 self.is(Act::Other, "credential", &facts.credential, text);
                 self.weight = Weight::Low;
             }
+            Event::MintIntent(facts) => {
+                self.operator = Some(&facts.operator);
+                let text = format!(
+                    "{} has key {serial} mint a {} as {} for {incident}, number {}: {}",
+                    facts.operator,
+                    facts.kind.singular(),
+                    facts.accounts.join(", "),
+                    facts.number,
+                    facts.reason
+                );
+                self.is(Act::Create, "credential", &facts.rule, text);
+                self.weight = Weight::Medium;
+            }
+            Event::MintIssued(facts) => {
+                let text =
+                    format!("a {} was minted for {incident}, to {}", facts.kind.singular(), facts.output);
+                self.is(Act::Create, "credential", facts.credential.to_string(), text);
+                self.weight = Weight::Medium;
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use super::apdu::{Answer, Command};
 use super::metadata::P256;
 use super::{Card, Session, StatusWord, pin, tlv};
 use crate::attestation::Slot;
-use crate::device::{Agree, DeviceError, Identity, Presence, SignRecords};
+use crate::device::{Agree, DeviceError, Identity, Presence, SignMinted, SignRecords};
 use crate::secret::{Pin, SharedSecret};
 
 /// 7C and 82 with their lengths, and the longest DER signature on P-256.
@@ -51,14 +51,25 @@ impl<C: Card> SignRecords for Session<C> {
         pin: &Pin,
         digest: &[u8; 32],
     ) -> Result<Signature, DeviceError> {
-        self.verify(pin::Reference::Pin, pin)?;
-        let command = sign("signature with 9C", Slot::Signing, digest);
-        let answer = self.used(&command, Slot::Signing)?;
-        match signature(&answer.data) {
-            Some(signature) if expected.verify_prehash(digest, &signature).is_ok() => Ok(signature),
-            Some(_) => Err(DeviceError::BadSignature(Slot::Signing)),
-            None => Err(command.malformed("it is not a signature")),
-        }
+        self.sign_with_pin("signature with 9C", Slot::Signing, expected, pin, digest)
+    }
+}
+
+impl<C: Card> SignMinted for Session<C> {
+    fn sign_minted(
+        &mut self,
+        slot: Slot,
+        expected: &VerifyingKey,
+        pin: &Pin,
+        digest: &[u8; 32],
+    ) -> Result<Signature, DeviceError> {
+        let name = match slot {
+            Slot::SshAuthority => "signature with 83",
+            Slot::X509Authority => "signature with 84",
+            Slot::Tokens => "signature with 85",
+            Slot::Signing | Slot::Sealing | Slot::Presence => panic!("{slot} mints nothing"),
+        };
+        self.sign_with_pin(name, slot, expected, pin, digest)
     }
 }
 
@@ -82,6 +93,25 @@ impl<C: Card> Agree for Session<C> {
 }
 
 impl<C: Card> Session<C> {
+    /// VERIFY and sign, with nothing between: the PIN is wanted directly before each use.
+    fn sign_with_pin(
+        &mut self,
+        name: &'static str,
+        slot: Slot,
+        expected: &VerifyingKey,
+        pin: &Pin,
+        digest: &[u8; 32],
+    ) -> Result<Signature, DeviceError> {
+        self.verify(pin::Reference::Pin, pin)?;
+        let command = sign(name, slot, digest);
+        let answer = self.used(&command, slot)?;
+        match signature(&answer.data) {
+            Some(signature) if expected.verify_prehash(digest, &signature).is_ok() => Ok(signature),
+            Some(_) => Err(DeviceError::BadSignature(slot)),
+            None => Err(command.malformed("it is not a signature")),
+        }
+    }
+
     /// A use of a slot's key: 6982 after a good VERIFY, and 6985 on some firmware, is a touch that did not come.
     pub(super) fn used(&mut self, command: &Command, slot: Slot) -> Result<Answer, DeviceError> {
         let answer = self.channel.exchange(command)?;
@@ -154,6 +184,20 @@ mod tests {
         public().verify_prehash(&DIGEST, &signature).expect("it verifies");
         let sign = [&hex("0087119c26 7c24 8200 8120")[..], &DIGEST, &[0]].concat();
         assert_eq!(session.channel.card.asked, [hex("0020008008 373339313634ffff"), sign]);
+    }
+
+    #[test]
+    fn what_is_minted_is_verify_and_sign_with_its_own_slot() {
+        for (slot, number) in [(Slot::SshAuthority, "83"), (Slot::X509Authority, "84"), (Slot::Tokens, "85")]
+        {
+            let mut session = session(vec![status(0x9000), signed(&DIGEST)]);
+            session.sign_minted(slot, &public(), &pin(), &DIGEST).expect("our own signature");
+            let sign = [&hex(&format!("008711{number}26 7c24 8200 8120"))[..], &DIGEST, &[0]].concat();
+            assert_eq!(session.channel.card.asked, [hex("0020008008 373339313634ffff"), sign]);
+        }
+        let mut session = session(vec![status(0x9000), signed(&[0; 32])]);
+        let outcome = error(session.sign_minted(Slot::Tokens, &public(), &pin(), &DIGEST));
+        assert!(matches!(outcome, DeviceError::BadSignature(Slot::Tokens)));
     }
 
     #[test]

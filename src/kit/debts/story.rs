@@ -6,7 +6,7 @@ use super::What;
 use crate::kit::credentials::belongs;
 use crate::kit::order::in_order;
 use crate::kit::roster::{Roster, Standing};
-use crate::record::event::{Event, OpenIntent};
+use crate::record::event::{Event, MintIntent, OpenIntent};
 use crate::record::hash::{Hash, KeyId};
 use crate::record::token::Record;
 
@@ -17,7 +17,33 @@ pub(super) struct Use<'r> {
     /// The record.
     pub record: &'r Record,
     /// What it says.
-    pub facts: &'r OpenIntent,
+    pub deed: Deed<'r>,
+}
+
+/// What a key was used for.
+pub(super) enum Deed<'r> {
+    /// To open a credential.
+    Open(&'r OpenIntent),
+    /// To mint one.
+    Mint(&'r MintIntent),
+}
+
+impl<'r> Use<'r> {
+    /// Who, by the name in the policy.
+    pub(super) fn operator(&self) -> &'r str {
+        match self.deed {
+            Deed::Open(facts) => &facts.operator,
+            Deed::Mint(facts) => &facts.operator,
+        }
+    }
+
+    /// The opening, if it is one.
+    pub(super) fn opening(&self) -> Option<&'r OpenIntent> {
+        match self.deed {
+            Deed::Open(facts) => Some(facts),
+            Deed::Mint(_) => None,
+        }
+    }
 }
 
 /// What is told of one incident.
@@ -62,7 +88,7 @@ impl<'r> Story<'r> {
     /// The first review after the last use by someone who is not one of its operators.
     pub(super) fn reviewed(&self) -> Option<&'r Record> {
         let last = self.uses.last().map_or(0, |one| one.at);
-        let other = |by: &str| self.uses.iter().all(|one| one.facts.operator != by);
+        let other = |by: &str| self.uses.iter().all(|one| one.operator() != by);
         let review = self.reviews.iter().find(|(at, _, by)| *at > last && other(by));
         review.map(|(_, record, _)| *record)
     }
@@ -133,8 +159,9 @@ impl<'r> Telling<'r> {
 impl<'r> Story<'r> {
     fn take(&mut self, at: usize, chain: &'r str, record: &'r Record) {
         match &record.event {
-            Event::OpenIntent(facts) => self.uses.push(Use { at, record, facts }),
-            Event::OpenAsserted(_) | Event::OpenReleased(_) => {}
+            Event::OpenIntent(facts) => self.uses.push(Use { at, record, deed: Deed::Open(facts) }),
+            Event::MintIntent(facts) => self.uses.push(Use { at, record, deed: Deed::Mint(facts) }),
+            Event::OpenAsserted(_) | Event::OpenReleased(_) | Event::MintIssued(_) => {}
             Event::IncidentClosed(facts) => {
                 self.switched_off.extend(facts.switched_off.iter().map(|what| (at, record, what.as_str())));
             }

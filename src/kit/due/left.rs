@@ -47,6 +47,11 @@ fn grouped(incident: &str, debts: &[Debt]) -> Option<Finding> {
             let text = format!("disable or recreate the account{many} {objects}: opened for {incident}");
             Finding::due("ACCOUNT-RENEW", text, next)
         }
+        What::Sessions(_) => {
+            let text =
+                format!("end the sessions that were begun with what was minted as {objects} for {incident}");
+            Finding::due("SESSIONS-MINTED", text, next)
+        }
         What::Restore(_) => {
             let text = format!("put back what was switched off for {incident}: {objects}");
             Finding::due("RESTORE-UNDONE", text, next)

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::describe::{DUTIES, REVIEW_FIRST, checklist, factors, list, members, place, rotation, unapproved};
+use super::mints::sentence;
 use super::{Factors, Person, Policy};
 use crate::attestation::Serial;
 use crate::kit::name::{CredentialName, Name};
@@ -35,6 +36,21 @@ fn kit(old: &Policy, new: &Policy, say: &mut Vec<String>) {
     }
     if old.factors != new.factors {
         say.push(factors(new.factors.unwrap_or(Factors::Held)));
+    }
+    if old.mints != new.mints {
+        say.push(sentence(&new.mints).unwrap_or_else(|| "keys are no longer made to mint anything".into()));
+    }
+    for rule in &new.mint_rules {
+        match old.mint_rule(rule.name.as_str()) {
+            Some(same) if same == rule => {}
+            Some(_) => say.push(format!("changed: {rule}")),
+            None => say.push(rule.to_string()),
+        }
+    }
+    for rule in &old.mint_rules {
+        if new.mint_rule(rule.name.as_str()).is_none() {
+            say.push(format!("{} is no longer minted", rule.name));
+        }
     }
     match (old.review_before_reopen, new.review_before_reopen) {
         (false, true) => say.push(REVIEW_FIRST.into()),

@@ -1,5 +1,6 @@
 //! What a policy says, in sentences.
 
+use super::mints::sentence;
 use super::{CredentialRule, Factors, Group, KeyPlace, Policy, Role, Rotation};
 use crate::kit::name::Name;
 
@@ -34,6 +35,7 @@ pub fn describe(policy: &Policy) -> Vec<String> {
     );
     sentences.push(format!("these justify an opening: {}", list(&policy.emergencies)));
     sentences.extend(policy.factors.map(factors));
+    sentences.extend(sentence(&policy.mints));
     sentences.push(format!(
         "an opening is granted for {}; a sealing is reviewed after {}; keys are drilled every {} days",
         policy.grant, policy.review_every, policy.drill_days
@@ -47,6 +49,7 @@ pub fn describe(policy: &Policy) -> Vec<String> {
     for rule in &policy.credentials {
         sentences.extend(differing(rule));
     }
+    sentences.extend(policy.mint_rules.iter().map(ToString::to_string));
     for platform in &policy.platforms {
         let name = &platform.name;
         sentences.push(match &platform.backup_waived {

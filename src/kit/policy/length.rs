@@ -20,6 +20,11 @@ const DAY: i64 = 24 * HOUR;
 const LONGEST: i64 = 3650 * DAY;
 
 impl Length {
+    /// That many minutes.
+    pub const fn minutes(minutes: u16) -> Self {
+        Length(minutes as i64 * MINUTE)
+    }
+
     /// That many hours.
     pub const fn hours(hours: u16) -> Self {
         Length(hours as i64 * HOUR)

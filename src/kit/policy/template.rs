@@ -23,6 +23,10 @@ emergencies = ["pam-outage", "mfa-outage", "network-outage", "attack", "lockout"
 # What opening asks of each key. Without this line: of each key what it has, FIDO2 beside PIV.
 # factors = ["piv", "fido2"]
 
+# What keys are made to mint when they are provisioned: short-lived credentials that do not exist before the emergency.
+# Each kind takes a slot of the key (83, 84, 85) and is of use only where platforms trust it in advance.
+# mints = ["ssh", "x509", "token"]
+
 # How long an opening is granted, how old a sealing may be before somebody reviews it, how often keys are drilled:
 # grant = "1h"
 # review-every = "365d"
@@ -65,6 +69,18 @@ contact = ""
 # rotate-waived = "why"
 # approval = "notify"
 # open-unapproved = true
+
+# What may be minted, with everything that it will say; "ssh", "x509" and "token" each have lines of their own:
+# [[mint]]
+# name = "jump-hosts"
+# kind = "ssh"
+# emergencies = ["pam-outage"]       # which of the above justify it
+# operators = ["ada"]                # without this line: every operator
+# longest = "15m"
+# principals = ["breakglass"]        # as whom; the hosts list them for the account
+# sources = ["192.0.2.0/24"]
+# command = "journalctl -n 100"      # the one command that runs
+# terminal = true
 
 # Each platform has a primary and a backup credential, unless it is waived; and what to check on it after sealing:
 # [[platform]]

@@ -22,6 +22,104 @@ fn the_template_is_a_policy() {
     assert_eq!((policy.approval, policy.open_unapproved), (Approval::None, false));
 }
 
+const MINTS: &str = r#"
+[[mint]]
+name = "jump-hosts"
+kind = "ssh"
+emergencies = ["pam-outage"]
+operators = ["ada"]
+principals = ["breakglass"]
+sources = ["192.0.2.0/24"]
+command = "uptime"
+terminal = true
+
+[[mint]]
+name = "cluster"
+kind = "x509"
+longest = "10m"
+user = "ada"
+groups = ["breakglass:cluster-admins"]
+
+[[mint]]
+name = "api"
+kind = "token"
+issuer = "urn:example:emergency"
+resource = "https://api.example"
+client = "breakglass"
+scopes = ["read"]
+"#;
+
+fn minting(more: &str) -> Result<Policy, PolicyError> {
+    let text = text().replace("# mints = ", "mints = ");
+    Policy::parse((text + more).as_bytes())
+}
+
+#[test]
+fn what_may_be_minted_by_whom_and_for_what() {
+    let policy = minting(MINTS).unwrap();
+    assert_eq!(policy.minting_slots(), Slot::MINTING);
+    let hosts = policy.mint_rule("jump-hosts").unwrap();
+    assert_eq!((hosts.longest, hosts.says.kind()), (Length::minutes(15), Kind::Ssh));
+    assert_eq!(policy.mint_rule("api").unwrap().longest, Length::minutes(5));
+    assert_eq!(policy.may_mint(hosts, "ada", "pam-outage"), Ok(()));
+    assert!(matches!(policy.may_mint(hosts, "ada", "attack"), Err(Refusal::NotAnEmergency { .. })));
+    assert!(matches!(policy.may_mint(hosts, "bob", "pam-outage"), Err(Refusal::NotAnOperator { .. })));
+    assert_eq!(policy.may_mint(policy.mint_rule("cluster").unwrap(), "ada", "attack"), Ok(()));
+    let told = describe(&policy);
+    for sentence in [
+        "a key is made to mint SSH certificates (83), client certificates (84), tokens (85) when it is provisioned; one that was provisioned before is not",
+        "ada may mint jump-hosts for pam-outage, for 15 minutes at most: SSH as breakglass from 192.0.2.0/24, running \"uptime\" alone, with a terminal",
+    ] {
+        assert!(told.iter().any(|one| one == sentence), "{sentence}: {told:#?}");
+    }
+    let without = Policy::parse(text().as_bytes()).unwrap();
+    assert!((without.mints.is_empty(), without.mint_rules.is_empty()) == (true, true));
+    let told = changes(&without, &policy, &[]);
+    assert!(told.iter().any(|one| one.starts_with("ada may mint jump-hosts")), "{told:#?}");
+    let told = changes(&policy, &without, &[]);
+    assert!(told.contains(&"jump-hosts is no longer minted".to_owned()), "{told:#?}");
+    assert!(told.contains(&"keys are no longer made to mint anything".to_owned()), "{told:#?}");
+}
+
+#[test]
+fn what_cannot_be_minted_is_said_with_its_line() {
+    for (from, to, key, what) in [
+        ("kind = \"ssh\"", "kind = \"gpg\"", "", "keys mint ssh, x509 or token"),
+        ("name = \"api\"", "name = \"cluster\"", "mint", "there twice"),
+        ("\"pam-outage\"]\nop", "]\nop", "mint.emergencies", "at least one"),
+        ("\"pam-outage\"]\nop", "\"flood\"]\nop", "mint.emergencies", "not among the emergencies"),
+        ("operators = [\"ada\"]", "operators = [\"eve\"]", "mint.operators", "nobody of this file"),
+        ("longest = \"10m\"", "longest = \"2d\"", "mint.longest", "at most 24h"),
+        ("principals = [\"breakglass\"]", "", "mint.principals", "ssh needs it"),
+        ("principals = [\"breakglass\"]", "principals = [\"a b\"]", "mint.principals", "cannot stand"),
+        ("192.0.2.0/24", "192.0.2.1/24", "mint.sources", "no bits beyond"),
+        ("command = \"uptime\"", "command = \"\"", "mint.command", "printable"),
+        ("user = \"ada\"", "", "mint.user", "x509 needs it"),
+        ("user = \"ada\"", "user = \"ada\"\nterminal = true", "mint.terminal", "is for ssh"),
+        ("breakglass:cluster-admins", "system:masters", "mint.groups", "cannot be taken back"),
+        ("issuer = \"urn:example:emergency\"", "issuer = \"emergency\"", "mint.issuer", "URI"),
+        (
+            "client = \"breakglass\"",
+            "client = \"urn:example:emergency\"",
+            "mint.client",
+            "same as the issuer",
+        ),
+    ] {
+        assert!(MINTS.contains(from), "{from}");
+        let error = minting(&MINTS.replacen(from, to, 1)).unwrap_err().to_string();
+        assert!(error.contains(key) && error.contains(what), "{from} -> {to}: {error}");
+    }
+    let masters = MINTS.replace("breakglass:cluster-admins\"]", "system:masters\"]\nsystem-masters = true");
+    assert!(minting(&masters).is_ok());
+    for bad in ["[]", "[\"ssh\", \"ssh\"]", "[\"gpg\"]"] {
+        let text = text().replace("# mints = [\"ssh\", \"x509\", \"token\"]", &format!("mints = {bad}"));
+        assert!(Policy::parse(text.as_bytes()).is_err(), "{bad}");
+    }
+    // A table for which no key has a slot would fail only in the emergency.
+    let error = Policy::parse((text() + MINTS).as_bytes()).unwrap_err().to_string();
+    assert!(error.contains("no key is made for it"), "{error}");
+}
+
 /// Everything that the template shows as a comment can be taken out of it.
 #[test]
 fn what_the_template_shows_is_a_policy_too() {
@@ -97,17 +195,17 @@ fn values_that_cannot_be_are_refused_with_their_line() {
         (
             "# drill-every = \"90d\"",
             "drill-every = \"36h\"",
-            "line 18, drill-every: a whole number of days, such as 90d",
+            "line 22, drill-every: a whole number of days, such as 90d",
         ),
         (
             "# rotate-after-use",
             "rotate-after-use",
-            "line 21, rotate-after-use: false needs  rotate-waived = \"why\"",
+            "line 25, rotate-after-use: false needs  rotate-waived = \"why\"",
         ),
         (
             "# rotate-waived",
             "rotate-waived",
-            "line 22, rotate-waived: has no effect without  rotate-after-use = false",
+            "line 26, rotate-waived: has no effect without  rotate-after-use = false",
         ),
     ] {
         let text = template("kit", KitKind::Real).replacen(from, to, 1);

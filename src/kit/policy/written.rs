@@ -6,13 +6,15 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    Approval, CredentialRule, Factors, Group, KeyPlace, Length, Pattern, Person, Platform, Policy,
+    Approval, CredentialRule, Factors, Group, KeyPlace, Kind, Length, Pattern, Person, Platform, Policy,
     PolicyError, Quorum, Role, Rotation,
 };
 use crate::attestation::Serial;
 use crate::kit::name::Name;
 use crate::record::event::KitKind;
 use crate::record::hash::Hash;
+
+mod mint;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -22,6 +24,7 @@ struct Written {
     issuer: Spanned<String>,
     quorum: Option<Spanned<usize>>,
     factors: Option<Spanned<Vec<String>>>,
+    mints: Option<Spanned<Vec<Kind>>>,
     attestation_root: Option<Spanned<String>>,
     emergencies: Spanned<Vec<Name>>,
     grant: Option<Length>,
@@ -39,6 +42,8 @@ struct Written {
     groups: Vec<WrittenGroup>,
     #[serde(default, rename = "credential")]
     credentials: Vec<WrittenCredential>,
+    #[serde(default, rename = "mint")]
+    mint_rules: Vec<mint::WrittenMint>,
     #[serde(default, rename = "platform")]
     platforms: Vec<WrittenPlatform>,
     #[serde(default, rename = "key")]
@@ -113,11 +118,15 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Policy, PolicyError> {
     let people = page.people(&written.people)?;
     let quorum = page.quorum(written.quorum.as_ref(), &written.groups, &people)?;
     let kit_wide = written.emergencies.get_ref();
+    let mints = page.mints(written.mints.as_ref())?;
+    let names: Vec<&Name> = people.iter().map(|person| &person.name).collect();
     Ok(Policy {
         hash: Hash::of(bytes),
         kind: written.kind,
         quorum,
         factors: page.factors(written.factors.as_ref())?,
+        mint_rules: page.mint_rules(&written.mint_rules, &mints, kit_wide, &names)?,
+        mints,
         attestation_root: page.root(written.attestation_root.as_ref(), written.kind)?,
         grant: written.grant.unwrap_or(Length::hours(1)),
         review_every: written.review_every.unwrap_or(Length::days(365)),
@@ -168,6 +177,17 @@ impl Page<'_> {
         let Some(names) = names else { return Ok(None) };
         let wrong = || self.wrong(names, "factors", r#"["piv"] or ["piv", "fido2"]"#);
         Factors::of(names.get_ref()).ok_or_else(wrong).map(Some)
+    }
+
+    fn mints(&self, kinds: Option<&Spanned<Vec<Kind>>>) -> Result<Vec<Kind>, PolicyError> {
+        let Some(kinds) = kinds else { return Ok(Vec::new()) };
+        let mut sorted = kinds.get_ref().clone();
+        sorted.sort_unstable();
+        sorted.dedup();
+        match sorted.len() == kinds.get_ref().len() && !sorted.is_empty() {
+            true => Ok(sorted),
+            false => Err(self.wrong(kinds, "mints", r#"some of ["ssh", "x509", "token"], each once"#)),
+        }
     }
 
     fn root(&self, pem: Option<&Spanned<String>>, kind: KitKind) -> Result<Option<Vec<u8>>, PolicyError> {

@@ -109,7 +109,7 @@ fn a_side_that_cannot_be_reached_is_refused_and_left_with_a_reason() {
             let mut side: Fido2Side = Err(error.clone());
             world.with(
                 || world.key.card(),
-                |key, admin, circumstances| plan(&survey(key, admin, &mut side)?, circumstances),
+                |key, admin, circumstances| plan(&survey(key, admin, &mut side, &[])?, circumstances),
             )
         };
         assert_eq!(cause(planned(&world).unwrap_err()), error);

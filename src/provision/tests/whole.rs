@@ -7,7 +7,7 @@ use p256::ecdsa::VerifyingKey;
 use super::*;
 use crate::attestation::{Expected, Root, bind, verify};
 use crate::device::practice::Which;
-use crate::device::{Administer, ChangePin, KeepHead, PinTries};
+use crate::device::{Administer, ChangePin, Identity, KeepHead, PinTries, Presence, SignMinted};
 
 #[test]
 fn both_profiles_are_enrolled_as_planned() {
@@ -62,6 +62,41 @@ fn the_record_proves_the_key_again() {
         let attested = verify(&leaf, device, &world.roots).unwrap();
         assert!(matches!(attested.root, Root::Practice(_)));
         bind(&attested, &Expected::new(SERIAL, facts.firmware, slot, public)).unwrap();
+    }
+}
+
+#[test]
+fn a_key_is_made_to_mint_what_the_policy_wants() {
+    for profile in [Profile::Firmware543, Profile::Firmware574] {
+        for minting in [&[Slot::Tokens][..], &Slot::MINTING] {
+            let mut world = World::new(profile);
+            world.minting = minting.to_vec();
+            let planned = world.plan().unwrap();
+            let mut person = Person::new();
+            let enrolled = world.provision(&mut person).unwrap();
+            assert_eq!(person.told, planned.steps.iter().map(ToString::to_string).collect::<Vec<_>>());
+            let facts = facts(&enrolled.record);
+            let device = &enrolled.record.x5c[1];
+            let mut session = world.session(world.key.card()).unwrap();
+            let presence = VerifyingKey::from(facts.presence.unwrap().0);
+            session.prove_presence(&presence, &[1; 32]).unwrap();
+            for slot in Slot::MINTING {
+                let public = facts.minting.get(&slot.to_string()).map(|point| point.0);
+                assert_eq!(world.slots().get(&slot), public.as_ref(), "{slot}");
+                assert_eq!(public.is_some(), minting.contains(&slot));
+                let Some(public) = public else { continue };
+                let leaf = STANDARD.decode(&facts.attestations[&slot.to_string()]).unwrap();
+                let attested = verify(&leaf, device, &world.roots).unwrap();
+                bind(&attested, &Expected::new(SERIAL, facts.firmware, slot, public)).unwrap();
+                assert_eq!(
+                    session.metadata(slot).unwrap().unwrap().policy,
+                    (3, 2),
+                    "PIN always, touch always"
+                );
+                let pin = Pin::parse(PIN.as_bytes()).unwrap();
+                session.sign_minted(slot, &public.into(), &pin, &[5; 32]).unwrap();
+            }
+        }
     }
 }
 

@@ -122,6 +122,12 @@ impl Draft {
             Event::DrillBegun(_) | Event::DrillEnded(_) if self.txn.is_some() => {
                 wrong("a drill names an incident")
             }
+            Event::MintIntent(_) | Event::MintIssued(_) if self.txn.is_none() => {
+                wrong("a minting names no incident")
+            }
+            Event::MintIntent(facts) if facts.from >= facts.until => {
+                wrong("what is minted ends before it begins")
+            }
             Event::DrillEnded(facts) if facts.proven && facts.failed.is_some() => {
                 wrong("a drill that proved something says what failed")
             }

@@ -229,6 +229,8 @@ impl<'de> Visitor<'de> for OneEvent {
             "drill.begun" => body(&mut map, Event::DrillBegun)?,
             "drill.ended" => body(&mut map, Event::DrillEnded)?,
             "request.approved" => body(&mut map, Event::RequestApproved)?,
+            "mint.intent" => body(&mut map, Event::MintIntent)?,
+            "mint.issued" => body(&mut map, Event::MintIssued)?,
             _ => {
                 map.next_value::<IgnoredAny>()?;
                 Events::Unknown(uri)

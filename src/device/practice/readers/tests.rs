@@ -24,7 +24,7 @@ fn provisioned(readers: &mut PracticeReaders, profile: Profile) -> PracticeKey {
     let (algorithm, factory) = administer.management_algorithm().unwrap();
     assert_eq!((algorithm, factory), (profile.factory_management(), true));
     administer.authenticate(&ManagementKey::factory(algorithm)).unwrap();
-    for slot in Slot::ALL {
+    for slot in Slot::CORE {
         administer.generate(slot).unwrap();
     }
     key

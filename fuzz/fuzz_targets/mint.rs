@@ -1,0 +1,32 @@
+//! Foreign bytes as what crosses a gap to be minted for: a public key line, a certificate request; and as the short texts.
+#![no_main]
+
+use breakglass::mint::Label;
+use breakglass::mint::jwt::{TokenId, Uri, bare_url};
+use breakglass::mint::ssh::{PublicLine, Source, agent_answer};
+use breakglass::mint::x509::SigningRequest;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    if let Ok(line) = PublicLine::parse(data) {
+        assert_eq!(PublicLine::parse(line.line().as_bytes()).as_ref(), Ok(&line));
+    }
+    let _ = SigningRequest::parse(data);
+    let _ = agent_answer(data);
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Ok(label) = text.parse::<Label>() {
+        assert_eq!(label.as_str(), text);
+    }
+    if let Ok(source) = text.parse::<Source>() {
+        assert_eq!(source.to_string().parse::<Source>(), Ok(source));
+    }
+    if let Ok(uri) = text.parse::<Uri>() {
+        assert!(uri.as_str().is_ascii());
+    }
+    if let Ok(id) = text.parse::<TokenId>() {
+        assert_eq!(id.to_string(), text);
+    }
+    if let Ok(bare) = bare_url(text) {
+        assert_eq!(bare_url(bare).ok(), Some(bare));
+    }
+});

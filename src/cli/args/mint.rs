@@ -1,0 +1,68 @@
+//! `mint`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use crate::attestation::Serial;
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum MintVerb {
+    /// An SSH certificate: for ssh-agent with a lifetime, or as files
+    Ssh(MintSsh),
+}
+
+/// What every minting takes.
+#[derive(Args, Debug)]
+pub(crate) struct MintFor {
+    /// What to mint, by its name in the policy
+    pub rule: String,
+    /// Which emergency of the policy
+    #[arg(long, value_name = "NAME")]
+    pub emergency: Option<String>,
+    /// Incident or ticket
+    #[arg(long, value_name = "ID")]
+    pub incident: Option<String>,
+    /// Why, in a few words
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Your name as in the policy
+    #[arg(long, value_name = "NAME")]
+    pub operator: Option<String>,
+    /// For so many minutes; as long as the policy allows, if not said
+    #[arg(long, value_name = "N")]
+    pub minutes: Option<u32>,
+    /// Mint with this key
+    #[arg(long, value_name = "SERIAL")]
+    pub key: Option<Serial>,
+    /// The last PIN try of the key may be spent
+    #[arg(long)]
+    pub spend_last_try: bool,
+    /// Go on although the journal lacks records that a key has seen; the gap stays visible
+    #[arg(long, value_name = "WHY")]
+    pub accept_gap: Option<String>,
+    /// Go on although the kit is damaged; recorded
+    #[arg(long, value_name = "WHY")]
+    pub accept_damage: Option<String>,
+    /// Go on although the clock is behind the newest record; recorded
+    #[arg(long, value_name = "WHY")]
+    pub accept_clock: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct MintSsh {
+    #[command(flatten)]
+    pub what: MintFor,
+    /// Give key and certificate to ssh-agent, which forgets them in time: no private key on a disk
+    #[arg(long, conflicts_with_all = ["out", "public_key"])]
+    pub agent: bool,
+    /// The agent's socket
+    #[arg(long, value_name = "SOCKET", env = "SSH_AUTH_SOCK")]
+    pub agent_socket: Option<PathBuf>,
+    /// Write id, id-cert.pub and config into this folder, for  ssh -F
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Certify this public key, which came from the machine that will use it; only the certificate goes back
+    #[arg(long, value_name = "FILE", requires = "out")]
+    pub public_key: Option<PathBuf>,
+}

@@ -1,0 +1,49 @@
+//! Hints for minting.
+
+use super::flow::signing;
+use super::kit::kit;
+use super::{Advice, Code, Keys, say};
+use crate::minting::MintingError;
+
+const NOT_MINTED: &str = "nothing was minted.";
+
+pub(super) fn minting(error: &MintingError) -> Advice {
+    match error {
+        MintingError::Kit(error) => kit(error),
+        MintingError::Key(error) => signing(error, &Keys::NONE),
+        MintingError::Policy(_) | MintingError::NoRule { .. } => {
+            say(Code::Refused, NOT_MINTED, "what may be minted:  breakglass policy check")
+        }
+        MintingError::OtherKind { .. } | MintingError::Label(_) => say(Code::Usage, NOT_MINTED, ""),
+        MintingError::NotAdmitted(_) => {
+            say(Code::Key, NOT_MINTED, "plug in an admitted key:  breakglass key list")
+        }
+        MintingError::NotMade { others, .. } => {
+            let keys: Vec<String> = others.iter().map(ToString::to_string).collect();
+            say(Code::Key, NOT_MINTED, &match &keys[..] {
+                [] => "no key of this kit was; put it into  mints  of kit.toml, adopt that, and provision a key".to_owned(),
+                keys => format!("keys that would do: {}", keys.join(", ")),
+            })
+        }
+        MintingError::Damage(_) => say(
+            Code::Integrity,
+            NOT_MINTED,
+            "keep this stick as it is; mint from the other copy, or go on with  --accept-damage \"why\"",
+        ),
+        MintingError::Lacks(_) => say(
+            Code::Integrity,
+            NOT_MINTED,
+            "bring the other stick and run  breakglass kit merge DIR        or go on and leave the gap visible:  --accept-gap \"why\"",
+        ),
+        MintingError::Clock { .. } => say(
+            Code::Refused,
+            NOT_MINTED,
+            "set the clock of this machine, or, if the records were made on one that was ahead, go on with  --accept-clock \"why\"",
+        ),
+        MintingError::Mint(_) => say(
+            Code::Refused,
+            "if a record of it was signed, that stands in the journal.",
+            "breakglass records list",
+        ),
+    }
+}

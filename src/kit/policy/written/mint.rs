@@ -1,0 +1,204 @@
+//! The tables of what may be minted, from the file to rules that are whole.
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::super::mint_rule::MOST_SECONDS;
+use super::super::{Kind, Length, MintRule, PolicyError, Says};
+use super::{Page, first_twice};
+use crate::kit::name::Name;
+use crate::mint::ssh::Permissions;
+
+/// Longest command, in characters; as the certificate takes it.
+const COMMAND: usize = 1_024;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct WrittenMint {
+    name: Spanned<Name>,
+    kind: Kind,
+    emergencies: Option<Spanned<Vec<Name>>>,
+    #[serde(default)]
+    operators: Vec<Spanned<Name>>,
+    longest: Option<Spanned<Length>>,
+    principals: Option<Spanned<Vec<String>>>,
+    sources: Option<Spanned<Vec<String>>>,
+    command: Option<Spanned<String>>,
+    terminal: Option<Spanned<bool>>,
+    forward_ports: Option<Spanned<bool>>,
+    user: Option<Spanned<String>>,
+    groups: Option<Spanned<Vec<String>>>,
+    system_masters: Option<Spanned<bool>>,
+    issuer: Option<Spanned<String>>,
+    resource: Option<Spanned<String>>,
+    client: Option<Spanned<String>>,
+    scopes: Option<Spanned<Vec<String>>>,
+}
+
+impl Page<'_> {
+    /// `kinds` are those that keys are made to mint, `kit_wide` the emergencies of the kit, `people` the names in it.
+    pub(super) fn mint_rules(
+        &self,
+        written: &[WrittenMint],
+        kinds: &[Kind],
+        kit_wide: &[Name],
+        people: &[&Name],
+    ) -> Result<Vec<MintRule>, PolicyError> {
+        if let Some(twice) = first_twice(written.iter().map(|table| &table.name)) {
+            return Err(self.wrong(twice, "mint", format!("{} is there twice", twice.get_ref())));
+        }
+        let rule = |table: &WrittenMint| {
+            if !kinds.contains(&table.kind) {
+                let what = format!("no key is made for it: put \"{}\" into  mints", table.kind);
+                return Err(self.wrong(&table.name, "mint.kind", what));
+            }
+            Ok(MintRule {
+                name: table.name.get_ref().clone(),
+                emergencies: self.mint_emergencies(table, kit_wide)?,
+                operators: self.mint_operators(table, people)?,
+                longest: self.longest(table)?,
+                says: self.says(table)?,
+            })
+        };
+        written.iter().map(rule).collect()
+    }
+
+    fn mint_emergencies(&self, table: &WrittenMint, kit_wide: &[Name]) -> Result<Vec<Name>, PolicyError> {
+        let Some(names) = &table.emergencies else { return Ok(kit_wide.to_vec()) };
+        let wrong = |what: String| self.wrong(names, "mint.emergencies", what);
+        if names.get_ref().is_empty() {
+            return Err(wrong("at least one, or it can never be minted".into()));
+        }
+        match names.get_ref().iter().find(|name| !kit_wide.contains(name)) {
+            Some(unknown) => Err(wrong(format!("{unknown} is not among the emergencies of the kit"))),
+            None => Ok(names.get_ref().clone()),
+        }
+    }
+
+    fn mint_operators(&self, table: &WrittenMint, people: &[&Name]) -> Result<Vec<Name>, PolicyError> {
+        let unknown = table.operators.iter().find(|name| !people.contains(&name.get_ref()));
+        match unknown {
+            Some(name) => {
+                Err(self.wrong(name, "mint.operators", format!("{} is nobody of this file", name.get_ref())))
+            }
+            None => Ok(table.operators.iter().map(|name| name.get_ref().clone()).collect()),
+        }
+    }
+
+    /// Fifteen minutes; a token five.
+    fn longest(&self, table: &WrittenMint) -> Result<Length, PolicyError> {
+        match &table.longest {
+            None if table.kind == Kind::Token => Ok(Length::minutes(5)),
+            None => Ok(Length::minutes(15)),
+            Some(length) if length.get_ref().seconds() <= MOST_SECONDS => Ok(*length.get_ref()),
+            Some(length) => {
+                Err(self.wrong(length, "mint.longest", "at most 24h: after that it is no emergency"))
+            }
+        }
+    }
+
+    fn says(&self, table: &WrittenMint) -> Result<Says, PolicyError> {
+        self.only_its_own(table)?;
+        let needed = |key: &str| self.wrong(&table.name, key, format!("{} needs it", table.kind));
+        let labels = |texts: &Option<Spanned<Vec<String>>>, key: &str| {
+            let texts =
+                texts.as_ref().filter(|texts| !texts.get_ref().is_empty()).ok_or_else(|| needed(key))?;
+            self.each(texts, key)
+        };
+        let yes = |flag: &Option<Spanned<bool>>| flag.as_ref().is_some_and(|flag| *flag.get_ref());
+        Ok(match table.kind {
+            Kind::Ssh => Says::Ssh {
+                principals: labels(&table.principals, "mint.principals")?,
+                sources: table
+                    .sources
+                    .as_ref()
+                    .map_or(Ok(Vec::new()), |all| self.each(all, "mint.sources"))?,
+                command: table.command.as_ref().map(|command| self.command(command)).transpose()?,
+                permissions: Permissions {
+                    terminal: yes(&table.terminal),
+                    forward_ports: yes(&table.forward_ports),
+                },
+            },
+            Kind::X509 => {
+                let user = table.user.as_ref().ok_or_else(|| needed("mint.user"))?;
+                let groups: Vec<crate::mint::Label> = labels(&table.groups, "mint.groups")?;
+                let masters = yes(&table.system_masters);
+                if !masters
+                    && groups.iter().any(|group| group.as_str().eq_ignore_ascii_case("system:masters"))
+                {
+                    let what =
+                        "system:masters cannot be taken back; if it must be, write  system-masters = true";
+                    return Err(self.wrong(&table.name, "mint.groups", what));
+                }
+                Says::X509 { user: self.text(user, "mint.user")?, groups, masters }
+            }
+            Kind::Token => {
+                let issuer = table.issuer.as_ref().ok_or_else(|| needed("mint.issuer"))?;
+                let resource = table.resource.as_ref().ok_or_else(|| needed("mint.resource"))?;
+                let client = table.client.as_ref().ok_or_else(|| needed("mint.client"))?;
+                if client.get_ref() == issuer.get_ref() {
+                    let what = "the same as the issuer: a token of one kind could pass for one of another";
+                    return Err(self.wrong(client, "mint.client", what));
+                }
+                Says::Token {
+                    issuer: self.text(issuer, "mint.issuer")?,
+                    resource: self.text(resource, "mint.resource")?,
+                    client: self.text(client, "mint.client")?,
+                    scopes: labels(&table.scopes, "mint.scopes")?,
+                }
+            }
+        })
+    }
+
+    /// A line of another kind has no effect, and whoever wrote it thinks that it has.
+    fn only_its_own(&self, table: &WrittenMint) -> Result<(), PolicyError> {
+        let written = [
+            (Kind::Ssh, "principals", table.principals.is_some()),
+            (Kind::Ssh, "sources", table.sources.is_some()),
+            (Kind::Ssh, "command", table.command.is_some()),
+            (Kind::Ssh, "terminal", table.terminal.is_some()),
+            (Kind::Ssh, "forward-ports", table.forward_ports.is_some()),
+            (Kind::X509, "user", table.user.is_some()),
+            (Kind::X509, "groups", table.groups.is_some()),
+            (Kind::X509, "system-masters", table.system_masters.is_some()),
+            (Kind::Token, "issuer", table.issuer.is_some()),
+            (Kind::Token, "resource", table.resource.is_some()),
+            (Kind::Token, "client", table.client.is_some()),
+            (Kind::Token, "scopes", table.scopes.is_some()),
+        ];
+        match written.iter().find(|(kind, _, there)| *there && *kind != table.kind) {
+            Some((kind, key, _)) => {
+                let what = format!("is for {kind}, and this is {}", table.kind);
+                Err(self.wrong(&table.name, &format!("mint.{key}"), what))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn command(&self, text: &Spanned<String>) -> Result<String, PolicyError> {
+        let inner = text.get_ref();
+        match (1..=COMMAND).contains(&inner.len()) && inner.bytes().all(|c| (b' '..=b'~').contains(&c)) {
+            true => Ok(inner.clone()),
+            false => {
+                Err(self.wrong(text, "mint.command", format!("1 to {COMMAND} printable characters of ASCII")))
+            }
+        }
+    }
+
+    fn text<T: std::str::FromStr<Err: std::fmt::Display>>(
+        &self,
+        text: &Spanned<String>,
+        key: &str,
+    ) -> Result<T, PolicyError> {
+        text.get_ref().parse().map_err(|error: T::Err| self.wrong(text, key, error.to_string()))
+    }
+
+    fn each<T: std::str::FromStr<Err: std::fmt::Display>>(
+        &self,
+        texts: &Spanned<Vec<String>>,
+        key: &str,
+    ) -> Result<Vec<T>, PolicyError> {
+        let wrong = |error: T::Err| self.wrong(texts, key, error.to_string());
+        texts.get_ref().iter().map(|text| text.parse().map_err(wrong)).collect()
+    }
+}

@@ -1,0 +1,70 @@
+//! Numbers of minted credentials: they name the record of their own minting, so that a line in the log of a platform leads to
+//! it without a search.
+
+use crate::attestation::Serial;
+
+/// What the record of a minting is found by: the key and the sequence number in its chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Numbers {
+    /// Which key.
+    pub key: Serial,
+    /// Which record of it; the journal of a key never comes near 2^32.
+    pub record: u32,
+}
+
+impl Numbers {
+    /// Serial number of an SSH certificate: the key's serial in the upper half, the record in the lower.
+    pub fn ssh(self) -> u64 {
+        u64::from(self.key.0) << 32 | u64::from(self.record)
+    }
+
+    /// The numbers that an SSH serial number was made of.
+    pub fn of_ssh(serial: u64) -> Self {
+        Numbers { key: Serial((serial >> 32) as u32), record: serial as u32 }
+    }
+
+    /// Serial number of an X.509 certificate: `B`, so that it is positive and always 17 bytes; key; record; 8 random bytes
+    /// (RFC 5280 section 4.1.2.2 has 20 at most).
+    pub fn x509(self, random: [u8; 8]) -> [u8; 17] {
+        let mut number = [b'B'; 17];
+        number[1..5].copy_from_slice(&self.key.0.to_be_bytes());
+        number[5..9].copy_from_slice(&self.record.to_be_bytes());
+        number[9..].copy_from_slice(&random);
+        number
+    }
+
+    /// The numbers that an X.509 serial number was made of; `None` if it is none of ours.
+    pub fn of_x509(serial: &[u8]) -> Option<Self> {
+        let (b'B', rest) = serial.split_first()? else { return None };
+        let (key, rest) = rest.split_first_chunk()?;
+        let (record, random) = rest.split_first_chunk()?;
+        let numbers = Numbers { key: Serial(u32::from_be_bytes(*key)), record: u32::from_be_bytes(*record) };
+        (random.len() == 8).then_some(numbers)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_log_can_be_read_by_eye() {
+        let numbers = Numbers { key: Serial(23_112), record: 18 };
+        assert_eq!(numbers.ssh(), 23_112 << 32 | 18);
+        assert_eq!(hex::encode(numbers.x509([0xAB; 8])), "4200005a4800000012abababababababab");
+        assert_eq!(Numbers::of_x509(&[]), None);
+        assert_eq!(Numbers::of_x509(&[b'B'; 18]), None);
+        assert_eq!(Numbers::of_x509(&[0x40; 17]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn they_lead_back(key: u32, record: u32, random: [u8; 8]) {
+            let numbers = Numbers { key: Serial(key), record };
+            prop_assert_eq!(Numbers::of_ssh(numbers.ssh()), numbers);
+            prop_assert_eq!(Numbers::of_x509(&numbers.x509(random)), Some(numbers));
+        }
+    }
+}

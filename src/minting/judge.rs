@@ -1,0 +1,102 @@
+//! Pure judgements of a minting: does the adopted policy allow it, can the key do it, can the clock be right.
+
+use p256::ecdsa::VerifyingKey;
+
+use super::{Identity, MintingError, Plan, Wish};
+use crate::attestation::Serial;
+use crate::kit::policy::{Kind, MintRule};
+use crate::kit::roster::Standing;
+use crate::kit::{Enrolled, Kit, KitError};
+use crate::mint::{BACKDATED, Label, NotALabel, Window};
+use crate::record::event::Override;
+
+/// Longest reason, in bytes.
+const REASON: usize = 256;
+
+pub(super) fn plan(kit: &Kit, wish: Wish, now: i64) -> Result<Plan, MintingError> {
+    kit.founded()?;
+    let rule = rule(kit, &wish)?.clone();
+    let seconds = seconds(&rule, wish.minutes)?;
+    let identity = Identity {
+        incident: label(&wish.incident)?,
+        operator: label(&wish.operator)?,
+        organisation: kit.policy.name.clone(),
+    };
+    let overrides = overrides(kit, &wish, now)?;
+    let authority = authority(kit, wish.key, rule.says.kind())?;
+    Window::new(u64::try_from(now).unwrap_or(0), seconds, BACKDATED)?;
+    kit.folder.reserve().map_err(KitError::from)?;
+    Ok(Plan { wish, rule, seconds, overrides, authority, identity })
+}
+
+fn label(text: &str) -> Result<Label, NotALabel> {
+    text.trim().parse()
+}
+
+/// The table, for that person and emergency.
+fn rule<'k>(kit: &'k Kit, wish: &Wish) -> Result<&'k MintRule, MintingError> {
+    let kind = wish.subject.kind();
+    let rule = kit.policy.mint_rule(&wish.rule).ok_or_else(|| {
+        let same = kit.policy.mint_rules.iter().filter(|rule| rule.says.kind() == kind);
+        MintingError::NoRule {
+            name: wish.rule.clone(),
+            known: same.map(|rule| rule.name.to_string()).collect(),
+        }
+    })?;
+    if rule.says.kind() != kind {
+        return Err(MintingError::OtherKind { name: wish.rule.clone(), kind: rule.says.kind() });
+    }
+    let refuse = |what: String| Err(MintingError::Policy(what));
+    if let Err(refusal) = kit.policy.may_mint(rule, &wish.operator, &wish.emergency) {
+        return refuse(refusal.to_string());
+    }
+    if wish.reason.trim().is_empty() || wish.reason.len() > REASON {
+        return refuse(format!("a reason is 1 to {REASON} bytes of text"));
+    }
+    Ok(rule)
+}
+
+fn seconds(rule: &MintRule, minutes: Option<u32>) -> Result<u64, MintingError> {
+    let longest = u64::try_from(rule.longest.seconds()).unwrap_or(0);
+    match minutes.map(|minutes| u64::from(minutes) * 60) {
+        None => Ok(longest),
+        Some(seconds @ 1..) if seconds <= longest => Ok(seconds),
+        Some(_) => Err(MintingError::Policy(format!("{} is minted for {} at most", rule.name, rule.longest))),
+    }
+}
+
+fn overrides(kit: &Kit, wish: &Wish, now: i64) -> Result<Vec<Override>, MintingError> {
+    let mut overrides = Vec::new();
+    let mut accept = |rule: &str, why: &Option<String>, error: MintingError| match why {
+        Some(why) if !why.trim().is_empty() => {
+            overrides.push(Override { rule: rule.into(), why: why.clone() });
+            Ok(())
+        }
+        _ => Err(error),
+    };
+    if let Some(damage) = kit.journal.damage() {
+        accept("damage", &wish.accept_damage, MintingError::Damage(damage))?;
+    }
+    if let Some(lack) = crate::kit::check::lacking(kit).into_iter().next() {
+        accept("gap", &wish.caution.accept_gap, MintingError::Lacks(lack.text))?;
+    }
+    let newest = kit.journal.records().map(|(_, record)| record.iat).max().unwrap_or(now);
+    let behind = newest.saturating_sub(now);
+    if behind > BACKDATED.cast_signed() {
+        accept("clock", &wish.accept_clock, MintingError::Clock { behind })?;
+    }
+    Ok(overrides)
+}
+
+/// The public key of the slot, as the enrolment has it.
+fn authority(kit: &Kit, serial: Serial, kind: Kind) -> Result<VerifyingKey, MintingError> {
+    let slot = kind.slot().to_string();
+    let admitted = |key: &Enrolled| key.standing == Standing::Admitted;
+    let key = kit.enrolled(serial).filter(admitted).ok_or(MintingError::NotAdmitted(serial))?;
+    let point = key.facts.minting.get(&slot).ok_or_else(|| {
+        let keys = kit.enrolled_keys();
+        let able = keys.iter().filter(|key| admitted(key) && key.facts.minting.contains_key(&slot));
+        MintingError::NotMade { serial, kind, others: able.map(|key| key.facts.serial).collect() }
+    })?;
+    Ok(VerifyingKey::from(point.0))
+}

@@ -1,0 +1,431 @@
+//! `mint`, through the program: on practice keys, and over real PC/SC with a virtual YubiKey, against a real sshd that has what
+//! is exported of the key. What is refused, what is on record, and what an incident owes.
+
+use std::path::{Path, PathBuf};
+use std::process::Output;
+use std::sync::OnceLock;
+
+use breakglass::attestation::{Roots, Serial, Slot};
+use breakglass::device::practice::root_certificate;
+use breakglass::kit::Kit;
+use breakglass::kit::enrolment::{EnrolmentError, check};
+use breakglass::kit::folder::Folder;
+use breakglass::mint::SubjectKey;
+use breakglass::mint::ssh::{PublicLine, Revoked};
+use breakglass::minting::{MintingError, Subject, Wish, plan};
+use breakglass::record::chain::Depth;
+use breakglass::record::event::{Event, KeyEnrolled, MintIntent, MintIssued};
+use breakglass::signing::Caution;
+use p256::ecdsa::VerifyingKey;
+use serde_json::Value;
+
+#[path = "minting/faults.rs"]
+mod faults;
+#[path = "support/pcsc.rs"]
+mod pcsc;
+#[path = "support/practice.rs"]
+#[allow(dead_code)]
+mod practice;
+#[path = "support/real.rs"]
+mod real;
+#[path = "support/sshd.rs"]
+mod sshd;
+use pcsc::tools;
+use practice::{PIN, PUK, done};
+use sshd::{Agent, Sshd, keygen, said};
+
+const ONE: u32 = 23112;
+/// Provisioned before the policy wanted keys to mint.
+const OLD: u32 = 23115;
+
+/// What may be minted, for a kit.toml.
+const RULES: &str = r#"
+[[mint]]
+name = "jump-hosts"
+kind = "ssh"
+emergencies = ["pam-outage"]
+longest = "15m"
+principals = ["breakglass"]
+terminal = true
+
+[[mint]]
+name = "look"
+kind = "ssh"
+principals = ["breakglass"]
+command = "echo looked"
+
+[[mint]]
+name = "cluster"
+kind = "x509"
+user = "ada"
+groups = ["breakglass:cluster-admins"]
+"#;
+
+/// A practice kit, made once: a key that mints, and one that does not.
+struct MintingKit(tempfile::TempDir);
+
+impl MintingKit {
+    fn new() -> Self {
+        static MADE: OnceLock<MintingKit> = OnceLock::new();
+        let made = MADE.get_or_init(make);
+        let copy = MintingKit(tempfile::tempdir().expect("a folder"));
+        practice::copy(made.path(), copy.path());
+        copy
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        practice::run(self.path(), arguments, &[&format!("{ONE} pin {PIN}"), &format!("{OLD} pin {PIN}")])
+    }
+
+    fn kit(&self) -> Kit {
+        Kit::read(Folder::at(self.path(), None), Depth::Every).expect("the kit")
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.path().join("minted")
+    }
+
+    fn mint(&self, rule: &str, more: &[&str]) -> Output {
+        let out = self.folder().display().to_string();
+        let word = format!("mint {rule}");
+        let usual = [&minting(rule)[..], &["--confirm", &word, "--key", "23112"]].concat();
+        match more.contains(&"--agent") {
+            true => self.run(&[&usual[..], more].concat()),
+            false => self.run(&[&usual[..], &["--out", &out], more].concat()),
+        }
+    }
+}
+
+/// The words of a minting but how it is confirmed, and where it goes.
+fn minting(rule: &str) -> Vec<&str> {
+    let why = ["--emergency", "pam-outage", "--incident", "INC-4711", "--reason", "PAM lost quorum"];
+    [&["mint", "ssh", rule][..], &why, &["--operator", "ada"]].concat()
+}
+
+fn make() -> MintingKit {
+    let kit = MintingKit(tempfile::tempdir().expect("a folder"));
+    done(&kit.run(&["init", "--practice", "--name", "DC1 emergency kit"]));
+    let toml = kit.path().join("kit.toml");
+    let text = std::fs::read_to_string(&toml).expect("kit.toml");
+    let provision = |serial: u32| {
+        let serial = serial.to_string();
+        done(&kit.run(&["practice", "new", "--serial", &serial, "--fido2", "none"]));
+        let new = [format!("{serial} new-pin {PIN}"), format!("{serial} new-puk {PUK}")];
+        let arguments = ["key", "provision", "--serial", &serial, "--confirm", &serial];
+        let out = practice::run(kit.path(), &arguments, &new.each_ref().map(String::as_str));
+        done(&out);
+        said(&out)
+    };
+    assert!(!provision(OLD).contains("which mints"));
+    std::fs::write(&toml, text.replace("# mints = ", "mints = ") + RULES).expect("kit.toml");
+    let told = provision(ONE);
+    for slot in ["83, which mints SSH", "84, which mints client", "85, which mints tokens"] {
+        assert!(told.contains(slot), "{slot}: {told}");
+    }
+    done(&kit.run(&["key", "admit", "23112", "--confirm", "found 23112"]));
+    done(&kit.run(&["key", "admit", "23115", "--with", "23112", "--confirm", "admit 23115"]));
+    kit
+}
+
+/// The public key that mints SSH certificates, as the enrolment has it.
+fn authority(kit: &Kit, serial: u32) -> VerifyingKey {
+    let key = kit.enrolled(Serial(serial)).expect("enrolled");
+    VerifyingKey::from(key.facts.minting["83"].0)
+}
+
+/// What is on record of mintings.
+fn recorded(kit: &Kit) -> (Vec<(u64, MintIntent)>, Vec<MintIssued>) {
+    let (mut intents, mut issued) = (Vec::new(), Vec::new());
+    for (_, record) in kit.journal.records() {
+        match &record.event {
+            Event::MintIntent(facts) => intents.push((record.link.seq, facts.clone())),
+            Event::MintIssued(facts) => issued.push(facts.clone()),
+            _ => {}
+        }
+    }
+    (intents, issued)
+}
+
+fn ssh_with(sshd: &Sshd, config: &Path) -> Output {
+    let config = config.display().to_string();
+    sshd::run(&mut sshd.ssh_configured(&config))
+}
+
+#[test]
+fn a_certificate_is_minted_logs_in_and_is_on_record() {
+    let kit = MintingKit::new();
+    let sshd = Sshd::start(&authority(&kit.kit(), ONE), None);
+    let out = kit.mint("jump-hosts", &[]);
+    done(&out);
+    let config = kit.folder().join("config");
+    let text = said(&out);
+    assert!(text.contains(&format!("log in:  ssh -F {}", config.display())), "{text}");
+    for wanted in [
+        "signed and on disk",
+        "minted jump-hosts: SSH certificate",
+        "sessions jump-hosts",
+        "change-pin 23112",
+    ] {
+        assert!(text.contains(wanted), "{wanted}: {text}");
+    }
+    let login = ssh_with(&sshd, &config);
+    assert!(login.status.success(), "{}\n{}", said(&login), sshd.log());
+    let (intents, issued) = recorded(&kit.kit());
+    let [(seq, intent)] = &intents[..] else { panic!("one intent") };
+    let [outcome] = &issued[..] else { panic!("one outcome") };
+    assert_eq!((intent.rule.as_str(), &intent.accounts[..]), ("jump-hosts", &["breakglass".to_owned()][..]));
+    assert_eq!(intent.number, (u64::from(ONE) << 32 | seq).to_string());
+    assert_eq!(intent.until - intent.from, 15 * 60 + 300);
+    assert_eq!(outcome.output, "files");
+    // The log of the host leads to the record.
+    let logged = format!("ID bg|inc=INC-4711|op=ada|rec=23112/{seq} (serial {})", intent.number);
+    assert!(sshd.log().contains(&logged), "{logged}: {}", sshd.log());
+    // The record names exactly what was signed, and what came of it.
+    let line = std::fs::read_to_string(kit.folder().join("id-cert.pub")).expect("a certificate");
+    let blob = base64::Engine::decode(
+        &base64::engine::general_purpose::STANDARD,
+        line.split(' ').nth(1).expect("its body").trim(),
+    )
+    .expect("base64");
+    assert_eq!(outcome.credential, breakglass::record::hash::Hash::of(&blob));
+    let shown = said(&sshd::run(keygen().arg("-lf").arg(kit.folder().join("id-cert.pub"))));
+    let thumbprint =
+        base64::Engine::encode(&base64::engine::general_purpose::STANDARD_NO_PAD, intent.subject.0);
+    assert!(shown.contains(&thumbprint), "{thumbprint}: {shown}");
+    // Taken back by its number alone.
+    let serials = vec![intent.number.parse().expect("a number")];
+    let authority = authority(&kit.kit(), ONE);
+    sshd.revoke(&[Revoked { authority, serials, identities: vec![], altogether: false }]);
+    assert!(!ssh_with(&sshd, &config).status.success());
+    done(&kit.run(&["records", "verify"]));
+}
+
+#[test]
+fn an_agent_gets_key_and_certificate_and_nothing_is_on_disk() {
+    let kit = MintingKit::new();
+    let (sshd, agent) = (Sshd::start(&authority(&kit.kit(), ONE), None), Agent::start());
+    let socket = agent.socket().display().to_string();
+    let out = kit.mint("look", &["--agent", "--agent-socket", &socket, "--minutes", "1", "--json"]);
+    done(&out);
+    let object: Value = serde_json::from_slice(&out.stdout).expect("JSON");
+    assert_eq!((&object["kind"], object["files"].as_array().map(Vec::len)), (&"ssh".into(), Some(0)));
+    let login = sshd::run(sshd.ssh(&[]).env("SSH_AUTH_SOCK", agent.socket()));
+    assert_eq!(String::from_utf8_lossy(&login.stdout), "looked\n", "{}\n{}", said(&login), sshd.log());
+    assert!(agent.list().contains("ECDSA-CERT"), "{}", agent.list());
+    assert!(!kit.folder().exists());
+    let (intents, issued) = recorded(&kit.kit());
+    assert_eq!((intents[0].1.until - intents[0].1.from, issued[0].output.as_str()), (360, "agent"));
+}
+
+#[test]
+fn a_public_key_that_crossed_a_gap_is_certified_and_no_private_one_is_made() {
+    let kit = MintingKit::new();
+    let sshd = Sshd::start(&authority(&kit.kit(), ONE), None);
+    let own = kit.path().join("own");
+    let made = sshd::run(keygen().args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&own));
+    assert!(made.status.success(), "{}", said(&made));
+    let public = own.with_extension("pub").display().to_string();
+    done(&kit.mint("jump-hosts", &["--public-key", &public]));
+    let names: Vec<_> = std::fs::read_dir(kit.folder())
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").file_name())
+        .collect();
+    assert_eq!(names, ["id-cert.pub"]);
+    let certificate = format!("CertificateFile={}", kit.folder().join("id-cert.pub").display());
+    let own = own.display().to_string();
+    let login = sshd::run(&mut sshd.ssh(&["-i", &own, "-o", &certificate, "-o", "IdentitiesOnly=yes"]));
+    assert!(login.status.success(), "{}\n{}", said(&login), sshd.log());
+    // A private key must not cross.
+    std::fs::remove_dir_all(kit.folder()).expect("it is there");
+    let out = kit.mint("jump-hosts", &["--public-key", &own]);
+    assert_eq!(out.status.code(), Some(2), "{}", said(&out));
+    assert!(said(&out).contains("it is a private key"), "{}", said(&out));
+}
+
+#[test]
+fn what_is_not_allowed_is_refused_before_any_pin() {
+    let kit = MintingKit::new();
+    let before = kit.kit().journal.count();
+    let refused = |words: &[&str], code: i32, why: &str| {
+        let out = practice::run(kit.path(), words, &[]);
+        assert_eq!(out.status.code(), Some(code), "{why}: {}", said(&out));
+        assert!(said(&out).contains(why), "{why}: {}", said(&out));
+    };
+    let folder = kit.folder().display().to_string();
+    let usual =
+        |rule| [&minting(rule)[..], &["--key", "23112", "--out", &folder, "--confirm", "mint x"]].concat();
+    let with = |rule, name: &str, value: &'static str| {
+        let mut words = usual(rule);
+        let at = words.iter().position(|word| *word == name).expect("an option");
+        words[at + 1] = value;
+        words
+    };
+    refused(&usual("nothing"), 1, "it has: jump-hosts, look");
+    refused(&usual("cluster"), 2, "cluster is for client certificates");
+    refused(&with("jump-hosts", "--emergency", "attack"), 1, "these are: pam-outage");
+    refused(&with("jump-hosts", "--operator", "eve"), 1, "is not an operator");
+    refused(&with("jump-hosts", "--reason", " "), 1, "a reason is");
+    refused(&with("jump-hosts", "--incident", "INC 4711"), 2, "cannot stand in a certificate");
+    refused(&with("jump-hosts", "--key", "23115"), 3, "keys that would do: 23112");
+    refused(&[&usual("jump-hosts")[..], &["--minutes", "16"]].concat(), 1, "for 15 minutes at most");
+    refused(&[&usual("jump-hosts")[..], &["--minutes", "0"]].concat(), 1, "for 15 minutes at most");
+    refused(&usual("jump-hosts"), 1, "not confirmed");
+    refused(&minting("jump-hosts"), 2, "--agent, or --out DIR");
+    let no_agent = [&minting("jump-hosts")[..], &["--agent", "--agent-socket", "/nowhere"]].concat();
+    refused(&no_agent, 2, "/nowhere");
+    std::fs::create_dir_all(kit.folder()).expect("a folder");
+    std::fs::write(kit.folder().join("config"), "mine").expect("writes");
+    refused(&usual("jump-hosts"), 1, "config is there already");
+    assert_eq!(kit.kit().journal.count(), before, "nothing was signed");
+}
+
+#[test]
+fn what_is_exported_is_what_hosts_need() {
+    let kit = MintingKit::new();
+    let out = kit.path().join("trust");
+    let folder = out.display().to_string();
+    // A host that trusts another authority, and nobody as anybody.
+    let sshd = Sshd::start(SubjectKey::generate(&mut rand_core::UnwrapErr(getrandom::SysRng)).public(), None);
+    let there = |name: &str| sshd.folder.path().join(name);
+    std::fs::write(there("breakglass_principals"), "").expect("writes");
+    done(&kit.mint("jump-hosts", &[]));
+    let config = kit.folder().join("config");
+    assert!(!ssh_with(&sshd, &config).status.success());
+    let host_folder = sshd.folder.path().display().to_string();
+    let account = sshd.account.clone();
+    done(&kit.run(&["trust", "export", &folder, "--account", &account, "--host-folder", &host_folder]));
+    for name in ["breakglass_ca.pub", "breakglass_principals", "breakglass.krl"] {
+        std::fs::copy(out.join("ssh").join(name), there(name)).expect("a copy");
+    }
+    let drop_in = std::fs::read_to_string(out.join("ssh/50-breakglass.conf")).expect("a file");
+    let running = std::fs::read_to_string(there("config")).expect("a file");
+    assert!(running.ends_with(&drop_in), "the server runs with what was exported");
+    let login = ssh_with(&sshd, &config);
+    assert!(login.status.success(), "{}\n{}", said(&login), sshd.log());
+    let keys: Value =
+        serde_json::from_slice(&std::fs::read(out.join("token/jwks.json")).expect("a file")).expect("JSON");
+    assert_eq!(keys["keys"].as_array().map(Vec::len), Some(1), "of the key that was made to mint");
+    // Nothing that was exported before is written over.
+    assert_eq!(kit.run(&["trust", "export", &folder]).status.code(), Some(5));
+    let wrong = kit.run(&["trust", "export", &format!("{folder}2"), "--host-folder", "/etc/ssh x"]);
+    assert_eq!(wrong.status.code(), Some(2));
+    // A key that was retired is trusted no more, and then there is nothing to trust.
+    let retire = ["key", "retire", "23112", "--why", "lost", "--with", "23115", "--confirm", "retire 23112"];
+    done(&kit.run(&retire));
+    let retired = kit.run(&["trust", "export", &format!("{folder}3")]);
+    assert_eq!(retired.status.code(), Some(1), "{}", said(&retired));
+    assert!(said(&retired).contains("no admitted key"), "{}", said(&retired));
+}
+
+#[test]
+fn an_enrolment_whose_minting_keys_are_not_borne_out_is_refused() {
+    let kit = MintingKit::new().kit();
+    let roots = Roots::practice(&root_certificate().expect("the root")).expect("roots");
+    let enrolment = kit.enrolled(Serial(ONE)).expect("enrolled").enrolment;
+    let record = kit.journal.records().find(|(_, record)| record.hash() == enrolment).expect("its record").1;
+    check(record, &roots).expect("as it was made");
+    let Event::KeyEnrolled(made) = &record.event else { panic!("an enrolment") };
+    let with = |change: &dyn Fn(&mut KeyEnrolled)| {
+        let mut changed = (**record).clone();
+        let Event::KeyEnrolled(facts) = &mut changed.event else { panic!("an enrolment") };
+        change(facts);
+        let input = changed.signing_input().expect("still a record");
+        check(&input.finish(record.signature()), &roots)
+    };
+    let other = with(&|facts| {
+        let _ = facts.minting.insert("83".into(), made.sealing);
+    });
+    assert!(matches!(other, Err(EnrolmentError::Binding { slot: Slot::SshAuthority, .. })), "{other:?}");
+    let unattested = with(&|facts| drop(facts.attestations.remove("85")));
+    assert!(matches!(unattested, Err(EnrolmentError::Missing(Slot::Tokens))), "{unattested:?}");
+    let unknown = with(&|facts| {
+        let _ = facts.minting.insert("9A".into(), made.sealing);
+    });
+    assert!(matches!(unknown, Err(EnrolmentError::NoMintingSlot(_))), "{unknown:?}");
+}
+
+/// An SSH certificate for that key.
+fn wish(key: &SubjectKey, accept_clock: Option<&str>) -> Wish {
+    Wish {
+        rule: "jump-hosts".into(),
+        emergency: "pam-outage".into(),
+        incident: "INC-4711".into(),
+        reason: "PAM lost quorum".into(),
+        operator: "ada".into(),
+        minutes: None,
+        key: Serial(ONE),
+        subject: Subject::Ssh(PublicLine::of(key.public())),
+        output: "files".into(),
+        accept_damage: None,
+        accept_clock: accept_clock.map(str::to_owned),
+        caution: Caution::default(),
+    }
+}
+
+#[test]
+fn a_clock_that_is_behind_the_records_is_told_before_minting() {
+    let kit = MintingKit::new();
+    let key = SubjectKey::generate(&mut rand_core::UnwrapErr(getrandom::SysRng));
+    let read = kit.kit();
+    let newest = read.journal.records().map(|(_, record)| record.iat).max().expect("records");
+    assert!(plan(&read, wish(&key, None), newest - 300).is_ok(), "five minutes lock nobody out");
+    let behind = plan(&read, wish(&key, None), newest - 301);
+    assert!(matches!(behind, Err(MintingError::Clock { behind: 301 })), "{behind:?}");
+    let accepted = plan(&read, wish(&key, Some("the battery is flat")), newest - 301).expect("with a word");
+    assert_eq!(accepted.overrides[0].rule, "clock");
+    assert!(plan(&read, wish(&key, Some(" ")), newest - 301).is_err());
+}
+
+#[test]
+fn an_incident_that_only_minted_is_closed_and_owes_its_sessions() {
+    let kit = MintingKit::new();
+    done(&kit.mint("jump-hosts", &[]));
+    let shown = said(&kit.run(&["incident", "show", "INC-4711"]));
+    assert!(shown.contains("minted") && shown.contains("jump-hosts as breakglass"), "{shown}");
+    let close = ["close", "INC-4711", "--verdict", "real", "--outcome", "PAM is back", "--with", "23112"];
+    let closed = kit.run(&[&close[..], &["--confirm", "close INC-4711"]].concat());
+    done(&closed);
+    assert!(said(&closed).contains("sessions jump-hosts"), "{}", said(&closed));
+    let status = kit.run(&["status"]);
+    assert_eq!(status.status.code(), Some(1));
+    assert!(said(&status).contains("end the sessions"), "{}", said(&status));
+    let how = ["--by", "ada", "--how", "pkill -u breakglass on both hosts", "--with", "23112"];
+    let discharge = [
+        &["discharge", "INC-4711", "sessions jump-hosts"][..],
+        &how,
+        &["--confirm", "discharge sessions jump-hosts"],
+    ];
+    let discharged = kit.run(&discharge.concat());
+    done(&discharged);
+    let shown = said(&kit.run(&["incident", "show", "INC-4711"]));
+    assert!(shown.contains("done  sessions jump-hosts"), "{shown}");
+}
+
+#[test]
+fn a_virtual_yubikey_over_pcscd_mints_what_sshd_takes() {
+    use pcsc::Settings;
+    use real::{KEYS, Life, ONE, admit, complete, pin_line, provision};
+    let life = Life::blank(&Settings::usual(&KEYS[..1]));
+    life.run(&["init", "--name", "DC1 emergency kit"], &[]).done();
+    complete(&life.kit(), &life.world);
+    let toml = life.kit().join("kit.toml");
+    let text = std::fs::read_to_string(&toml).expect("kit.toml");
+    std::fs::write(&toml, text.replace("# mints = ", "mints = ") + RULES).expect("kit.toml");
+    provision(&life, ONE, &[]).done();
+    admit(&life, ONE, ONE).done();
+    let out = life.path("minted").display().to_string();
+    let words = [&minting("jump-hosts")[..], &["--out", &out, "--confirm", "mint jump-hosts"]].concat();
+    let _ = life.pins_sent();
+    let said = life.run(&words, &[pin_line(ONE)]).done();
+    let said = said.says(&["signed and on disk", "touch 4000001", "to mint it with 83", "minted jump-hosts"]);
+    assert_eq!(life.pins_sent(), [3], "to sign the intent, to mint, to sign the outcome: {said}");
+    let kit = Kit::read(Folder::at(&life.kit(), None), Depth::Every).expect("the kit");
+    let sshd = Sshd::start(&authority(&kit, ONE), None);
+    let login = ssh_with(&sshd, &life.path("minted/config"));
+    assert!(login.status.success(), "{}\n{}", sshd::said(&login), sshd.log());
+    life.run(&["records", "verify"], &[]).done();
+}
