@@ -111,6 +111,30 @@ fn an_opening_prints_what_the_document_says() {
 }
 
 #[test]
+fn minting_and_trust_print_what_the_document_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let kit = folder.path();
+    let ok = |arguments: &[&str], pins: &[&str]| practice::done(&run(kit, arguments, pins));
+    ok(&["init", "--practice"], &[]);
+    let text = std::fs::read_to_string(kit.join("kit.toml")).unwrap().replace("# mints = ", "mints = ");
+    let table = "\n[[mint]]\nname = \"jump-hosts\"\nkind = \"ssh\"\nprincipals = [\"breakglass\"]\n";
+    std::fs::write(kit.join("kit.toml"), text + table).unwrap();
+    ok(&["practice", "new", "--serial", "23112"], &[]);
+    let new = [format!("23112 new-pin {PIN}"), format!("23112 new-puk {PUK}")];
+    ok(&["key", "provision", "--confirm", "23112"], &new.each_ref().map(|line| line.as_str()));
+    let pin = format!("23112 pin {PIN}");
+    ok(&["key", "admit", "23112", "--confirm", "found 23112"], &[&pin]);
+    let [minted, trust] = ["minted", "trust"].map(|name| kit.join(name).display().to_string());
+    let why = ["--emergency", "attack", "--incident", "INC-1", "--reason", "test", "--operator", "ada"];
+    let words =
+        [&["mint", "ssh", "jump-hosts", "--out", &minted][..], &why, &["--confirm", "mint jump-hosts"]];
+    hold(kit, "`mint ssh`", &words.concat(), &[&pin], 0);
+    hold(kit, "`trust export`", &["trust", "export", &trust], &[], 0);
+    hold(kit, "`incident list`", &["incident", "list"], &[], 0);
+    hold(kit, "`incident show`", &["incident", "show", "INC-1"], &[], 0);
+}
+
+#[test]
 fn a_drill_prints_what_the_document_says() {
     let kit = PracticeKit::new();
     let words =
