@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use pcsc::{Counters, tools};
 use real::{Life, ONE, TWO, opening, pin, pin_line};
 
-const RUNS: usize = 9;
+const RUNS: usize = 41;
 
 /// The least that stock decryption needs: SELECT, VERIFY, GENERAL AUTHENTICATE.
 const DECRYPTION: u64 = 3;

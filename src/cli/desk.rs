@@ -364,7 +364,7 @@ pub(crate) fn tool_hash() -> Hash {
     static OF_THIS: OnceLock<Hash> = OnceLock::new();
     *OF_THIS.get_or_init(|| {
         let mut digest = Sha256::new();
-        let mut piece = vec![0; 256 * 1024];
+        let mut piece = vec![0; 32 * 1024]; // stays in the cache
         let Ok(mut program) = std::fs::File::open("/proc/self/exe") else { return Hash::of(b"") };
         while let Ok(read @ 1..) = program.read(&mut piece) {
             digest.update(&piece[..read]);

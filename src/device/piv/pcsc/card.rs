@@ -59,12 +59,12 @@ impl PcscCard {
         let (tell, opened) = channel();
         let link = Arc::new(());
         let thread = Arc::downgrade(&link);
-        let (target, common) = (shown.reader.clone(), Arc::clone(way));
+        let (target, common, context) = (shown.reader.clone(), Arc::clone(way), shown.context());
         std::thread::Builder::new()
             .name("card".to_owned())
             .spawn(move || {
                 let _link = link;
-                worker::serve(&target, &common.beside, &tell, &todo, &done);
+                worker::serve(context, &target, &common.beside, &tell, &todo, &done);
             })
             .map_err(|error| DeviceError::Service(error.to_string()))?;
 

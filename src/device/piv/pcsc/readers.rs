@@ -5,7 +5,7 @@ use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant};
 
@@ -64,7 +64,7 @@ impl Beside {
     /// Those of [`Session::connect`]; [`DeviceError::Absent`] if another key is in the reader by now.
     pub fn session(&self) -> Result<Session<PcscCard>, DeviceError> {
         let reader = CString::new(self.reader.as_str()).map_err(|_| DeviceError::Absent(self.serial))?;
-        let shown = Shown { reader, present: true, in_use: true };
+        let shown = Shown { reader, present: true, in_use: true, context: Mutex::default() };
         let session = session(&shown, &self.way, self.way.limits.held, |serial| serial == self.serial)?;
         session.ok_or(DeviceError::Absent(self.serial))
     }
@@ -94,11 +94,18 @@ pub(super) struct Shown {
     present: bool,
     /// Some program is connected to it.
     pub(super) in_use: bool,
+    /// What listed it and is done, for the first connection: pcscd makes each new one a thread.
+    context: Mutex<Option<Context>>,
 }
 
 impl Shown {
     pub(super) fn name(&self) -> String {
         self.reader.to_string_lossy().into_owned()
+    }
+
+    /// A context that nothing else uses, if there is one.
+    pub(super) fn context(&self) -> Option<Context> {
+        self.context.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -326,10 +333,12 @@ fn readers() -> Result<Vec<Shown>, DeviceError> {
         Ok(()) | Err(PcscError::Timeout | PcscError::UnknownReader) => {}
         Err(error) => return Err(failed(error)),
     }
-    let shown = |state: &ReaderState| Shown {
-        reader: state.name().to_owned(),
-        present: state.event_state().contains(State::PRESENT),
-        in_use: state.event_state().intersects(State::INUSE | State::EXCLUSIVE),
+    let mut spare = Some(context);
+    let shown = |state: &ReaderState| {
+        let present = state.event_state().contains(State::PRESENT);
+        let in_use = state.event_state().intersects(State::INUSE | State::EXCLUSIVE);
+        let context = Mutex::new(spare.take_if(|_| present));
+        Shown { reader: state.name().to_owned(), present, in_use, context }
     };
     Ok(states.iter().map(shown).collect())
 }

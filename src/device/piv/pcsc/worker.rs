@@ -34,16 +34,17 @@ pub(super) enum Opened {
 
 pub(super) type Answers = Sender<Result<Zeroizing<Vec<u8>>, Error>>;
 
-/// Serves one connection. `beside` counts the other handles of ours that work on cards: while there is one, the card
+/// Serves one connection, through this context if it is given one. `beside` counts the other handles of ours that work on cards: while there is one, the card
 /// is shared with it and not reset at the end.
 pub(super) fn serve(
+    context: Option<Context>,
     reader: &CStr,
     beside: &AtomicUsize,
     opened: &Sender<Result<Opened, Error>>,
     orders: &Receiver<Order>,
     answers: &Answers,
 ) {
-    let mut card = match connect(reader) {
+    let mut card = match connect(context, reader) {
         Ok(card) => {
             let _ = opened.send(Ok(Opened::Connected));
             card
@@ -63,8 +64,9 @@ pub(super) fn serve(
     let _ = card.disconnect(work.disposition());
 }
 
-fn connect(reader: &CStr) -> Result<Card, Error> {
-    Context::establish(Scope::User)?.connect(reader, ShareMode::Shared, Protocols::T1)
+fn connect(context: Option<Context>, reader: &CStr) -> Result<Card, Error> {
+    let context = context.map_or_else(|| Context::establish(Scope::User), Ok)?;
+    context.connect(reader, ShareMode::Shared, Protocols::T1)
 }
 
 /// The interface bytes of T0 are all there on a YubiKey's USB side, and none of them over NFC (ykman tells the two
