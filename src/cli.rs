@@ -50,6 +50,7 @@ mod status;
 mod table;
 mod terminal;
 mod trust;
+mod why;
 
 use args::{Arguments, IncidentVerb, KeyVerb, KitVerb, MintVerb, PolicyVerb, RecordsVerb, TrustVerb, Verb};
 use desk::Desk;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::why::Why;
 use crate::attestation::Serial;
 use crate::kit::name::CredentialName;
 
@@ -336,18 +337,8 @@ pub(super) struct Rotate {
 pub(super) struct Open {
     /// platform/account; asked for on a terminal
     pub credential: Option<CredentialName>,
-    /// Which emergency of the policy
-    #[arg(long, value_name = "NAME")]
-    pub emergency: Option<String>,
-    /// Incident or ticket
-    #[arg(long, value_name = "ID")]
-    pub incident: Option<String>,
-    /// Why, in a few words
-    #[arg(long, value_name = "TEXT")]
-    pub reason: Option<String>,
-    /// Your name as in the policy
-    #[arg(long, value_name = "NAME")]
-    pub operator: Option<String>,
+    #[command(flatten)]
+    pub why: Why,
     /// An approval, as breakglass approve wrote it (may be given again); what it says needs no typing
     #[arg(long, value_name = "FILE")]
     pub approval: Vec<PathBuf>,

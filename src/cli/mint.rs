@@ -11,8 +11,10 @@ use super::args::{MintFor, MintSsh};
 use super::desk::{Desk, date, hour, now};
 use super::hint::Trouble;
 use super::incident;
+use super::why::Told;
 use crate::kit::Kit;
 use crate::kit::debts::quoted;
+use crate::kit::policy::Role;
 use crate::mint::ssh::{AgentAnswer, PublicLine, add_to_agent, agent_answer};
 use crate::mint::{BACKDATED, SubjectKey};
 use crate::minting::{self, Credential, Minted, Plan, Subject, Wish};
@@ -102,17 +104,15 @@ fn wish(
     subject: Subject,
     output: &str,
 ) -> Result<Wish, Trouble> {
-    let mut ask = |given: Option<String>, question: &str| match given {
-        Some(given) => Ok(given),
-        None => desk.terminal.ask(question),
-    };
     let emergencies = kit.policy.mint_rule(&options.rule).map_or(&[][..], |rule| &rule.emergencies);
     let emergencies: Vec<&str> = emergencies.iter().map(|name| name.as_str()).collect();
+    let operators = kit.policy.with_role(Role::Operator);
+    let Told { emergency, incident, reason, operator } = options.why.asked(desk, &emergencies, &operators)?;
     Ok(Wish {
-        emergency: ask(options.emergency, &format!("why ({})? ", emergencies.join(", ")))?,
-        incident: ask(options.incident, "incident or ticket? ")?,
-        reason: ask(options.reason, "in a few words: ")?,
-        operator: ask(options.operator, "your name as in the policy: ")?,
+        emergency,
+        incident,
+        reason,
+        operator,
         rule: options.rule,
         minutes: options.minutes,
         key,

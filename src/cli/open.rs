@@ -10,6 +10,7 @@ use super::args::Open;
 use super::desk::{Desk, date, days, hour, now};
 use super::hint::{Keys, Trouble};
 use super::terminal::{Shown, Signals, descriptor};
+use super::why::{Told, Why};
 use crate::kit::approval::Approval;
 use crate::kit::debts::{self, Debt, What, quoted};
 use crate::kit::name::CredentialName;
@@ -105,27 +106,21 @@ fn wish(
     let emergencies = kit.policy.terms(&credential).emergencies;
     let emergencies: Vec<&str> = emergencies.iter().map(|e| e.as_str()).collect();
     let operators = kit.policy.with_role(Role::Operator);
-    let mut ask = |given: Option<String>, question: &str, known: &[&str]| match given {
-        Some(given) => Ok(given),
-        None => desk.terminal.ask_known(question, known),
+    let why = match asked {
+        None => options.why,
+        Some(asked) => Why {
+            emergency: options.why.emergency.or_else(|| Some(asked.emergency.to_string())),
+            incident: options.why.incident.or_else(|| Some(asked.incident.clone())),
+            reason: options.why.reason.or_else(|| Some(asked.reason.clone())),
+            operator: options.why.operator.or_else(|| Some(asked.operator.to_string())),
+        },
     };
+    let Told { emergency, incident, reason, operator } = why.asked(desk, &emergencies, &operators)?;
     Ok(Wish {
-        emergency: ask(
-            options.emergency.or(asked.map(|asked| asked.emergency.to_string())),
-            &format!("why ({})? ", emergencies.join(", ")),
-            &emergencies,
-        )?,
-        incident: ask(
-            options.incident.or(asked.map(|asked| asked.incident.clone())),
-            "incident or ticket? ",
-            &[],
-        )?,
-        reason: ask(options.reason.or(asked.map(|asked| asked.reason.clone())), "in a few words: ", &[])?,
-        operator: ask(
-            options.operator.or(asked.map(|asked| asked.operator.to_string())),
-            "your name as in the policy: ",
-            &operators,
-        )?,
+        emergency,
+        incident,
+        reason,
+        operator,
         credential,
         generation: options.generation.or(asked.map(|asked| asked.generation)),
         approvals: approvals.iter().map(|approval| approval.record().clone()).collect(),

@@ -8,9 +8,11 @@ use super::args;
 use super::desk::{Desk, date, hour, now};
 use super::hint::Trouble;
 use super::records::codes;
+use super::why::Told;
 use crate::kit::debts::quoted;
 use crate::kit::folder::{make_folder, write_whole};
 use crate::kit::name::{CredentialName, Name};
+use crate::kit::policy::Role;
 use crate::kit::request::{Asked, KIND, Request};
 use crate::kit::{Kit, KitError};
 use crate::record::event::Random;
@@ -54,17 +56,15 @@ fn asked(desk: &mut Desk, kit: &Kit, options: args::Request) -> Result<Asked, Tr
     let generation = generation(kit, &name, options.generation)?;
     let terms = kit.policy.terms(&name);
     let emergencies: Vec<&str> = terms.emergencies.iter().map(Name::as_str).collect();
+    let operators = kit.policy.with_role(Role::Operator);
+    let Told { emergency, incident, reason, operator } = options.why.asked(desk, &emergencies, &operators)?;
+    kit.policy
+        .may_open(&operator, &emergency, &name)
+        .map_err(|refusal| Trouble::refused(refusal.to_string(), "breakglass policy check"))?;
     let mut ask = |given: Option<String>, question: &str| match given {
         Some(given) => Ok(given),
         None => desk.terminal.ask(question),
     };
-    let emergency = ask(options.emergency, &format!("why ({})? ", emergencies.join(", ")))?;
-    let incident = ask(options.incident, "incident or ticket? ")?;
-    let reason = ask(options.reason, "in a few words: ")?;
-    let operator = ask(options.operator, "your name as in the policy: ")?;
-    kit.policy
-        .may_open(&operator, &emergency, &name)
-        .map_err(|refusal| Trouble::refused(refusal.to_string(), "breakglass policy check"))?;
     let by_hand = options.document.is_none();
     let document = ask(options.document, "how are you known (kind of document, or: known in person)? ")?;
     let number = match options.number {

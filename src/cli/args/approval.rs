@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::LastTry;
 use crate::attestation::Serial;
+use crate::cli::why::Why;
 use crate::kit::name::{CredentialName, Name};
 use crate::kit::policy::Length;
 
@@ -13,18 +14,8 @@ use crate::kit::policy::Length;
 pub(in crate::cli) struct Request {
     /// platform/account
     pub credential: CredentialName,
-    /// Which emergency of the policy
-    #[arg(long, value_name = "NAME")]
-    pub emergency: Option<String>,
-    /// Incident or ticket
-    #[arg(long, value_name = "ID")]
-    pub incident: Option<String>,
-    /// Why, in a few words
-    #[arg(long, value_name = "TEXT")]
-    pub reason: Option<String>,
-    /// Your name as in the policy
-    #[arg(long, value_name = "NAME")]
-    pub operator: Option<String>,
+    #[command(flatten)]
+    pub why: Why,
     /// How you were known: the kind of document, or "known in person"
     #[arg(long, value_name = "KIND")]
     pub document: Option<String>,

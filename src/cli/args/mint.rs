@@ -5,30 +5,21 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use crate::attestation::Serial;
+use crate::cli::why::Why;
 
 #[derive(Subcommand, Debug)]
-pub(crate) enum MintVerb {
+pub(in crate::cli) enum MintVerb {
     /// An SSH certificate: for ssh-agent with a lifetime, or as files
     Ssh(MintSsh),
 }
 
 /// What every minting takes.
 #[derive(Args, Debug)]
-pub(crate) struct MintFor {
+pub(in crate::cli) struct MintFor {
     /// What to mint, by its name in the policy
     pub rule: String,
-    /// Which emergency of the policy
-    #[arg(long, value_name = "NAME")]
-    pub emergency: Option<String>,
-    /// Incident or ticket
-    #[arg(long, value_name = "ID")]
-    pub incident: Option<String>,
-    /// Why, in a few words
-    #[arg(long, value_name = "TEXT")]
-    pub reason: Option<String>,
-    /// Your name as in the policy
-    #[arg(long, value_name = "NAME")]
-    pub operator: Option<String>,
+    #[command(flatten)]
+    pub why: Why,
     /// For so many minutes; as long as the policy allows, if not said
     #[arg(long, value_name = "N")]
     pub minutes: Option<u32>,
