@@ -212,7 +212,7 @@ pub fn carry_out(kit: &mut Kit, plan: &Plan, station: &mut Station) -> Result<Mi
     let issued = Event::MintIssued(MintIssued {
         kind: plan.rule.says.kind(),
         intent: record.hash(),
-        credential: credential.hash(),
+        credentials: vec![credential.hash()],
         output: plan.wish.output.clone(),
     });
     let outcome = signer.sign(station, kit, txn, issued, "to sign the outcome").map(|record| record.hash());
@@ -237,9 +237,9 @@ fn intent(plan: &Plan, prepared: &form::Prepared, signer: &Signer) -> Event {
         reason: wish.reason.clone(),
         operator: wish.operator.clone(),
         accounts: plan.rule.says.accounts(),
-        number: prepared.number.clone(),
+        numbers: vec![prepared.number.clone()],
         subject: wish.subject.thumbprint(),
-        digest: Hash(prepared.unsigned.digest()),
+        digests: vec![Hash(prepared.unsigned.digest())],
         from: seconds(prepared.window.from()),
         until: seconds(prepared.window.until()),
         presence: signer.presence,

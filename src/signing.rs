@@ -484,6 +484,8 @@ fn changes_plans(event: &Event) -> bool {
         | Event::RequestApproved(_)
         | Event::MintIntent(_)
         | Event::MintIssued(_)
+        | Event::MintAuthority(_)
+        | Event::MintRevoked(_)
         | Event::GapAccepted(_) => false,
         Event::KitFounded(_)
         | Event::KeyAdmitted(_)

@@ -178,11 +178,11 @@ fn a_certificate_is_minted_logs_in_and_is_on_record() {
     let [(seq, intent)] = &intents[..] else { panic!("one intent") };
     let [outcome] = &issued[..] else { panic!("one outcome") };
     assert_eq!((intent.rule.as_str(), &intent.accounts[..]), ("jump-hosts", &["breakglass".to_owned()][..]));
-    assert_eq!(intent.number, (u64::from(ONE) << 32 | seq).to_string());
+    assert_eq!(intent.numbers, [(u64::from(ONE) << 32 | seq).to_string()]);
     assert_eq!(intent.until - intent.from, 15 * 60 + 300);
     assert_eq!(outcome.output, "files");
     // The log of the host leads to the record.
-    let logged = format!("ID bg|inc=INC-4711|op=ada|rec=23112/{seq} (serial {})", intent.number);
+    let logged = format!("ID bg|inc=INC-4711|op=ada|rec=23112/{seq} (serial {})", intent.numbers[0]);
     assert!(sshd.log().contains(&logged), "{logged}: {}", sshd.log());
     // The record names exactly what was signed, and what came of it.
     let line = std::fs::read_to_string(kit.folder().join("id-cert.pub")).expect("a certificate");
@@ -191,13 +191,13 @@ fn a_certificate_is_minted_logs_in_and_is_on_record() {
         line.split(' ').nth(1).expect("its body").trim(),
     )
     .expect("base64");
-    assert_eq!(outcome.credential, breakglass::record::hash::Hash::of(&blob));
+    assert_eq!(outcome.credentials[0], breakglass::record::hash::Hash::of(&blob));
     let shown = said(&sshd::run(keygen().arg("-lf").arg(kit.folder().join("id-cert.pub"))));
     let thumbprint =
         base64::Engine::encode(&base64::engine::general_purpose::STANDARD_NO_PAD, intent.subject.0);
     assert!(shown.contains(&thumbprint), "{thumbprint}: {shown}");
     // Taken back by its number alone.
-    let serials = vec![intent.number.parse().expect("a number")];
+    let serials = vec![intent.numbers[0].parse().expect("a number")];
     let authority = authority(&kit.kit(), ONE);
     sshd.revoke(&[Revoked { authority, serials, identities: vec![], altogether: false }]);
     assert!(!ssh_with(&sshd, &config).status.success());

@@ -90,7 +90,7 @@ pub(super) fn list(desk: &mut Desk) -> Result<Outcome, Trouble> {
         let told = |(name, incident): &(String, Incident)| {
             json!({
                 "incident": name, "since": incident.since, "credentials": incident.credentials,
-                "minted": incident.mintings.iter().map(|one| &one.intent.number).collect::<Vec<_>>(),
+                "minted": incident.mintings.iter().flat_map(|one| &one.intent.numbers).collect::<Vec<_>>(),
                 "operators": incident.operators, "debts": left(name),
                 "verdict": incident.closed.as_ref().map(|closed| closed.facts.verdict),
             })
@@ -171,7 +171,7 @@ fn consented(consent: &Consent) -> String {
 fn minting(one: &Minting) -> Value {
     let intent = &one.intent;
     json!({
-        "kind": intent.kind, "rule": intent.rule, "accounts": intent.accounts, "number": intent.number,
+        "kind": intent.kind, "rule": intent.rule, "accounts": intent.accounts, "numbers": intent.numbers,
         "operator": intent.operator, "emergency": intent.emergency, "reason": intent.reason,
         "overrides": intent.overrides, "from": intent.from, "until": intent.until, "key": one.key,
         "intent": one.record, "time": one.at, "output": one.output,
@@ -222,7 +222,7 @@ fn told(name: &str, incident: &Incident) -> String {
                 intent.kind.singular(),
                 intent.rule,
                 intent.accounts.join(" "),
-                intent.number,
+                intent.numbers.join(" "),
                 date(intent.until),
                 intent.operator,
                 one.key

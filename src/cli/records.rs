@@ -172,13 +172,21 @@ fn what(event: &Event) -> String {
             facts.kind.singular(),
             facts.rule,
             facts.accounts.join(" "),
-            facts.number,
+            facts.numbers.join(" "),
             facts.operator,
             facts.emergency,
             facts.reason
         ),
         Event::MintIssued(facts) => {
-            format!("{} {}, to {}", facts.kind.singular(), facts.credential.short(), facts.output)
+            let which: Vec<String> = facts.credentials.iter().map(Hash::short).collect();
+            format!("{} {}, to {}", facts.kind.singular(), which.join(" "), facts.output)
+        }
+        Event::MintAuthority(_) => "to mint client certificates under".to_owned(),
+        Event::MintRevoked(facts) if facts.altogether => {
+            format!("all {} of key {}: {}", facts.kind.plural(), facts.key, facts.why)
+        }
+        Event::MintRevoked(facts) => {
+            format!("{} {}: {}", facts.kind.singular(), facts.numbers.join(" "), facts.why)
         }
     }
 }

@@ -215,6 +215,8 @@ fn no_right(kit: &Kit, chain: &str, record: &Record) -> Option<Finding> {
         | Event::RequestApproved(_)
         | Event::MintIntent(_)
         | Event::MintIssued(_)
+        | Event::MintAuthority(_)
+        | Event::MintRevoked(_)
         | Event::GapAccepted(_) => true,
     };
     match roster.keys.get(&record.kid).map(|member| member.standing) {

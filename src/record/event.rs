@@ -27,7 +27,7 @@ pub use fido2::{
     WrongLength, enrolment_challenge,
 };
 pub use incident::{DebtDischarged, IncidentClosed, IncidentReviewed, Judgement, Verdict};
-pub use mint::{MintIntent, MintIssued, MintKind};
+pub use mint::{MintAuthority, MintIntent, MintIssued, MintKind, MintRevoked};
 
 /// What the URI of each event begins with; its name follows. A name reserved for examples (RFC 2606) until the project
 /// owns one: it is compared as text and never fetched.
@@ -87,11 +87,15 @@ pub enum Event {
     MintIntent(MintIntent),
     /// The credential was minted and is handed out.
     MintIssued(MintIssued),
+    /// The certificate of this key's slot 84 for itself, and the list of what it takes back.
+    MintAuthority(MintAuthority),
+    /// Something that was minted is taken back, or all that a key can mint.
+    MintRevoked(MintRevoked),
 }
 
 impl Event {
     /// The name of every event, in the order of the enum.
-    pub const NAMES: [&str; 25] = [
+    pub const NAMES: [&str; 27] = [
         "key.enrolled",
         "kit.founded",
         "key.admitted",
@@ -117,6 +121,8 @@ impl Event {
         "request.approved",
         "mint.intent",
         "mint.issued",
+        "mint.authority",
+        "mint.revoked",
     ];
 
     /// The last part of this event's URI.
@@ -147,6 +153,8 @@ impl Event {
             Event::RequestApproved(_) => 22,
             Event::MintIntent(_) => 23,
             Event::MintIssued(_) => 24,
+            Event::MintAuthority(_) => 25,
+            Event::MintRevoked(_) => 26,
         };
         Event::NAMES[index]
     }
@@ -193,6 +201,7 @@ impl Event {
             Event::DrillEnded(facts) => facts.failed.as_deref().map(|failed| ("failed", failed)),
             Event::RequestApproved(facts) => Some(("reason", facts.reason.as_str())),
             Event::MintIntent(facts) => Some(("reason", facts.reason.as_str())),
+            Event::MintRevoked(facts) => Some(("why", facts.why.as_str())),
             _ => None,
         };
         let more: Vec<(&'static str, &str)> = match self {

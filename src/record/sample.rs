@@ -381,9 +381,9 @@ pub fn every_event() -> Vec<Event> {
             reason: "PAM lost its quorum".into(),
             operator: "j.okafor".into(),
             accounts: vec!["breakglass".into()],
-            number: "85899771289337864".into(),
+            numbers: vec!["85899771289337864".into()],
             subject: Hash::of(b"subject"),
-            digest: Hash::of(b"to be signed"),
+            digests: vec![Hash::of(b"to be signed")],
             from: 1_795_931_700,
             until: 1_795_932_900,
             presence: true,
@@ -393,8 +393,20 @@ pub fn every_event() -> Vec<Event> {
         Event::MintIssued(MintIssued {
             kind: MintKind::Ssh,
             intent: Hash::of(b"intent"),
-            credential: Hash::of(b"certificate"),
+            credentials: vec![Hash::of(b"certificate")],
             output: "agent".into(),
+        }),
+        Event::MintAuthority(MintAuthority {
+            certificate: "YSBjZXJ0aWZpY2F0ZQ==".into(),
+            list: "YSBsaXN0".into(),
+        }),
+        Event::MintRevoked(MintRevoked {
+            kind: MintKind::Ssh,
+            key: Serial(20_000_004),
+            numbers: vec!["85899771289337864".into()],
+            altogether: false,
+            why: "the laptop was left behind".into(),
+            list: None,
         }),
     ]
 }

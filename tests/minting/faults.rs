@@ -55,7 +55,7 @@ fn a_key_pulled_at_every_command_gives_nothing_that_is_not_on_record() {
             match &result {
                 Ok(minted) => {
                     assert_eq!(intents.len(), 1, "{told}");
-                    assert_eq!(intents[0].1.number, minted.number, "{told}");
+                    assert_eq!(intents[0].1.numbers, [minted.number.as_str()], "{told}");
                     assert_eq!(issued.len(), usize::from(minted.outcome.is_ok()), "{told}");
                 }
                 Err(_) => {

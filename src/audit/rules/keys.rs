@@ -165,7 +165,7 @@ pub(super) fn key_retired_used(case: &Case, _: &Told) -> Vec<Finding> {
 }
 
 /// What only a key that belongs may sign.
-const FOR_MEMBERS: [&str; 15] = [
+const FOR_MEMBERS: [&str; 17] = [
     "credential.sealed",
     "credential.confirmed",
     "open.intent",
@@ -181,6 +181,8 @@ const FOR_MEMBERS: [&str; 15] = [
     "request.approved",
     "mint.intent",
     "mint.issued",
+    "mint.authority",
+    "mint.revoked",
 ];
 
 /// Openings, sealings and the like by a key that was never admitted: a foreign key, or one that nobody has let in.

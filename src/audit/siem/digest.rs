@@ -1,7 +1,7 @@
 //! What every format takes from a record.
 
 use crate::audit::ledger::{Held, Signature};
-use crate::record::event::{Event, SealSeen};
+use crate::record::event::{Event, MintKind, SealSeen};
 use crate::record::hash::Hash;
 use crate::record::token::Record;
 
@@ -240,20 +240,34 @@ impl<'a> Digest<'a> {
             Event::MintIntent(facts) => {
                 self.operator = Some(&facts.operator);
                 let text = format!(
-                    "{} has key {serial} mint a {} as {} for {incident}, number {}: {}",
+                    "{} has key {serial} mint {} as {} for {incident}, number {}: {}",
                     facts.operator,
-                    facts.kind.singular(),
+                    some(facts.kind, facts.numbers.len()),
                     facts.accounts.join(", "),
-                    facts.number,
+                    facts.numbers.join(", "),
                     facts.reason
                 );
                 self.is(Act::Create, "credential", &facts.rule, text);
                 self.weight = Weight::Medium;
             }
             Event::MintIssued(facts) => {
-                let text =
-                    format!("a {} was minted for {incident}, to {}", facts.kind.singular(), facts.output);
-                self.is(Act::Create, "credential", facts.credential.to_string(), text);
+                let count = facts.credentials.len();
+                let text = format!("minted for {incident}: {}, to {}", some(facts.kind, count), facts.output);
+                let first = facts.credentials.first().map(ToString::to_string).unwrap_or_default();
+                self.is(Act::Create, "credential", first, text);
+                self.weight = Weight::Medium;
+            }
+            Event::MintAuthority(_) => {
+                let text = format!("key {serial} has a certificate to mint client certificates under");
+                self.is(Act::Update, "key", serial.to_string(), text);
+            }
+            Event::MintRevoked(facts) => {
+                let what = match facts.altogether {
+                    true => format!("all {} of key {}", facts.kind.plural(), facts.key),
+                    false => format!("{} {}", facts.kind.singular(), facts.numbers.join(", ")),
+                };
+                let text = format!("taken back: {what}: {}", facts.why);
+                self.is(Act::Delete, "credential", facts.key.to_string(), text);
                 self.weight = Weight::Medium;
             }
         }
@@ -267,5 +281,13 @@ impl<'a> Digest<'a> {
     /// The exact record.
     pub(super) fn raw(&self) -> String {
         String::from_utf8_lossy(self.record.bytes()).into_owned() // ASCII
+    }
+}
+
+/// `a token`, `3 tokens`.
+fn some(kind: MintKind, count: usize) -> String {
+    match count {
+        1 => format!("a {}", kind.singular()),
+        count => format!("{count} {}", kind.plural()),
     }
 }

@@ -1,11 +1,12 @@
-//! What records say of minting: that a key is about to sign a credential, exactly which, and that it was handed out.
+//! What records say of minting: that a key is about to sign credentials, exactly which, and that they were handed out; under
+//! which certificate an authority is trusted, and what is taken back.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use super::Override;
-use crate::attestation::Slot;
+use crate::attestation::{Serial, Slot};
 use crate::record::hash::Hash;
 use crate::record::strict;
 
@@ -25,13 +26,13 @@ pub struct MintIntent {
     pub operator: String,
     /// As whom it lets somebody in: principals, or user and groups, or client and scopes.
     pub accounts: Vec<String>,
-    /// How platforms will name it: the decimal serial number of an SSH certificate, the hexadecimal one of an X.509
-    /// certificate, the `jti` of a token.
-    pub number: String,
+    /// How platforms will name each: the decimal serial number of an SSH certificate, the hexadecimal one of an X.509
+    /// certificate, the `jti` of a token. One, but for tokens that are good once and are minted several at a time.
+    pub numbers: Vec<String>,
     /// Thumbprint of the key that gets it: SHA-256, over the OpenSSH key blob for SSH, else by RFC 7638.
     pub subject: Hash,
-    /// SHA-256 of what the minting key will sign.
-    pub digest: Hash,
+    /// SHA-256 of what the minting key will sign, of each in the order of `numbers`.
+    pub digests: Vec<Hash>,
     /// From when it holds, Unix seconds.
     #[serde(deserialize_with = "strict::time")]
     pub from: i64,
@@ -55,10 +56,48 @@ pub struct MintIssued {
     pub kind: MintKind,
     /// The `mint.intent` of the same chain, by hash.
     pub intent: Hash,
-    /// SHA-256 of the credential: the blob of an SSH certificate, the DER of an X.509 certificate, the text of a token.
-    pub credential: Hash,
+    /// SHA-256 of each credential: the blob of an SSH certificate, the DER of an X.509 certificate, the text of a token. Fewer
+    /// than the intent has numbers if the key was pulled before it signed all.
+    pub credentials: Vec<Hash>,
     /// How it is handed out: `agent`, `files`.
     pub output: String,
+}
+
+/// Facts of `mint.authority`: the certificate by which platforms trust slot 84 of the key that signs this.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MintAuthority {
+    /// The certificate of the authority for itself, DER in base64.
+    pub certificate: String,
+    /// Its list of revoked certificates, nothing on it, DER in base64.
+    pub list: String,
+}
+
+/// Facts of `mint.revoked`. The record's `txn` is the incident, where it is of one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MintRevoked {
+    /// What was minted, or can be.
+    pub kind: MintKind,
+    /// The key that minted it, by its serial. Of X.509 certificates it signs this record too, since it alone signs its list.
+    pub key: Serial,
+    /// What is taken back, as `mint.intent` numbers it. None where all is.
+    pub numbers: Vec<String>,
+    /// Whether the key is not trusted to mint this any more.
+    pub altogether: bool,
+    /// Why, at most 256 bytes.
+    pub why: String,
+    /// The new list of revoked certificates, with all that was on the one before: DER in base64. Of X.509 certificates only.
+    #[serde(default, deserialize_with = "strict::present", skip_serializing_if = "Option::is_none")]
+    pub list: Option<String>,
+}
+
+impl MintRevoked {
+    /// Whether it takes back something, and a list goes with certificates that have one, and with nothing else.
+    pub fn is_whole(&self) -> bool {
+        self.numbers.is_empty() == self.altogether
+            && self.list.is_some() == (self.kind == MintKind::X509 && !self.altogether)
+    }
 }
 
 /// What keys can mint, each in a slot of its own: one trust store can be emptied without the others.

@@ -128,6 +128,14 @@ impl Draft {
             Event::MintIntent(facts) if facts.from >= facts.until => {
                 wrong("what is minted ends before it begins")
             }
+            Event::MintIntent(facts)
+                if facts.numbers.is_empty() || facts.numbers.len() != facts.digests.len() =>
+            {
+                wrong("what is minted is not numbered one by one")
+            }
+            Event::MintRevoked(facts) if !facts.is_whole() => wrong(
+                "what is taken back is neither numbered nor all, or its list is not that of certificates",
+            ),
             Event::DrillEnded(facts) if facts.proven && facts.failed.is_some() => {
                 wrong("a drill that proved something says what failed")
             }

@@ -231,6 +231,8 @@ impl<'de> Visitor<'de> for OneEvent {
             "request.approved" => body(&mut map, Event::RequestApproved)?,
             "mint.intent" => body(&mut map, Event::MintIntent)?,
             "mint.issued" => body(&mut map, Event::MintIssued)?,
+            "mint.authority" => body(&mut map, Event::MintAuthority)?,
+            "mint.revoked" => body(&mut map, Event::MintRevoked)?,
             _ => {
                 map.next_value::<IgnoredAny>()?;
                 Events::Unknown(uri)
