@@ -28,12 +28,19 @@ plug() {
 }
 unplug() {
     left_port=$(tell "$1" port)
+    removed=$(readers_removed)
     tell "$1" unplug
     until_true no_device_in_port "$left_port"
     udevadm settle
+    [ ! -e "/run/$1.serial" ] || [ ! -e /run/pcscd.log ] || until_true reader_gone_after "$removed"
 }
 no_device_in_port() { ! ls -d /sys/devices/platform/vhci_hcd.0/usb*/*-"$1" >/dev/null 2>&1; }
 cards_powered() { grep -sc 'Card ATR:' /run/pcscd.log || true; }
+readers_removed() { grep -sc 'Removing USB device' /run/pcscd.log || true; }
+# pcscd hears of it later than the kernel, and shuts the reader down after that
+reader_gone_after() {
+    awk -v before="$1" '/Removing USB device/ { n++; down = 0 } /Attempting shutdown/ { down = 1 } END { exit !(n > before && down) }' /run/pcscd.log
+}
 more_cards_powered_than() { [ "$(cards_powered)" -gt "$1" ]; }
 
 # tell NAME ORDER...       an order to a key; `authenticator/src/orders.rs` lists them
