@@ -401,12 +401,12 @@ pub fn every_event() -> Vec<Event> {
             list: "YSBsaXN0".into(),
         }),
         Event::MintRevoked(MintRevoked {
-            kind: MintKind::Ssh,
+            kind: MintKind::X509,
             key: Serial(20_000_004),
-            numbers: vec!["85899771289337864".into()],
+            numbers: vec!["01312d04000000070f1e2d3c4b5a6978aa".into()],
             altogether: false,
             why: "the laptop was left behind".into(),
-            list: None,
+            list: Some("YSBsaXN0".into()),
         }),
     ]
 }

@@ -35,6 +35,23 @@ const CREDENTIALS: [(&str, u8, &str, &str, &str); 2] = [
     ("core-fw/admin", 1, "admin", "serial console of fw1", "1 log in\n2 repair\n3 close\n"),
 ];
 
+/// What its keys mint, for a kit.toml.
+const MINTS: &str = r#"
+[[mint]]
+name = "jump-hosts"
+kind = "ssh"
+principals = ["breakglass"]
+terminal = true
+
+[[mint]]
+name = "payments"
+kind = "token"
+issuer = "urn:example:breakglass"
+resource = "https://api.example.org/payments"
+client = "breakglass"
+scopes = ["payments.stop"]
+"#;
+
 pub(in crate::cli) fn start(desk: &mut Desk, folder: &Path) -> Result<Outcome, Trouble> {
     let failed = |cause| Trouble::File { path: folder.to_owned(), cause };
     match std::fs::read_dir(folder) {
@@ -78,6 +95,7 @@ fn begin(folder: &Path) -> Result<(), Trouble> {
     for (name, roles) in [("bob", "\"operator\""), ("dana", "\"auditor\"")] {
         text += &format!("\n[[person]]\nname = {name:?}\nroles = [{roles}]\n");
     }
+    text = text.replace("# mints = ", "mints = ") + MINTS;
     std::fs::write(&path, text).map_err(failed)
 }
 
@@ -154,6 +172,7 @@ fn tell(desk: &mut Desk, folder: &Path) -> Result<(), Trouble> {
         .say(&format!("keys      {}, plugged in; they are touched when they ask", serials.join(", ")));
     desk.terminal.say(&format!("PIN       {PIN}, of each of them"));
     desk.terminal.say(&format!("sealed    {}", sealed.join(", ")));
+    desk.terminal.say("mints     jump-hosts (SSH certificate), payments (token)");
     desk.terminal.say("you are   ada");
     desk.terminal.say(&format!("to be led through it:  breakglass --kit {}", quoted(&shown)));
     Ok(())

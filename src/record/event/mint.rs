@@ -93,10 +93,9 @@ pub struct MintRevoked {
 }
 
 impl MintRevoked {
-    /// Whether it takes back something, and a list goes with certificates that have one, and with nothing else.
+    /// Whether it takes back something, and a list goes with certificates that have one.
     pub fn is_whole(&self) -> bool {
-        self.numbers.is_empty() == self.altogether
-            && self.list.is_some() == (self.kind == MintKind::X509 && !self.altogether)
+        self.numbers.is_empty() == self.altogether && (self.list.is_none() || self.kind == MintKind::X509)
     }
 }
 
