@@ -27,6 +27,10 @@ pub(crate) fn virtual_yubikey() -> PathBuf {
             if profile.ends_with("release") {
                 cargo.arg("--release");
             }
+            // With the features of this test: what both rest on is compiled once.
+            if cfg!(feature = "audit") {
+                cargo.arg("--all-features");
+            }
             let output = cargo.output().expect("cargo starts");
             assert!(output.status.success(), "the virtual YubiKey does not build:\n{}", text(&output));
             profile.join("examples/virtual_yubikey")
