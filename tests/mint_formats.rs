@@ -7,6 +7,10 @@ use breakglass::mint::{BACKDATED, KeyIdentity, Label, Numbers, SubjectKey, Unsig
 use p256::ecdsa::SigningKey;
 use p256::ecdsa::signature::hazmat::PrehashSigner;
 
+#[path = "support/database.rs"]
+mod database;
+#[path = "support/nginx.rs"]
+mod nginx_server;
 #[path = "support/postgres.rs"]
 #[allow(dead_code)]
 mod postgres;

@@ -1,10 +1,11 @@
-//! Foreign bytes as what crosses a gap to be minted for: a public key line, a certificate request; and as the short texts.
+//! Foreign bytes as what crosses a gap to be minted for: a public key line, a certificate request; as the certificate of an
+//! authority, out of a record; and as the short texts.
 #![no_main]
 
 use breakglass::mint::Label;
 use breakglass::mint::jwt::{TokenId, Uri, bare_url};
 use breakglass::mint::ssh::{PublicLine, Source, agent_answer};
-use breakglass::mint::x509::SigningRequest;
+use breakglass::mint::x509::{Signed, SigningRequest};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
@@ -12,6 +13,9 @@ fuzz_target!(|data: &[u8]| {
         assert_eq!(PublicLine::parse(line.line().as_bytes()).as_ref(), Ok(&line));
     }
     let _ = SigningRequest::parse(data);
+    if let Ok(certificate) = Signed::from_der(data) {
+        assert_eq!(Signed::from_der(&certificate.der()).ok(), Some(certificate));
+    }
     let _ = agent_answer(data);
     let Ok(text) = std::str::from_utf8(data) else { return };
     if let Ok(label) = text.parse::<Label>() {

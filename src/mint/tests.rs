@@ -9,7 +9,10 @@ use serde_json::Value;
 
 use super::jwt::{AccessToken, Audience, Binding, ClientAssertion, Proof, TokenId};
 use super::ssh::{Permissions, PublicLine, Revoked, UserCertificate};
-use super::x509::{Authority, ClientCertificate, RequestError, RevokedCertificate, SigningRequest};
+use super::x509::{
+    Authority, ClientCertificate, NotAList, NotAnAuthority, RequestError, RevokedCertificate, SignedList,
+    SigningRequest,
+};
 use super::*;
 use crate::attestation::Serial;
 use crate::record::hash::KeyId;
@@ -165,7 +168,7 @@ fn a_revocation_list_of_ssh_is_as_the_protocol_draws_it() {
 fn authority_of(key: &SigningKey) -> (Authority, x509::Signed) {
     let authority = Authority::new(key.verifying_key(), "DC1 emergency kit", Serial(23_112)).unwrap();
     let number = Numbers { key: Serial(23_112), record: 0 }.x509([7; 8]);
-    let own = x509::authority(&authority, number, NOW - 100, 10 * 365 * 86_400).unwrap();
+    let own = x509::authority(&authority, number, NOW - 100, x509::LASTS).unwrap();
     let own = sign(own, key).unwrap();
     (authority, own)
 }
@@ -195,8 +198,54 @@ fn a_client_certificate_names_the_incident_and_leads_to_its_record() {
     assert_eq!(tbs.validity().not_before.to_unix_duration().as_secs(), NOW - 300);
     assert_eq!(tbs.validity().not_after.to_unix_duration().as_secs(), NOW + 899);
     assert_eq!(Numbers::of_x509(signed.serial()), Some(identity().numbers));
-    assert!(authority.is_of(&own.der()) && !authority.is_of(&signed.der()));
     assert_eq!(x509::names_of_serial(signed.serial())[0], "4200005A48000000120808080808080808");
+}
+
+#[test]
+fn an_authority_is_known_by_what_its_own_key_signed() {
+    let (ca, other) = (minting_key(5), minting_key(6));
+    let (authority, own) = authority_of(&ca);
+    let key = ca.verifying_key();
+    let read = Authority::of(&x509::Signed::from_der(&own.der()).unwrap(), key).unwrap();
+    // What is minted under the name that was read is minted under the same name.
+    let issuer = |authority: &Authority| client().prepare(authority).unwrap().digest();
+    assert_eq!(issuer(&read), issuer(&authority));
+    assert_eq!((own.from(), own.until()), (NOW - 100, NOW - 100 + x509::LASTS));
+    assert_eq!(Authority::of(&own, other.verifying_key()).unwrap_err(), NotAnAuthority::Key);
+    // What it signs for others is none; nor what claims to be its own.
+    let signed = sign(client().prepare(&authority).unwrap(), &ca).unwrap();
+    assert_eq!(Authority::of(&signed, key).unwrap_err(), NotAnAuthority::Key);
+    let for_itself = ClientCertificate { subject: *key, ..client() };
+    let signed = sign(for_itself.prepare(&authority).unwrap(), &ca).unwrap();
+    assert_eq!(Authority::of(&signed, key).unwrap_err(), NotAnAuthority::Issuer);
+    let mut changed = own.der();
+    let last = changed.len() - 1;
+    changed[last] ^= 1;
+    let changed = x509::Signed::from_der(&changed).unwrap();
+    assert_eq!(Authority::of(&changed, key).unwrap_err(), NotAnAuthority::Signature);
+}
+
+#[test]
+fn a_list_is_taken_from_its_authority_alone() {
+    let (ca, other) = (minting_key(5), minting_key(6));
+    let (authority, own) = authority_of(&ca);
+    let entry = RevokedCertificate { serial: identity().numbers.x509([8; 8]).to_vec(), since: NOW };
+    let list = |own, number, ca| {
+        sign(x509::revocation_list(own, std::slice::from_ref(&entry), number, NOW, None).unwrap(), ca)
+    };
+    for number in [0, 1, 127, 128, u64::MAX] {
+        let signed = list(&own, number, &ca).unwrap();
+        let read = SignedList::of(&signed.der(), &authority).unwrap();
+        assert_eq!(read, signed);
+        assert_eq!((read.number(), read.revoked()), (number, vec![entry.clone()]));
+        assert_eq!(read.until(), Some(own.until()));
+    }
+    let (_, of_other) = authority_of(&other);
+    let foreign = list(&of_other, 1, &other).unwrap();
+    assert_eq!(SignedList::of(&foreign.der(), &authority), Err(NotAList::Signature)); // of the same name
+    let named = Authority::new(ca.verifying_key(), "another kit", Serial(23_112)).unwrap();
+    assert_eq!(SignedList::of(&list(&own, 1, &ca).unwrap().der(), &named), Err(NotAList::Issuer));
+    assert_eq!(SignedList::of(b"0", &authority), Err(NotAList::Form));
 }
 
 #[test]
@@ -226,7 +275,7 @@ fn a_list_of_certificates_lasts_as_long_as_its_authority() {
     let (_, own) = authority_of(&ca);
     let entry = RevokedCertificate { serial: identity().numbers.x509([8; 8]).to_vec(), since: NOW };
     for (revoked, count) in [(vec![], None), (vec![entry.clone()], Some(1))] {
-        let pem = sign(x509::revocation_list(&own, &revoked, 4, NOW, None).unwrap(), &ca).unwrap();
+        let pem = sign(x509::revocation_list(&own, &revoked, 4, NOW, None).unwrap(), &ca).unwrap().pem();
         let list =
             x509_cert::crl::CertificateList::<x509_cert::certificate::Rfc5280>::from_pem(&pem).unwrap();
         assert_eq!(list.tbs_cert_list.revoked_certificates.map(|list| list.len()), count);

@@ -52,10 +52,12 @@ pub fn postgres_hba(role: &Label, network: &str) -> String {
     format!("hostssl all {role} {network} cert clientname=DN map=breakglass\n")
 }
 
-/// For `pg_ident.conf`: which names of certificates are that role. `group` is the one that the certificates carry.
-pub fn postgres_ident(user: &Label, group: &Label, role: &Label) -> String {
+/// For `pg_ident.conf`: which names of certificates are that role, for any incident. `groups` in the order of the policy: PostgreSQL
+/// writes a name backwards (RFC 4514).
+pub fn postgres_ident(user: &Label, groups: &[Label], role: &Label) -> String {
     let literal = |label: &Label| label.as_str().replace('.', "\\.");
-    format!("breakglass \"/^CN={},OU=[A-Za-z0-9._:@-]+,O={}$\" {role}\n", literal(user), literal(group))
+    let groups: String = groups.iter().rev().map(|group| format!(",O={}", literal(group))).collect();
+    format!("breakglass \"/^CN={},OU=[A-Za-z0-9._:@-]+{groups}$\" {role}\n", literal(user))
 }
 
 /// For `postgresql.conf`.
@@ -72,14 +74,19 @@ log_connections = on
 /// A binding of the cluster-admin role to a group of ours. Unlike `system:masters`, whose members pass every check for ever,
 /// it is deleted when the incident is over.
 pub fn kubernetes_binding(group: &Label) -> String {
+    let name = match group.as_str() {
+        ours if ours.starts_with("breakglass") => ours.to_owned(),
+        other => format!("breakglass:{other}"),
+    };
     format!(
         "\
-# Delete after each incident, and whenever no emergency needs it:  kubectl delete clusterrolebinding breakglass
+# Delete after each incident, and whenever no emergency needs it:  kubectl delete clusterrolebinding {name}
 # The API server trusts the authority once its certificate is in the file of --client-ca-file, beside the cluster's own.
+# Name a lesser role where one will do.
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRoleBinding
 metadata:
-  name: breakglass
+  name: {name}
 roleRef:
   apiGroup: rbac.authorization.k8s.io
   kind: ClusterRole

@@ -17,11 +17,12 @@ use x509_cert::spki::{AlgorithmIdentifierOwned, DynSignatureAlgorithmIdentifier}
 use x509_cert::time::Time;
 
 use super::{MintError, Unsigned};
+use crate::es256;
 
-pub use authority::{Authority, authority};
+pub use authority::{Authority, LASTS, NotAnAuthority, authority};
 pub use client::ClientCertificate;
-pub use crl::{RevokedCertificate, revocation_list};
-pub use hand_out::{exec_credential, names_of_serial};
+pub use crl::{NotAList, RevokedCertificate, SignedList, revocation_list};
+pub use hand_out::{aws_profile, curl_line, exec_credential, kubeconfig, names_of_serial, postgres_service};
 pub use request::{RequestError, SigningRequest};
 
 mod authority;
@@ -34,7 +35,7 @@ mod request;
 const LONGEST_PART: usize = 64;
 
 /// A certificate that was signed.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signed(Certificate);
 
 impl Signed {
@@ -59,6 +60,16 @@ impl Signed {
     /// Its serial number, big-endian, without sign.
     pub fn serial(&self) -> &[u8] {
         self.0.tbs_certificate().serial_number().as_bytes()
+    }
+
+    /// The first second in which it holds, in Unix seconds.
+    pub fn from(&self) -> u64 {
+        self.0.tbs_certificate().validity().not_before.to_unix_duration().as_secs()
+    }
+
+    /// The last second in which it holds.
+    pub fn until(&self) -> u64 {
+        self.0.tbs_certificate().validity().not_after.to_unix_duration().as_secs()
     }
 
     /// `x5t#S256` of RFC 8705 section 3.1: SHA-256 of the DER.
@@ -99,6 +110,18 @@ impl DynSignatureAlgorithmIdentifier for Holder {
     fn signature_algorithm_identifier(&self) -> x509_cert::spki::Result<AlgorithmIdentifierOwned> {
         Ok(AlgorithmIdentifierOwned { oid: rfc5912::ECDSA_WITH_SHA_256, parameters: None })
     }
+}
+
+/// Whether that key signed it, by ECDSA with SHA-256 (RFC 5758 section 3.2).
+fn signed_by(
+    key: &VerifyingKey,
+    signed_part: &[u8],
+    algorithm: &AlgorithmIdentifierOwned,
+    bits: &BitString,
+) -> bool {
+    let signature = bits.as_bytes().and_then(|der| Signature::from_der(der).ok());
+    algorithm.oid == rfc5912::ECDSA_WITH_SHA_256
+        && signature.is_some_and(|signature| es256::verify(key, signed_part, &signature))
 }
 
 /// A name of those parts, in the order in which they are encoded: the most general first.

@@ -1,7 +1,6 @@
 //! openssl verifies them; PostgreSQL with the settings that are exported lets in whom it should, and nobody else.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -9,7 +8,7 @@ use breakglass::mint::x509::{self, RevokedCertificate, Signed, SigningRequest};
 use breakglass::mint::{SubjectKey, Window, trust};
 use p256::ecdsa::SigningKey;
 
-use super::postgres::{Server, Tls};
+use super::database::Database;
 use super::sshd::{run, said, secret};
 use super::tools::debian;
 use super::{authority, client, holder, label, minting_key, now, sign, window};
@@ -24,7 +23,7 @@ fn list(own: &Signed, serials: &[&[u8]], key: &SigningKey) -> String {
         .iter()
         .map(|serial| RevokedCertificate { serial: serial.to_vec(), since: now() - 1 })
         .collect();
-    sign(x509::revocation_list(own, &revoked, 1, now() - 10, None).expect("a list"), key)
+    sign(x509::revocation_list(own, &revoked, 1, now() - 10, None).expect("a list"), key).pem()
 }
 
 #[test]
@@ -120,63 +119,24 @@ fn a_request_that_openssl_made_is_taken_as_pem_and_as_der() {
     assert_eq!(read.key(), SubjectKey::from_pem(&key).expect("openssl writes PKCS #8").public());
 }
 
-/// A database with the exported settings, and somebody who connects.
-struct Database {
-    server: Server,
-    folder: tempfile::TempDir,
+/// A database with the settings that are exported.
+fn database(own: &Signed, revoked: &str) -> Database {
+    let folder = tempfile::tempdir().expect("a folder");
+    let files = folder.path().display().to_string();
+    fs::write(folder.path().join("breakglass_ca.pem"), own.pem()).expect("writes");
+    fs::write(folder.path().join("breakglass_crl.pem"), revoked).expect("writes");
+    let role = label("breakglass");
+    let (user, groups) = (label("breakglass-dba"), [label("breakglass:cluster-admins")]);
+    let access = trust::postgres_hba(&role, "127.0.0.1/32");
+    let names = trust::postgres_ident(&user, &groups, &role);
+    Database::start(folder, &access, &names, &trust::postgres_settings(&files))
 }
 
-impl Database {
-    fn start(own: &Signed, revoked: &str) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let at = folder.path();
-        // The server runs as somebody without rights.
-        fs::set_permissions(at, fs::Permissions::from_mode(0o755)).expect("its mode");
-        let files = at.display().to_string();
-        fs::write(at.join("breakglass_ca.pem"), own.pem()).expect("writes");
-        fs::write(at.join("breakglass_crl.pem"), revoked).expect("writes");
-        let role = label("breakglass");
-        let access = format!("local all all trust\n{}", trust::postgres_hba(&role, "127.0.0.1/32"));
-        fs::write(at.join("hba"), access).expect("writes");
-        let user = (label("breakglass-dba"), label("breakglass:cluster-admins"));
-        fs::write(at.join("ident"), trust::postgres_ident(&user.0, &user.1, &role)).expect("writes");
-        let settings = format!(
-            "hba_file = '{files}/hba'\nident_file = '{files}/ident'\n{}",
-            trust::postgres_settings(&files)
-        );
-        let made = rcgen::generate_simple_self_signed(vec!["localhost".into()]).expect("a certificate");
-        let tls = Tls { certificate: made.cert.pem(), key: made.signing_key.serialize_pem(), clients: None };
-        let server = Server::start_with(Some(&tls), &settings);
-        server.psql("postgres", "CREATE ROLE breakglass LOGIN; CREATE ROLE other LOGIN").expect("roles");
-        Database { server, folder }
-    }
-
-    fn connect(&self, role: &str, certificate: Option<&Signed>, key: &SubjectKey) -> Output {
-        let (file, private) = (self.folder.path().join("client.pem"), self.folder.path().join("client.key"));
-        let mut psql = Command::new(debian("psql", "postgresql-client"));
-        psql.args([
-            "-X",
-            "-t",
-            "-A",
-            "-c",
-            "SELECT client_dn, client_serial FROM pg_stat_ssl WHERE pid = pg_backend_pid()",
-        ]);
-        psql.env("PGHOST", "127.0.0.1")
-            .env("PGPORT", self.server.port.to_string())
-            .env("PGDATABASE", "postgres");
-        psql.env("PGUSER", role).env("PGSSLMODE", "require");
-        psql.env("PGSSLCERT", &file).env("PGSSLKEY", &private);
-        match certificate {
-            Some(certificate) => {
-                fs::write(&file, certificate.pem()).expect("writes");
-                secret(&private, key.expose_pem().as_bytes());
-            }
-            None => {
-                let _ = fs::remove_file(&file);
-            }
-        }
-        run(&mut psql)
-    }
+fn connect(database: &Database, role: &str, certificate: Option<&Signed>, key: &SubjectKey) -> Output {
+    let (file, private) = (database.folder.path().join("c.pem"), database.folder.path().join("c.key"));
+    secret(&private, key.expose_pem().as_bytes());
+    fs::write(&file, certificate.map(Signed::pem).unwrap_or_default()).expect("writes");
+    database.connect(role, certificate.map(|_| (file.as_path(), private.as_path())))
 }
 
 #[test]
@@ -187,14 +147,14 @@ fn postgresql_lets_in_who_holds_a_certificate_and_nobody_else() {
     let mint =
         |request: x509::ClientCertificate, ca| sign(request.prepare(&authority).expect("a request"), ca);
     let revoked = mint(client(&key, 2, window()), &ca);
-    let database = Database::start(&own, &list(&own, &[revoked.serial()], &ca));
+    let database = database(&own, &list(&own, &[revoked.serial()], &ca));
     let good = mint(client(&key, 1, window()), &ca);
-    let out = database.connect("breakglass", Some(&good), &key);
+    let out = connect(&database, "breakglass", Some(&good), &key);
     let [_, _, decimal] = x509::names_of_serial(good.serial());
     let wanted = format!("/O=breakglass:cluster-admins/OU=INC-4711/CN=breakglass-dba|{decimal}\n");
     assert_eq!(String::from_utf8_lossy(&out.stdout), wanted, "{}", said(&out));
     let refused = |role, certificate: Option<&Signed>, why: &str| {
-        let out = database.connect(role, certificate, &key);
+        let out = connect(&database, role, certificate, &key);
         assert!(!out.status.success() && said(&out).contains(why), "{why}: {}", said(&out));
     };
     refused("breakglass", Some(&revoked), "revoked");

@@ -1,22 +1,42 @@
 //! The authority's own certificate, which platforms install in advance.
 
 use p256::ecdsa::VerifyingKey;
+use x509_cert::TbsCertificate;
 use x509_cert::builder::profile::BuilderProfile;
 use x509_cert::builder::{self, CertificateBuilder};
-use x509_cert::der::Decode;
+use x509_cert::der::Encode;
 use x509_cert::ext::pkix::{BasicConstraints, KeyUsage, KeyUsages, SubjectKeyIdentifier};
 use x509_cert::ext::{Extension, ToExtension};
 use x509_cert::name::Name;
 use x509_cert::serial_number::SerialNumber;
 use x509_cert::spki::{SubjectPublicKeyInfoOwned, SubjectPublicKeyInfoRef};
 use x509_cert::time::Validity;
-use x509_cert::{Certificate, TbsCertificate};
 
-use super::{COMMON, MintError, ORGANISATION, Signed, Unsigned, name, public, time, unsigned};
+use super::{COMMON, MintError, ORGANISATION, Signed, Unsigned, name, public, signed_by, time, unsigned};
 use crate::attestation::Serial;
 
+/// Seconds that an authority lasts: ten years of 365 days. Platforms install it once, and the key does not last longer.
+pub const LASTS: u64 = 10 * 365 * 86_400;
+
+/// Why a certificate is not one of an authority for itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotAnAuthority {
+    /// It is no certificate, or one of another key.
+    #[error("it is no certificate of that key")]
+    Key,
+    /// Somebody else's name is on it.
+    #[error("it was not issued by the authority that it is for")]
+    Issuer,
+    /// The key did not sign it.
+    #[error("its signature is not of the key that it is for")]
+    Signature,
+    /// Its extensions say something else.
+    #[error("it is not made to sign certificates that sign none, and lists, and nothing else")]
+    Purpose,
+}
+
 /// Who signs client certificates: its key and its name, from which everything about it follows.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Authority {
     pub(super) key: VerifyingKey,
     pub(super) name: Name,
@@ -37,18 +57,46 @@ impl Authority {
         &self.key
     }
 
-    /// Whether that DER is a certificate of this authority for itself. Its signature is not looked at: platforms trust the
-    /// bytes that they install.
-    pub fn is_of(&self, der: &[u8]) -> bool {
-        let own = SubjectPublicKeyInfoOwned::from_key(&public(&self.key)).ok();
-        Certificate::from_der(der).is_ok_and(|certificate| {
-            let tbs = certificate.tbs_certificate();
-            Some(tbs.subject_public_key_info()) == own.as_ref()
-                && *tbs.subject() == self.name
-                && *tbs.issuer() == self.name
-        })
+    /// The authority whose own certificate that is: of this key, signed by it, and made to sign client certificates and
+    /// lists alone. Its name is the one in the certificate, which stands although the kit is called otherwise by now. When
+    /// it ends is not looked at.
+    ///
+    /// # Errors
+    /// [`NotAnAuthority`].
+    pub fn of(certificate: &Signed, key: &VerifyingKey) -> Result<Self, NotAnAuthority> {
+        let tbs = certificate.0.tbs_certificate();
+        let own = SubjectPublicKeyInfoOwned::from_key(&public(key)).map_err(|_| NotAnAuthority::Key)?;
+        if *tbs.subject_public_key_info() != own {
+            return Err(NotAnAuthority::Key);
+        }
+        if tbs.issuer() != tbs.subject() {
+            return Err(NotAnAuthority::Issuer);
+        }
+        let signed_part = tbs.to_der().map_err(|_| NotAnAuthority::Signature)?;
+        if !signed_by(key, &signed_part, certificate.0.signature_algorithm(), certificate.0.signature()) {
+            return Err(NotAnAuthority::Signature);
+        }
+        let constraints = tbs.get_extension::<BasicConstraints>();
+        let usage = tbs.get_extension::<KeyUsage>();
+        let (Ok(Some((true, constraints))), Ok(Some((true, usage)))) = (constraints, usage) else {
+            return Err(NotAnAuthority::Purpose);
+        };
+        if constraints != CONSTRAINTS || usage.0 != KeyUsages::KeyCertSign | KeyUsages::CRLSign {
+            return Err(NotAnAuthority::Purpose);
+        }
+        Ok(Authority { key: *key, name: tbs.subject().clone() })
     }
 }
+
+/// Its name, the most particular part first (RFC 4514).
+impl std::fmt::Display for Authority {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.name.fmt(f)
+    }
+}
+
+/// It signs certificates, and those sign none.
+const CONSTRAINTS: BasicConstraints = BasicConstraints { ca: true, path_len_constraint: Some(0) };
 
 /// Settles the self-signed certificate of an authority, from `now` for `seconds`. It may sign certificates that sign none,
 /// and lists of what it takes back.
@@ -82,10 +130,9 @@ impl BuilderProfile for OwnForm {
         _issuer_key: SubjectPublicKeyInfoRef<'_>,
         _tbs: &TbsCertificate,
     ) -> builder::Result<Vec<Extension>> {
-        let constraints = BasicConstraints { ca: true, path_len_constraint: Some(0) };
         let usage = KeyUsage(KeyUsages::KeyCertSign | KeyUsages::CRLSign);
         Ok(vec![
-            (true, &constraints).to_extension(&self.name, &[])?,
+            (true, &CONSTRAINTS).to_extension(&self.name, &[])?,
             (true, &usage).to_extension(&self.name, &[])?,
             SubjectKeyIdentifier::try_from(own_key)?.to_extension(&self.name, &[])?,
         ])

@@ -3,13 +3,12 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use p256::ecdsa::{Signature, VerifyingKey};
-use x509_cert::der::oid::db::rfc5912::ECDSA_WITH_SHA_256;
+use p256::ecdsa::VerifyingKey;
 use x509_cert::der::referenced::OwnedToRef;
 use x509_cert::der::{Decode, Encode};
 use x509_cert::request::CertReq;
 
-use crate::es256;
+use super::signed_by;
 
 /// Longer than any request that is taken.
 const LONGEST: usize = 16 * 1024;
@@ -57,12 +56,10 @@ impl SigningRequest {
         let key = p256::PublicKey::try_from(request.info.public_key.owned_to_ref());
         let key = VerifyingKey::from(key.map_err(|_| RequestError::Key)?);
         let signed = request.info.to_der().map_err(|_| RequestError::Form)?;
-        let bits = request.signature.as_bytes().ok_or(RequestError::Signature)?;
-        let signature = Signature::from_der(bits).map_err(|_| RequestError::Signature)?;
-        if request.algorithm.oid != ECDSA_WITH_SHA_256 || !es256::verify(&key, &signed, &signature) {
-            return Err(RequestError::Signature);
+        match signed_by(&key, &signed, &request.algorithm, &request.signature) {
+            true => Ok(SigningRequest { key }),
+            false => Err(RequestError::Signature),
         }
-        Ok(SigningRequest { key })
     }
 
     /// The key to certify.
