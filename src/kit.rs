@@ -17,6 +17,7 @@ use crate::record::hash::{Hash, KeyId};
 use crate::record::token::Record;
 
 pub mod approval;
+pub mod authorities;
 pub mod change;
 pub mod check;
 pub mod consent;

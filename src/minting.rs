@@ -11,6 +11,7 @@ use p256::ecdsa::VerifyingKey;
 
 use crate::attestation::{Serial, Slot};
 use crate::device::DeviceError;
+use crate::kit::authorities::Certified;
 use crate::kit::policy::{Kind, MintRule};
 use crate::kit::{Kit, KitError};
 use crate::mint::{BACKDATED, KeyIdentity, MintError, NotALabel, Numbers, Window};
@@ -18,6 +19,7 @@ use crate::record::event::{Event, MintIntent, MintIssued, Override};
 use crate::record::hash::Hash;
 use crate::signing::{Caution, Signer, SigningError, Station};
 
+pub mod authority;
 mod form;
 mod judge;
 
@@ -93,6 +95,30 @@ pub enum MintingError {
         /// Keys of the kit that can.
         others: Vec<Serial>,
     },
+    /// Servers do not know the key yet: no certificate of it for itself is on record.
+    #[error("key {serial} has no certificate by which servers trust it to certify clients")]
+    NoAuthority {
+        /// Which key.
+        serial: Serial,
+        /// Keys of the kit that have one.
+        others: Vec<Serial>,
+    },
+    /// The certificate of the key for itself ends before what is asked for.
+    #[error("key {serial} is trusted to certify clients until {} only", time(*until))]
+    AuthorityEnds {
+        /// Which key.
+        serial: Serial,
+        /// Unix seconds.
+        until: u64,
+    },
+    /// It has one, and that lasts.
+    #[error("key {serial} has its certificate as an authority already, until {}", time(*until))]
+    HasAuthority {
+        /// Which key.
+        serial: Serial,
+        /// Unix seconds.
+        until: u64,
+    },
     /// Something in the kit is damaged or was changed.
     #[error("{0}")]
     Damage(String),
@@ -122,6 +148,11 @@ fn also(names: &[String]) -> String {
     }
 }
 
+fn time(seconds: u64) -> String {
+    let at = i64::try_from(seconds).ok().and_then(|at| jiff::Timestamp::from_second(at).ok());
+    at.map_or_else(|| seconds.to_string(), |at| at.to_string())
+}
+
 /// What will be minted. Made by [`plan`] alone, so that nothing is minted that was not judged.
 #[derive(Debug)]
 pub struct Plan {
@@ -135,6 +166,8 @@ pub struct Plan {
     pub overrides: Vec<Override>,
     /// The public key of the slot that mints.
     pub authority: VerifyingKey,
+    /// What servers know it by, where client certificates are minted.
+    pub certified: Option<Certified>,
     identity: Identity,
 }
 
@@ -143,7 +176,6 @@ pub struct Plan {
 struct Identity {
     incident: crate::mint::Label,
     operator: crate::mint::Label,
-    organisation: String,
 }
 
 /// Judges, and tries that the journal can be written; every refusal that can be seen beforehand comes from here, before any

@@ -117,18 +117,24 @@ fn minting_and_trust_print_what_the_document_says() {
     let ok = |arguments: &[&str], pins: &[&str]| practice::done(&run(kit, arguments, pins));
     ok(&["init", "--practice"], &[]);
     let text = std::fs::read_to_string(kit.join("kit.toml")).unwrap().replace("# mints = ", "mints = ");
-    let table = "\n[[mint]]\nname = \"jump-hosts\"\nkind = \"ssh\"\nprincipals = [\"breakglass\"]\n";
+    let table = "\n[[mint]]\nname = \"jump-hosts\"\nkind = \"ssh\"\nprincipals = [\"breakglass\"]\n\
+                 \n[[mint]]\nname = \"db\"\nkind = \"x509\"\nuser = \"ada\"\ngroups = [\"dba\"]\n";
     std::fs::write(kit.join("kit.toml"), text + table).unwrap();
     ok(&["practice", "new", "--serial", "23112"], &[]);
     let new = [format!("23112 new-pin {PIN}"), format!("23112 new-puk {PUK}")];
     ok(&["key", "provision", "--confirm", "23112"], &new.each_ref().map(|line| line.as_str()));
     let pin = format!("23112 pin {PIN}");
     ok(&["key", "admit", "23112", "--confirm", "found 23112"], &[&pin]);
-    let [minted, trust] = ["minted", "trust"].map(|name| kit.join(name).display().to_string());
+    let [minted, client, trust] =
+        ["minted", "client", "trust"].map(|name| kit.join(name).display().to_string());
     let why = ["--emergency", "attack", "--incident", "INC-1", "--reason", "test", "--operator", "ada"];
     let words =
         [&["mint", "ssh", "jump-hosts", "--out", &minted][..], &why, &["--confirm", "mint jump-hosts"]];
     hold(kit, "`mint ssh`", &words.concat(), &[&pin], 0);
+    let words = ["trust", "authority", "--confirm", "authority 23112"];
+    hold(kit, "`trust authority`", &words, &[&pin], 0);
+    let words = [&["mint", "x509", "db", "--out", &client][..], &why, &["--confirm", "mint db"]];
+    hold(kit, "`mint x509`", &words.concat(), &[&pin], 0);
     hold(kit, "`trust export`", &["trust", "export", &trust], &[], 0);
     hold(kit, "`incident list`", &["incident", "list"], &[], 0);
     hold(kit, "`incident show`", &["incident", "show", "INC-1"], &[], 0);

@@ -1,5 +1,5 @@
-//! `mint`, through the program: on practice keys, and over real PC/SC with a virtual YubiKey, against a real sshd that has what
-//! is exported of the key. What is refused, what is on record, and what an incident owes.
+//! `mint`, through the program: on practice keys, and over real PC/SC with a virtual YubiKey, against a real sshd, PostgreSQL and
+//! nginx that have what is exported of the key. What is refused, what is on record, and what an incident owes.
 
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -19,10 +19,19 @@ use breakglass::signing::Caution;
 use p256::ecdsa::VerifyingKey;
 use serde_json::Value;
 
+#[path = "minting/authority.rs"]
+mod authority;
+#[path = "support/database.rs"]
+mod database;
 #[path = "minting/faults.rs"]
 mod faults;
+#[path = "support/nginx.rs"]
+mod nginx_server;
 #[path = "support/pcsc.rs"]
 mod pcsc;
+#[path = "support/postgres.rs"]
+#[allow(dead_code)]
+mod postgres;
 #[path = "support/practice.rs"]
 #[allow(dead_code)]
 mod practice;
@@ -30,6 +39,8 @@ mod practice;
 mod real;
 #[path = "support/sshd.rs"]
 mod sshd;
+#[path = "minting/x509.rs"]
+mod x509;
 use pcsc::tools;
 use practice::{PIN, PUK, done};
 use sshd::{Agent, Sshd, keygen, said};
@@ -59,6 +70,12 @@ name = "cluster"
 kind = "x509"
 user = "ada"
 groups = ["breakglass:cluster-admins"]
+
+[[mint]]
+name = "reading"
+kind = "x509"
+user = "bob"
+groups = ["breakglass:db", "breakglass:readers"]
 "#;
 
 /// A practice kit, made once: a key that mints, and one that does not.
@@ -67,9 +84,12 @@ struct MintingKit(tempfile::TempDir);
 impl MintingKit {
     fn new() -> Self {
         static MADE: OnceLock<MintingKit> = OnceLock::new();
-        let made = MADE.get_or_init(make);
+        MADE.get_or_init(make).copied()
+    }
+
+    fn copied(&self) -> Self {
         let copy = MintingKit(tempfile::tempdir().expect("a folder"));
-        practice::copy(made.path(), copy.path());
+        practice::copy(self.path(), copy.path());
         copy
     }
 
@@ -98,6 +118,25 @@ impl MintingKit {
             false => self.run(&[&usual[..], &["--out", &out], more].concat()),
         }
     }
+
+    fn mint_client(&self, rule: &str, more: &[&str]) -> Output {
+        let words = self.client_words(rule, more);
+        self.run(&words.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    /// All the words of a client certificate.
+    fn client_words(&self, rule: &str, more: &[&str]) -> Vec<String> {
+        let (out, word) = (self.folder().display().to_string(), format!("mint {rule}"));
+        let usual = [&minting_client(rule)[..], &["--confirm", &word, "--key", "23112", "--out", &out], more];
+        usual.concat().into_iter().map(str::to_owned).collect()
+    }
+}
+
+/// The words of a client certificate but how it is confirmed, and where it goes.
+fn minting_client(rule: &str) -> Vec<&str> {
+    let mut words = minting(rule);
+    words[1] = "x509";
+    words
 }
 
 /// The words of a minting but how it is confirmed, and where it goes.

@@ -33,7 +33,8 @@ fn kits(folder: &Path) {
     let text = std::fs::read_to_string(&toml).expect("kit.toml");
     std::fs::write(&toml, text.replace("safe B", "safe C").replace("\"attack\", ", "")).expect("kit.toml");
 
-    minting(&place("minting"));
+    minting(&place("minting"), "\"ssh\"", SSH);
+    minting(&place("certifying"), "\"x509\"", X509);
     rule(&folder.join("ruled"));
     ask(&folder.join("asked"));
     let toml = folder.join("misruled/kit.toml");
@@ -114,14 +115,31 @@ open-unapproved = true
     }
 }
 
-/// A kit of one key that mints SSH certificates.
-fn minting(kit: &Path) {
+const SSH: &str = "
+[[mint]]
+name = \"jump-hosts\"
+kind = \"ssh\"
+emergencies = [\"pam-outage\"]
+principals = [\"breakglass\"]
+sources = [\"192.0.2.0/24\"]
+terminal = true
+";
+
+const X509: &str = "
+[[mint]]
+name = \"cluster\"
+kind = \"x509\"
+emergencies = [\"pam-outage\"]
+user = \"ada\"
+groups = [\"breakglass:cluster-admins\"]
+";
+
+/// A kit of one key that mints what the table says.
+fn minting(kit: &Path, kind: &str, table: &str) {
     done(&run(kit, &["init", "--practice", "--name", "DC1 emergency kit"], &[]));
     let toml = kit.join("kit.toml");
     let text = std::fs::read_to_string(&toml).expect("kit.toml");
-    let table = "\n[[mint]]\nname = \"jump-hosts\"\nkind = \"ssh\"\nemergencies = [\"pam-outage\"]\n\
-                 principals = [\"breakglass\"]\nsources = [\"192.0.2.0/24\"]\nterminal = true\n";
-    let mints = text.replace("# mints = [\"ssh\", \"x509\", \"token\"]", "mints = [\"ssh\"]");
+    let mints = text.replace("# mints = [\"ssh\", \"x509\", \"token\"]", &format!("mints = [{kind}]"));
     std::fs::write(&toml, mints + table).expect("kit.toml");
     done(&run(kit, &["practice", "new", "--serial", "23112"], &[]));
     let new = [format!("23112 new-pin {PIN}"), format!("23112 new-puk {}", practice::PUK)];

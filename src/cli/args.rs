@@ -20,9 +20,9 @@ pub(super) use approval::{Approve, Notify, Request};
 pub(super) use change::Change;
 pub(super) use custody::{CheckIn, CheckOut, number, place};
 pub(super) use incident::{Close, Discharge, IncidentVerb, Review};
-pub(super) use mint::{MintFor, MintSsh, MintVerb};
+pub(super) use mint::{MintFor, MintSsh, MintVerb, MintX509};
 pub(super) use paper::{Label, Letter, Paper, Runbook};
-pub(super) use trust::{TrustExport, TrustVerb};
+pub(super) use trust::{TrustAuthority, TrustExport, TrustVerb};
 
 /// Emergency credentials on hardware keys, opened offline, each use recorded.
 #[derive(Parser, Debug)]

@@ -107,6 +107,13 @@ pub(crate) enum Trouble {
         #[source]
         cause: io::Error,
     },
+    /// A credential was minted and is on record, and cannot be written where it should be.
+    #[error("cannot write {path}, and it was minted already")]
+    NotHandedOut {
+        path: std::path::PathBuf,
+        #[source]
+        cause: io::Error,
+    },
     #[error("several keys are plugged in: {}", list(serials))]
     WhichKey { serials: Vec<Serial> },
     #[error("no admitted key of this kit is plugged in")]
@@ -262,6 +269,11 @@ fn advice(trouble: &Trouble) -> Advice {
         Trouble::Output(_) => say(Code::Disk, "what was signed stands in the journal.", ""),
         Trouble::Input { .. } => say(Code::Usage, UNCHANGED, ""),
         Trouble::File { .. } => say(Code::Disk, "", ""),
+        Trouble::NotHandedOut { .. } => say(
+            Code::Disk,
+            "its records stand. what is public of it was printed instead; what was written before is still there.",
+            "save that beside the key, or mint again into another folder:  --out DIR",
+        ),
         Trouble::WhichKey { .. } => {
             say(Code::Usage, UNCHANGED, "say which one, or leave only one plugged in")
         }

@@ -4,7 +4,7 @@ use super::Outcome;
 use super::args::Provision;
 use super::desk::{Desk, now, tool_hash};
 use super::hint::Trouble;
-use crate::attestation::Serial;
+use crate::attestation::{Serial, Slot};
 use crate::device::fido2::Fido2Error;
 use crate::device::{Attached, DeviceError, Readers};
 use crate::kit::head;
@@ -72,6 +72,11 @@ pub(super) fn provision(desk: &mut Desk, options: Provision) -> Result<Outcome, 
     }
     desk.terminal.say(&format!("{serial} is ready."));
     next_step(desk, serial)?;
+    if policy.minting_slots().contains(&Slot::X509Authority) {
+        desk.terminal.say(&format!(
+            "then it signs the certificate by which servers trust it:  breakglass trust authority --key {serial}"
+        ));
+    }
     Ok(Outcome::Done)
 }
 

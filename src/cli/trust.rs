@@ -17,8 +17,13 @@ use crate::kit::policy::{Kind, Says};
 use crate::kit::roster::Standing;
 use crate::mint::{jwt, ssh, trust};
 
+mod authority;
+mod x509;
+
+pub(super) use authority::authority;
+
 /// One file: where it is written below the folder, what is in it, and what to do with it.
-type Piece = (&'static str, Vec<u8>, String);
+type Piece = (String, Vec<u8>, String);
 
 pub(super) fn export(desk: &mut Desk, options: &TrustExport) -> Result<Outcome, Trouble> {
     let kit = desk.look()?;
@@ -29,30 +34,47 @@ pub(super) fn export(desk: &mut Desk, options: &TrustExport) -> Result<Outcome, 
     if !tokens.is_empty() {
         let keys: Vec<VerifyingKey> = tokens.iter().map(|(_, key)| *key).collect();
         let what = "pin it in resource servers as the keys of the emergency issuer".to_owned();
-        pieces.push(("token/jwks.json", jwt::key_set(&keys).into_bytes(), what));
+        pieces.push(("token/jwks.json".into(), jwt::key_set(&keys).into_bytes(), what));
     }
+    let clients = authorities(desk, &kit, Kind::X509)?; // borne out by their attestations
+    let mut certified = kit.authorities();
+    certified.retain(|one| clients.iter().any(|(serial, _)| *serial == one.serial));
+    pieces.extend(x509::pieces(&kit, options, &certified));
+    let lacking = kit.lacking_authority();
     if pieces.is_empty() {
-        let next = "put it into  mints  of kit.toml, adopt that, and provision a key";
-        return Err(Trouble::refused(
-            "no admitted key of this kit was made to mint SSH certificates or tokens",
-            next,
-        ));
+        return Err(nothing(&lacking));
     }
     write(&options.out, &pieces)?;
     if desk.json {
         let files: Vec<_> =
             pieces.iter().map(|(name, _, what)| serde_json::json!({"file": name, "what": what})).collect();
-        desk.json_result(&serde_json::json!({ "folder": options.out, "files": files }))?;
+        desk.json_result(&serde_json::json!({ "folder": options.out, "files": files, "lacking": lacking }))?;
         return Ok(Outcome::Done);
     }
     for (name, _, what) in &pieces {
         desk.line(&format!("{}   {what}", options.out.join(name).display()))?;
     }
-    if kit.policy.mints.contains(&Kind::X509) {
-        desk.terminal
-            .say("not written: the authority for client certificates, which this version does not mint yet");
+    for serial in &lacking {
+        desk.terminal.say(&format!(
+            "not written: key {serial} as an authority for client certificates, which it is not yet; once:  \
+             breakglass trust authority --key {serial}"
+        ));
     }
     Ok(Outcome::Done)
+}
+
+/// Why nothing is exported. A key may only lack its certificate.
+fn nothing(lacking: &[Serial]) -> Trouble {
+    match lacking {
+        [] => Trouble::refused(
+            "no admitted key of this kit was made to mint anything",
+            "put it into  mints  of kit.toml, adopt that, and provision a key",
+        ),
+        [first, ..] => Trouble::refused(
+            "no key of this kit has the certificate by which servers trust it to certify clients",
+            format!("breakglass trust authority --key {first}"),
+        ),
+    }
 }
 
 /// The public keys of admitted keys that mint that, each borne out by its attestation.
@@ -90,15 +112,15 @@ fn for_ssh(kit: &Kit, options: &TrustExport, keys: &[(Serial, VerifyingKey)]) ->
     let (account, folder) = (&options.account, options.host_folder.as_str());
     let to = |name: &str| format!("to {folder}/{name} of each host, owned by root");
     Ok(vec![
-        ("ssh/breakglass_ca.pub", lines.into_bytes(), to("breakglass_ca.pub")),
+        ("ssh/breakglass_ca.pub".into(), lines.into_bytes(), to("breakglass_ca.pub")),
         (
-            "ssh/breakglass_principals",
+            "ssh/breakglass_principals".into(),
             principals.into_iter().collect::<String>().into_bytes(),
             to("breakglass_principals"),
         ),
-        ("ssh/breakglass.krl", empty, to("breakglass.krl")),
+        ("ssh/breakglass.krl".into(), empty, to("breakglass.krl")),
         (
-            "ssh/50-breakglass.conf",
+            "ssh/50-breakglass.conf".into(),
             trust::sshd_drop_in(account, folder).into_bytes(),
             "last, to /etc/ssh/sshd_config.d/ of each host; then:  sshd -t && systemctl reload ssh"
                 .to_owned(),

@@ -59,6 +59,7 @@ pub fn journal(kit: &Kit) -> Vec<Finding> {
             .push(Finding::wrong("ROSTER-IRREGULAR", format!("record {chain}/{seq}: {}", irregular.what)));
     }
     findings.extend(kit.journal.records().filter_map(|(chain, record)| no_right(kit, chain, record)));
+    findings.extend(crate::kit::authorities::findings(kit));
     if kit.policy.kind != roster.founded.kind {
         findings.push(Finding::wrong(
             "POLICY-KIND",

@@ -36,6 +36,7 @@ pub fn due(kit: &Kit, now: i64) -> Vec<Finding> {
     findings.extend(left::left(kit));
     findings.extend(by_policy::reviews(kit, now));
     findings.extend(by_policy::backups(kit));
+    findings.extend(unknown_to_servers(kit));
     findings.extend(check::intents(kit));
     findings.extend(check::reused(kit));
     findings.extend(custody::findings(kit));
@@ -47,6 +48,16 @@ pub fn due(kit: &Kit, now: i64) -> Vec<Finding> {
     findings.extend(unproven(kit, now));
     findings.sort_by_key(|finding| finding.weight);
     findings
+}
+
+/// Keys that were made to mint client certificates, and by which no server can be told to trust them.
+fn unknown_to_servers(kit: &Kit) -> impl Iterator<Item = Finding> {
+    kit.lacking_authority().into_iter().map(|serial| {
+        let text = format!(
+            "key {serial} mints client certificates that no server can trust: it has not signed its own"
+        );
+        Finding::due("AUTHORITY-MISSING", text, format!("breakglass trust authority --key {serial}"))
+    })
 }
 
 /// How `kit.toml` stands to the policy in force.

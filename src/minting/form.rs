@@ -7,7 +7,7 @@ use super::Plan;
 use crate::kit::policy::{Kind, Says};
 use crate::mint::jwt::{AccessToken, Binding, TokenId, thumbprint};
 use crate::mint::ssh::{self, PublicLine, UserCertificate};
-use crate::mint::x509::{self, Authority, ClientCertificate};
+use crate::mint::x509::{self, ClientCertificate};
 use crate::mint::{KeyIdentity, MintError, Numbers, Unsigned, Window};
 use crate::record::hash::Hash;
 
@@ -100,11 +100,11 @@ pub(super) fn prepare(
         (Says::X509 { user, groups, masters }, Subject::X509(key)) => {
             let [random, ..] = *bytes.as_chunks::<8>().0 else { unreachable!("32 bytes hold 8") };
             let number = numbers.x509(random);
-            let authority = Authority::new(&plan.authority, &plan.identity.organisation, numbers.key)?;
+            let Some(certified) = &plan.certified else { return Err(MintError::Nothing("authority")) };
             let (user, groups, masters) = (user.clone(), groups.clone(), *masters);
             let certificate =
                 ClientCertificate { subject: *key, user, incident, groups, masters, window, number };
-            (certificate.prepare(&authority)?.map(Credential::X509), hex::encode(number))
+            (certificate.prepare(&certified.authority)?.map(Credential::X509), hex::encode(number))
         }
         (Says::Token { issuer, resource, client, scopes }, Subject::Token(binding)) => {
             let [id, ..] = *bytes.as_chunks::<16>().0 else { unreachable!("32 bytes hold 16") };

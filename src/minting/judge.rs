@@ -4,6 +4,7 @@ use p256::ecdsa::VerifyingKey;
 
 use super::{Identity, MintingError, Plan, Wish};
 use crate::attestation::Serial;
+use crate::kit::authorities::Certified;
 use crate::kit::policy::{Kind, MintRule};
 use crate::kit::roster::Standing;
 use crate::kit::{Enrolled, Kit, KitError};
@@ -17,16 +18,16 @@ pub(super) fn plan(kit: &Kit, wish: Wish, now: i64) -> Result<Plan, MintingError
     kit.founded()?;
     let rule = rule(kit, &wish)?.clone();
     let seconds = seconds(&rule, wish.minutes)?;
-    let identity = Identity {
-        incident: label(&wish.incident)?,
-        operator: label(&wish.operator)?,
-        organisation: kit.policy.name.clone(),
-    };
+    let identity = Identity { incident: label(&wish.incident)?, operator: label(&wish.operator)? };
     let overrides = overrides(kit, &wish, now)?;
-    let authority = authority(kit, wish.key, rule.says.kind())?;
-    Window::new(u64::try_from(now).unwrap_or(0), seconds, BACKDATED)?;
+    let authority = minting_key(kit, wish.key, rule.says.kind())?;
+    let window = Window::new(u64::try_from(now).unwrap_or(0), seconds, BACKDATED)?;
+    let certified = match rule.says.kind() {
+        Kind::X509 => Some(certified(kit, wish.key, window)?),
+        _ => None,
+    };
     kit.folder.reserve().map_err(KitError::from)?;
-    Ok(Plan { wish, rule, seconds, overrides, authority, identity })
+    Ok(Plan { wish, rule, seconds, overrides, authority, certified, identity })
 }
 
 fn label(text: &str) -> Result<Label, NotALabel> {
@@ -80,16 +81,32 @@ fn overrides(kit: &Kit, wish: &Wish, now: i64) -> Result<Vec<Override>, MintingE
     if let Some(lack) = crate::kit::check::lacking(kit).into_iter().next() {
         accept("gap", &wish.caution.accept_gap, MintingError::Lacks(lack.text))?;
     }
-    let newest = kit.journal.records().map(|(_, record)| record.iat).max().unwrap_or(now);
-    let behind = newest.saturating_sub(now);
-    if behind > BACKDATED.cast_signed() {
+    if let Some(behind) = behind(kit, now) {
         accept("clock", &wish.accept_clock, MintingError::Clock { behind })?;
     }
     Ok(overrides)
 }
 
+/// By how many seconds the clock is behind the newest record, if by more than a credential reaches back.
+pub(super) fn behind(kit: &Kit, now: i64) -> Option<i64> {
+    let newest = kit.journal.records().map(|(_, record)| record.iat).max().unwrap_or(now);
+    Some(newest.saturating_sub(now)).filter(|behind| *behind > BACKDATED.cast_signed())
+}
+
+/// What servers trust the key by. What is minted does not outlast it.
+fn certified(kit: &Kit, serial: Serial, window: Window) -> Result<Certified, MintingError> {
+    let certified = kit.authority(serial).ok_or_else(|| {
+        let others = kit.authorities().into_iter().map(|one| one.serial).collect();
+        MintingError::NoAuthority { serial, others }
+    })?;
+    match certified.certificate.until() < window.until() {
+        true => Err(MintingError::AuthorityEnds { serial, until: certified.certificate.until() }),
+        false => Ok(certified),
+    }
+}
+
 /// The public key of the slot, as the enrolment has it.
-fn authority(kit: &Kit, serial: Serial, kind: Kind) -> Result<VerifyingKey, MintingError> {
+pub(super) fn minting_key(kit: &Kit, serial: Serial, kind: Kind) -> Result<VerifyingKey, MintingError> {
     let slot = kind.slot().to_string();
     let admitted = |key: &Enrolled| key.standing == Standing::Admitted;
     let key = kit.enrolled(serial).filter(admitted).ok_or(MintingError::NotAdmitted(serial))?;

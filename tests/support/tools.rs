@@ -49,6 +49,13 @@ pub(crate) fn age_plugin_yubikey() -> PathBuf {
     })
 }
 
+/// kubectl that knows version 1 of credential plugins, as it does since 1.22: Debian 12 has 1.20.
+pub(crate) fn kubectl() -> PathBuf {
+    let own = folder().join("kubectl/kubectl");
+    let installed = Path::new("/usr/bin/kubectl").to_owned();
+    found([own, installed].into_iter(), "kubectl", "scripts/install.sh test")
+}
+
 /// Folder of the guest's kernel, Debian's: `vmlinuz`, the modules, and `modules`, their names in the order of loading.
 pub(crate) fn guest_kernel() -> PathBuf {
     in_tools("kernel", |_| "scripts/install.sh test".to_owned())

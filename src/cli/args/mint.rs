@@ -11,6 +11,8 @@ use crate::cli::why::Why;
 pub(in crate::cli) enum MintVerb {
     /// An SSH certificate: for ssh-agent with a lifetime, or as files
     Ssh(MintSsh),
+    /// A client certificate, as files for PostgreSQL, curl, kubectl and AWS
+    X509(MintX509),
 }
 
 /// What every minting takes.
@@ -56,4 +58,16 @@ pub(crate) struct MintSsh {
     /// Certify this public key, which came from the machine that will use it; only the certificate goes back
     #[arg(long, value_name = "FILE", requires = "out")]
     pub public_key: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct MintX509 {
+    #[command(flatten)]
+    pub what: MintFor,
+    /// Write the certificate and what programs want beside it into this folder
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Certify the key of this certificate request, which came from the machine that will use it; only the certificate goes back
+    #[arg(long, value_name = "FILE")]
+    pub request: Option<PathBuf>,
 }

@@ -4,12 +4,17 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::LastTry;
+use crate::attestation::Serial;
 use crate::mint::Label;
+use crate::mint::ssh::Source;
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum TrustVerb {
     /// Write what hosts and servers must have before an emergency: authorities, lists, settings; no PIN
     Export(TrustExport),
+    /// Once for each key that mints client certificates: it signs the certificate by which servers will trust it
+    Authority(TrustAuthority),
 }
 
 #[derive(Args, Debug)]
@@ -23,6 +28,32 @@ pub(crate) struct TrustExport {
     /// Where the files for SSH will lie on the hosts
     #[arg(long, value_name = "DIR", default_value = "/etc/ssh", value_parser = host_folder)]
     pub host_folder: String,
+    /// Where the files for client certificates will lie on the servers
+    #[arg(long, value_name = "DIR", default_value = "/etc/breakglass", value_parser = host_folder)]
+    pub server_folder: String,
+    /// The role of PostgreSQL that client certificates log in as
+    #[arg(long, value_name = "NAME", default_value = "breakglass")]
+    pub role: Label,
+    /// From where that role may log in: a network such as 192.0.2.0/24, or all
+    #[arg(long, value_name = "NETWORK", default_value = "all", value_parser = network)]
+    pub network: String,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct TrustAuthority {
+    /// The key (the only admitted one plugged in, if not said)
+    #[arg(long, value_name = "SERIAL")]
+    pub key: Option<Serial>,
+    #[command(flatten)]
+    pub caution: LastTry,
+}
+
+/// It goes into a file of PostgreSQL without quotes.
+fn network(text: &str) -> Result<String, String> {
+    match text == "all" || (text.contains('/') && text.parse::<Source>().is_ok()) {
+        true => Ok(text.to_owned()),
+        false => Err("a network such as 192.0.2.0/24, or all".to_owned()),
+    }
 }
 
 /// It goes into a file of sshd without quotes.

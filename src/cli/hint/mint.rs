@@ -25,6 +25,25 @@ pub(super) fn minting(error: &MintingError) -> Advice {
                 keys => format!("keys that would do: {}", keys.join(", ")),
             })
         }
+        MintingError::NoAuthority { serial, others } => {
+            let keys: Vec<String> = others.iter().map(ToString::to_string).collect();
+            let next = format!("once, in peace:  breakglass trust authority --key {serial}");
+            let mut advice = say(Code::Refused, NOT_MINTED, &next);
+            if !keys.is_empty() {
+                advice.next.insert(0, format!("keys that would do: {}", keys.join(", ")));
+            }
+            advice
+        }
+        MintingError::AuthorityEnds { serial, .. } => say(
+            Code::Refused,
+            NOT_MINTED,
+            &format!("for fewer minutes, or:  breakglass trust authority --key {serial}"),
+        ),
+        MintingError::HasAuthority { .. } => say(
+            Code::Refused,
+            "nothing was signed.",
+            "write what servers must have:  breakglass trust export DIR",
+        ),
         MintingError::Damage(_) => say(
             Code::Integrity,
             NOT_MINTED,

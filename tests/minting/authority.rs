@@ -1,0 +1,219 @@
+//! `trust authority`: a key certifies itself, once; before that it mints no client certificate, and a key that is pulled out
+//! at any command leaves an authority that is whole on record, or none.
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::OnceLock;
+
+use breakglass::attestation::Serial;
+use breakglass::device::practice::{Fault, FaultPlan, PracticeReaders, Surroundings, Which};
+use breakglass::kit::Kit;
+use breakglass::kit::folder::Folder;
+use breakglass::minting::authority::{self, Made};
+use breakglass::minting::{MintingError, authority::RENEWED};
+use breakglass::record::chain::Depth;
+use breakglass::record::event::Event;
+use breakglass::record::hash::Hash;
+use breakglass::signing::{Caution, Station};
+use serde_json::Value;
+
+use super::practice::{Hand, done, keys_of};
+use super::sshd::{run, said};
+use super::tools::debian;
+use super::{MintingKit, ONE, recorded};
+
+/// The words that make an authority of the first key.
+pub(crate) const WORDS: [&str; 6] = ["trust", "authority", "--key", "23112", "--confirm", "authority 23112"];
+
+/// The same kit, in which the first key is an authority.
+pub(crate) fn certified_kit() -> MintingKit {
+    static MADE: OnceLock<MintingKit> = OnceLock::new();
+    let made = MADE.get_or_init(|| {
+        let kit = MintingKit::new();
+        done(&kit.run(&WORDS));
+        kit
+    });
+    made.copied()
+}
+
+pub(crate) fn openssl(words: &[&str], folder: &Path) -> String {
+    let out = run(Command::new(debian("openssl", "openssl")).args(words).current_dir(folder));
+    assert!(out.status.success(), "{words:?}: {}", said(&out));
+    said(&out)
+}
+
+#[test]
+fn a_key_that_no_server_can_trust_mints_nothing_and_is_named_with_what_to_do() {
+    let kit = MintingKit::new();
+    let next = "breakglass trust authority --key 23112";
+    let minted = kit.mint_client("cluster", &[]);
+    assert_eq!(minted.status.code(), Some(1), "{}", said(&minted));
+    for wanted in ["no certificate by which servers trust it", next] {
+        assert!(said(&minted).contains(wanted), "{wanted}: {}", said(&minted));
+    }
+    assert!(!kit.folder().exists() && recorded(&kit.kit()).0.is_empty());
+    let status = kit.run(&["status"]);
+    assert!(said(&status).contains("AUTHORITY-MISSING") || said(&status).contains(next), "{}", said(&status));
+    let out = kit.path().join("trust").display().to_string();
+    let exported = kit.run(&["trust", "export", &out]);
+    done(&exported);
+    assert!(said(&exported).contains(next), "{}", said(&exported));
+    assert!(!kit.path().join("trust/x509").exists());
+}
+
+#[test]
+fn a_key_certifies_itself_once_and_it_is_on_record() {
+    let kit = MintingKit::new();
+    let unconfirmed = kit.run(&[&WORDS[..5], &["authority"]].concat());
+    assert_eq!(unconfirmed.status.code(), Some(1), "{}", said(&unconfirmed));
+    assert!(said(&unconfirmed).contains("CN=breakglass emergency CA 23112,O=DC1 emergency kit"));
+    assert!(kit.kit().authorities().is_empty());
+    let made = kit.run(&[&WORDS[..], &["--json"]].concat());
+    done(&made);
+    let object: Value = serde_json::from_slice(&made.stdout).expect("JSON");
+    let read = kit.kit();
+    let [certified] = &read.authorities()[..] else { panic!("one authority") };
+    assert_eq!(object["certificate"], certified.certificate.pem());
+    assert_eq!(object["fingerprint"], hex::encode(certified.certificate.thumbprint().0));
+    assert_eq!((certified.list.number(), certified.list.revoked().len()), (1, 0));
+    assert!(read.lacking_authority().is_empty());
+    assert!(kit.run(&["records", "verify"]).status.success());
+    let told = said(&kit.run(&["records", "list"]));
+    assert!(told.contains("mint.authority"), "{told}");
+    // As others read what is exported.
+    let folder = kit.path().join("trust");
+    done(&kit.run(&["trust", "export", &folder.display().to_string()]));
+    let at = folder.join("x509");
+    let shown = openssl(&["x509", "-in", "breakglass_ca.pem", "-noout", "-text"], &at);
+    for wanted in ["CA:TRUE, pathlen:0", "Certificate Sign, CRL Sign", "ecdsa-with-SHA256", "prime256v1"] {
+        assert!(shown.contains(wanted), "{wanted}: {shown}");
+    }
+    let list = openssl(
+        &["crl", "-in", "breakglass_crl.pem", "-CAfile", "breakglass_ca.pem", "-noout", "-text"],
+        &at,
+    );
+    assert!(list.contains("verify OK") && list.contains("No Revoked Certificates"), "{list}");
+    // It is one already; another key was not made for it.
+    let again = kit.run(&WORDS);
+    assert_eq!(again.status.code(), Some(1), "{}", said(&again));
+    assert!(said(&again).contains("has its certificate as an authority already"), "{}", said(&again));
+    let other = kit.run(&["trust", "authority", "--key", "23115", "--confirm", "authority 23115"]);
+    assert_eq!(other.status.code(), Some(3), "{}", said(&other));
+}
+
+fn make(kit: &MintingKit, readers: &mut PracticeReaders, later: i64) -> Result<Made, MintingError> {
+    let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
+    let (mut open, _lock, _) = Kit::write(Folder::at(kit.path(), None), Depth::Links)?;
+    let now = open.journal.records().map(|(_, record)| record.iat).max().expect("records") + later;
+    let plan = authority::plan(&open, Serial(ONE), Caution::default(), now)?;
+    let mut hand = Hand::knowing();
+    let clock = move || now;
+    let tool = &|| Hash([7; 32]);
+    let mut station = Station { readers, operator: &mut hand, clock: &clock, rng: &mut rng, tool };
+    authority::carry_out(&mut open, &plan, &mut station)
+}
+
+fn readers(kit: &MintingKit) -> PracticeReaders {
+    PracticeReaders::new(&keys_of(kit.path()), Surroundings::seeded(7).0)
+}
+
+#[test]
+fn an_authority_is_made_anew_in_its_last_year_and_takes_back_what_it_took_back() {
+    let kit = MintingKit::new();
+    let mut readers = readers(&kit);
+    let first = make(&kit, &mut readers, 0).expect("the first");
+    let years = |years: i64| years * 365 * 86_400;
+    assert!(matches!(make(&kit, &mut readers, years(8)), Err(MintingError::HasAuthority { .. })));
+    let second = make(&kit, &mut readers, years(9)).expect("the second");
+    assert_eq!(second.list.number(), first.list.number() + 1);
+    assert!(second.certificate.from() + RENEWED > first.certificate.until() - RENEWED);
+    let read = kit.kit();
+    let certified = read.authority(Serial(ONE)).expect("one");
+    assert_eq!((&certified.certificate, &certified.list), (&second.certificate, &second.list));
+    // Servers with the old certificate know the list, and what is minted: name and key are the same.
+    assert!(breakglass::mint::x509::SignedList::of(&first.list.der(), &certified.authority).is_ok());
+}
+
+#[test]
+fn a_key_pulled_at_every_command_leaves_an_authority_that_is_whole_or_none() {
+    for fault in [Fault::Remove, Fault::RemoveAfter, Fault::WithholdTouch] {
+        let mut n = 0;
+        loop {
+            n += 1;
+            let kit = MintingKit::new();
+            let mut readers = readers(&kit);
+            let plan = match fault {
+                Fault::WithholdTouch => FaultPlan::new().from(n, fault.clone()),
+                _ => FaultPlan::new().at(n, fault.clone()),
+            };
+            readers.key(Serial(ONE)).unwrap().set_faults(plan.clone());
+            let result = make(&kit, &mut readers, 0);
+            let finished = plan.commands_seen() < n;
+            let told =
+                format!("{fault:?} at command {n}: {:?}", result.as_ref().err().map(ToString::to_string));
+            let read = kit.kit();
+            assert_eq!(read.journal.damage(), None, "{told}");
+            let records =
+                read.journal.records().filter(|(_, record)| matches!(record.event, Event::MintAuthority(_)));
+            assert_eq!(records.count(), usize::from(result.is_ok()), "{told}");
+            assert_eq!(read.authorities().len(), usize::from(result.is_ok()), "{told}");
+            plan.clear();
+            let key = readers.key(Serial(ONE)).unwrap();
+            key.insert().unwrap();
+            assert_eq!(key.with_model(|key, _| key.reference(Which::Pin).left).unwrap(), 3, "{told}");
+            match result {
+                Ok(_) => {}
+                Err(_) => {
+                    drop(make(&kit, &mut readers, 0).unwrap_or_else(|error| panic!("{told}, then: {error}")))
+                }
+            }
+            assert_eq!(kit.kit().authorities().len(), 1, "{told}");
+            if finished {
+                break;
+            }
+        }
+        assert!(n > 12, "only {n} commands were seen");
+    }
+}
+
+#[test]
+fn a_record_that_another_key_or_nobody_bears_out_makes_no_authority() {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+    use breakglass::record::event::MintAuthority;
+    let kit = certified_kit();
+    let mut readers = readers(&kit);
+    let certified = kit.kit().authority(Serial(ONE)).expect("one");
+    let good = (STANDARD.encode(certified.certificate.der()), STANDARD.encode(certified.list.der()));
+    let mut torn = certified.certificate.der();
+    *torn.last_mut().expect("bytes") ^= 1;
+    for (certificate, list, why) in [
+        (STANDARD.encode(&torn), good.1.clone(), "its signature is not of the key"),
+        ("AAAA".to_owned(), good.1.clone(), "no base64 of DER"),
+        (good.0.clone(), good.0.clone(), "it is no list"),
+    ] {
+        let kit = certified_kit();
+        let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
+        let (mut open, _lock, _) = Kit::write(Folder::at(kit.path(), None), Depth::Links).expect("the kit");
+        let now = open.journal.records().map(|(_, record)| record.iat).max().expect("records");
+        let clock = move || now;
+        let mut hand = Hand::knowing();
+        let tool = &|| Hash([7; 32]);
+        let mut station =
+            Station { readers: &mut readers, operator: &mut hand, clock: &clock, rng: &mut rng, tool };
+        let mut readers_of_copy = self::readers(&kit);
+        station.readers = &mut readers_of_copy;
+        let caution = Caution::default();
+        let mut signer = breakglass::signing::Signer::ready(&mut station, &mut open, Serial(ONE), &caution)
+            .expect("ready");
+        signer.ask_pin(&mut station).expect("a PIN");
+        let event = Event::MintAuthority(MintAuthority { certificate, list });
+        signer.sign(&mut station, &mut open, None, event, "to sign").expect("a record");
+        drop(_lock);
+        // The one before still stands, and the record that does not hold is found.
+        assert_eq!(kit.kit().authority(Serial(ONE)).as_ref(), Some(&certified), "{why}");
+        let verified = kit.run(&["records", "verify"]);
+        assert_eq!(verified.status.code(), Some(6), "{}", said(&verified));
+        assert!(said(&verified).contains(why), "{why}: {}", said(&verified));
+    }
+}
