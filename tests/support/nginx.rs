@@ -69,9 +69,18 @@ impl Nginx {
         format!("https://127.0.0.1:{}/", self.port)
     }
 
-    /// What it logged of who came.
-    pub(crate) fn log(&self) -> String {
-        read(&self.folder.path().join("access"))
+    /// Insists that it logged this of somebody who came; it does so after it has answered.
+    #[track_caller]
+    pub(crate) fn logged(&self, what: &str) {
+        let begun = Instant::now();
+        loop {
+            let log = read(&self.folder.path().join("access"));
+            if log.contains(what) {
+                return;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(10), "not logged: {what}\n{log}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 }
 
