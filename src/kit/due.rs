@@ -10,7 +10,7 @@ use crate::kit::drills;
 use crate::kit::finding::Finding;
 use crate::kit::incidents::incidents;
 use crate::kit::name::CredentialName;
-use crate::kit::policy::Rotation;
+use crate::kit::policy::{Kind, Rotation};
 use crate::kit::roster::{Change, Roster, Standing};
 use crate::kit::{Draft, Kit, change, check, custody};
 
@@ -50,14 +50,18 @@ pub fn due(kit: &Kit, now: i64) -> Vec<Finding> {
     findings
 }
 
-/// Keys that were made to mint client certificates, and by which no server can be told to trust them.
-fn unknown_to_servers(kit: &Kit) -> impl Iterator<Item = Finding> {
-    kit.lacking_authority().into_iter().map(|serial| {
+/// Keys of which no server can be told to trust them, where the policy lets client certificates be minted.
+fn unknown_to_servers(kit: &Kit) -> Vec<Finding> {
+    if !kit.policy.mint_rules.iter().any(|rule| rule.says.kind() == Kind::X509) {
+        return Vec::new();
+    }
+    let told = |serial: Serial| {
         let text = format!(
             "key {serial} mints client certificates that no server can trust: it has not signed its own"
         );
         Finding::due("AUTHORITY-MISSING", text, format!("breakglass trust authority --key {serial}"))
-    })
+    };
+    kit.lacking_authority().into_iter().map(told).collect()
 }
 
 /// How `kit.toml` stands to the policy in force.

@@ -189,7 +189,7 @@ fn client() -> ClientCertificate {
 fn a_client_certificate_names_the_incident_and_leads_to_its_record() {
     use x509_cert::der::Decode;
     let ca = minting_key(5);
-    let (authority, own) = authority_of(&ca);
+    let (authority, _) = authority_of(&ca);
     let signed = sign(client().prepare(&authority).unwrap(), &ca).unwrap();
     let read = x509_cert::Certificate::from_der(&signed.der()).unwrap();
     let tbs = read.tbs_certificate();
