@@ -46,7 +46,7 @@ if [ "$purpose" = test ]; then
     have fido2-assert || need fido2-tools
     have strace || need strace
     have expect || need expect
-    have faketime || need faketime # the wrong clock and the year of drills, tests/tabletop.rs
+    have faketime || need faketime # wrong clocks and the year of drills, tests/tabletop.rs and tests/minting.rs
     have ip || need iproute2
     have swig || need swig # pyscard, which ykman needs, is compiled
     have node || need nodejs

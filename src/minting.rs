@@ -50,6 +50,8 @@ pub struct Wish {
     pub accept_damage: Option<String>,
     /// Go on although the clock is behind the records, for this reason.
     pub accept_clock: Option<String>,
+    /// What a clock says where it will be used, in Unix seconds, if the person has looked.
+    pub clock_there: Option<i64>,
     /// What is allowed at the key.
     pub caution: Caution,
 }
@@ -133,6 +135,15 @@ pub enum MintingError {
         /// Seconds.
         behind: i64,
     },
+    /// The clock differs from the one where it will be used, by more than a credential reaches back.
+    #[error(
+        "the clock of this machine is {} s {} the one where it will be used, and what is minted reaches {BACKDATED} s back",
+        ahead.unsigned_abs(), if *ahead < 0 { "behind" } else { "ahead of" }
+    )]
+    ClockThere {
+        /// Seconds; negative if it is behind.
+        ahead: i64,
+    },
     /// It cannot be put together, or the key's signature is none.
     #[error(transparent)]
     Mint(#[from] MintError),
@@ -150,7 +161,7 @@ fn also(names: &[String]) -> String {
 
 fn time(seconds: u64) -> String {
     let at = i64::try_from(seconds).ok().and_then(|at| jiff::Timestamp::from_second(at).ok());
-    at.map_or_else(|| seconds.to_string(), |at| at.to_string())
+    at.map_or_else(|| seconds.to_string(), |at| at.strftime("%Y-%m-%d %H:%M:%SZ").to_string())
 }
 
 /// What will be minted. Made by [`plan`] alone, so that nothing is minted that was not judged.

@@ -35,6 +35,10 @@ fn kits(folder: &Path) {
 
     minting(&place("minting"), "\"ssh\"", SSH);
     minting(&place("certifying"), "\"x509\"", X509);
+    let certified = place("certified");
+    copy(&folder.join("certifying"), &certified);
+    let words = ["trust", "authority", "--confirm", "authority 23112"];
+    done(&run(&certified, &words, &[&format!("23112 pin {PIN}")]));
     rule(&folder.join("ruled"));
     ask(&folder.join("asked"));
     let toml = folder.join("misruled/kit.toml");

@@ -47,6 +47,7 @@ fn wish(
         output: output.to_owned(),
         accept_damage: options.accept_damage,
         accept_clock: options.accept_clock,
+        clock_there: options.clock_there.map(jiff::Timestamp::as_second),
         caution: Caution { spend_last_try: options.spend_last_try, accept_gap: options.accept_gap },
     })
 }

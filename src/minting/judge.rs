@@ -81,8 +81,11 @@ fn overrides(kit: &Kit, wish: &Wish, now: i64) -> Result<Vec<Override>, MintingE
     if let Some(lack) = crate::kit::check::lacking(kit).into_iter().next() {
         accept("gap", &wish.caution.accept_gap, MintingError::Lacks(lack.text))?;
     }
+    let ahead = wish.clock_there.map_or(0, |there| now.saturating_sub(there));
     if let Some(behind) = behind(kit, now) {
         accept("clock", &wish.accept_clock, MintingError::Clock { behind })?;
+    } else if ahead.unsigned_abs() > BACKDATED {
+        accept("clock", &wish.accept_clock, MintingError::ClockThere { ahead })?;
     }
     Ok(overrides)
 }

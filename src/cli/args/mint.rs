@@ -37,7 +37,10 @@ pub(in crate::cli) struct MintFor {
     /// Go on although the kit is damaged; recorded
     #[arg(long, value_name = "WHY")]
     pub accept_damage: Option<String>,
-    /// Go on although the clock is behind the newest record; recorded
+    /// What the clock says where it will be used, such as 2026-11-29T11:00Z: refused if this machine's differs by more than 5 minutes
+    #[arg(long, value_name = "TIME")]
+    pub clock_there: Option<jiff::Timestamp>,
+    /// Go on although the clock is behind the newest record, or differs from the one there; recorded
     #[arg(long, value_name = "WHY")]
     pub accept_clock: Option<String>,
 }
