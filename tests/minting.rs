@@ -25,6 +25,8 @@ mod authority;
 mod database;
 #[path = "minting/faults.rs"]
 mod faults;
+#[path = "minting/gap.rs"]
+mod gap;
 #[path = "support/nginx.rs"]
 mod nginx_server;
 #[path = "support/pcsc.rs"]
@@ -39,6 +41,8 @@ mod practice;
 mod real;
 #[path = "support/sshd.rs"]
 mod sshd;
+#[path = "minting/token.rs"]
+mod token;
 #[path = "minting/x509.rs"]
 mod x509;
 use pcsc::tools;
@@ -160,7 +164,7 @@ fn make() -> MintingKit {
         said(&out)
     };
     assert!(!provision(OLD).contains("which mints"));
-    std::fs::write(&toml, text.replace("# mints = ", "mints = ") + RULES).expect("kit.toml");
+    std::fs::write(&toml, text.replace("# mints = ", "mints = ") + RULES + token::RULES).expect("kit.toml");
     let told = provision(ONE);
     for slot in ["83, which mints SSH", "84, which mints client", "85, which mints tokens"] {
         assert!(told.contains(slot), "{slot}: {told}");

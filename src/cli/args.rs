@@ -14,6 +14,7 @@ mod custody;
 mod incident;
 mod mint;
 mod paper;
+mod token;
 mod trust;
 
 pub(super) use approval::{Approve, Notify, Request};
@@ -22,6 +23,7 @@ pub(super) use custody::{CheckIn, CheckOut, number, place};
 pub(super) use incident::{Close, Discharge, IncidentVerb, Review};
 pub(super) use mint::{MintFor, MintSsh, MintVerb, MintX509};
 pub(super) use paper::{Label, Letter, Paper, Runbook};
+pub(super) use token::{Holder, MintAssertion, MintKey, MintToken, TokenProof, TokenVerb};
 pub(super) use trust::{TrustAuthority, TrustExport, TrustVerb};
 
 /// Emergency credentials on hardware keys, opened offline, each use recorded.
@@ -96,6 +98,9 @@ pub(super) enum Verb {
     /// Mint a credential that did not exist before, for minutes: signed by a slot of the key that platforms trust
     #[command(subcommand)]
     Mint(MintVerb),
+    /// Use a minted token: prove for one request that you hold its key
+    #[command(subcommand)]
+    Token(TokenVerb),
     /// What platforms must trust in advance, or nothing that is minted is good anywhere
     #[command(subcommand)]
     Trust(TrustVerb),

@@ -18,7 +18,11 @@ pub(super) fn plan(kit: &Kit, wish: Wish, now: i64) -> Result<Plan, MintingError
     kit.founded()?;
     let rule = rule(kit, &wish)?.clone();
     let seconds = seconds(&rule, wish.minutes)?;
-    let identity = Identity { incident: label(&wish.incident)?, operator: label(&wish.operator)? };
+    let identity = Identity {
+        incident: label(&wish.incident)?,
+        operator: label(&wish.operator)?,
+        issuers: kit.policy.issuers().cloned().collect(),
+    };
     let overrides = overrides(kit, &wish, now)?;
     let authority = minting_key(kit, wish.key, rule.says.kind())?;
     let window = Window::new(u64::try_from(now).unwrap_or(0), seconds, BACKDATED)?;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::token::{MintAssertion, MintKey, MintToken};
 use crate::attestation::Serial;
 use crate::cli::why::Why;
 
@@ -13,6 +14,12 @@ pub(in crate::cli) enum MintVerb {
     Ssh(MintSsh),
     /// A client certificate, as files for PostgreSQL, curl, kubectl and AWS
     X509(MintX509),
+    /// An access token for a resource server while the authorisation server is down, bound to a key or a certificate
+    Token(MintToken),
+    /// Client assertions for an authorisation server that is up, each good once
+    Assertion(MintAssertion),
+    /// A key, made on the machine that will use a credential; its public half crosses to the kit. Needs no kit
+    Key(MintKey),
 }
 
 /// What every minting takes.
