@@ -94,6 +94,14 @@ fn describe(kit: &Kit, plan: &Plan) -> String {
     if let Some(held) = holder::told(&wish.subject) {
         lines.insert(3, format!("  holder    {held}"));
     }
+    let begins = plan.certified.as_ref().map_or(0, |one| one.certificate.from().cast_signed());
+    if begins > now() {
+        let begins = date(begins);
+        lines.push(format!(
+            "  note      by this clock servers trust {} only from {begins} on; if it is right:  breakglass trust authority",
+            wish.key
+        ));
+    }
     for accepted in &plan.overrides {
         lines.push(format!("  accepted  {}: {}", accepted.rule, accepted.why));
     }

@@ -95,19 +95,21 @@ fn overrides(kit: &Kit, wish: &Wish, now: i64) -> Result<Vec<Override>, MintingE
 }
 
 /// By how many seconds the clock is behind the newest record, if by more than a credential reaches back.
-pub(super) fn behind(kit: &Kit, now: i64) -> Option<i64> {
+fn behind(kit: &Kit, now: i64) -> Option<i64> {
     let newest = kit.journal.records().map(|(_, record)| record.iat).max().unwrap_or(now);
     Some(newest.saturating_sub(now)).filter(|behind| *behind > BACKDATED.cast_signed())
 }
 
-/// What servers trust the key by. What is minted does not outlast it.
+/// What servers trust the key by. What is minted does not outlast it. One that is good only later has a record that is later than the
+/// clock, which [`overrides`] has told of.
 fn certified(kit: &Kit, serial: Serial, window: Window) -> Result<Certified, MintingError> {
     let certified = kit.authority(serial).ok_or_else(|| {
         let others = kit.authorities().into_iter().map(|one| one.serial).collect();
         MintingError::NoAuthority { serial, others }
     })?;
-    match certified.certificate.until() < window.until() {
-        true => Err(MintingError::AuthorityEnds { serial, until: certified.certificate.until() }),
+    let until = certified.certificate.until();
+    match until < window.until() {
+        true => Err(MintingError::AuthorityEnds { serial, until }),
         false => Ok(certified),
     }
 }

@@ -11,9 +11,10 @@ use breakglass::attestation::Serial;
 use breakglass::device::practice::{Fault, FaultPlan, PracticeReaders, Surroundings, Which};
 use breakglass::kit::Kit;
 use breakglass::kit::folder::Folder;
+use breakglass::mint::SubjectKey;
 use breakglass::mint::x509::{RevokedCertificate, SignedList};
-use breakglass::minting::MintingError;
 use breakglass::minting::authority::{self, Made};
+use breakglass::minting::{MintingError, Subject, Wish, plan};
 use breakglass::record::chain::Depth;
 use breakglass::record::event::{Event, MintAuthority, MintKind, MintRevoked};
 use breakglass::record::hash::Hash;
@@ -23,7 +24,7 @@ use serde_json::Value;
 use super::practice::{Hand, done, keys_of};
 use super::sshd::{run, said};
 use super::tools::debian;
-use super::{MintingKit, ONE, recorded};
+use super::{MintingKit, ONE, recorded, wish};
 
 /// The words that make an authority of the first key.
 pub(crate) const WORDS: [&str; 6] = ["trust", "authority", "--key", "23112", "--confirm", "authority 23112"];
@@ -173,6 +174,27 @@ fn an_authority_is_made_anew_in_its_last_year_and_takes_back_what_it_took_back()
     assert_eq!((certified.list.number(), certified.list.revoked()), (3, revoked.to_vec()));
     // Servers with the old certificate know the list, and what is minted: name and key are the same.
     assert!(SignedList::of(&list.der(), &certified.authority).is_ok());
+}
+
+#[test]
+fn an_authority_that_was_made_by_a_clock_that_was_ahead_is_made_again() {
+    let kit = MintingKit::new();
+    let mut readers = readers(&kit);
+    let year = 365 * 86_400;
+    let early = make(&kit, &mut readers, year).expect("by the wrong clock");
+    // By the right one nothing is minted unasked, which servers would refuse.
+    let now = early.certificate.from().cast_signed() + 300 - year;
+    let mut random = rand_core::UnwrapErr(getrandom::SysRng);
+    let subject = SubjectKey::generate(&mut random);
+    let rule = "cluster".to_owned();
+    let client = Wish { rule, subject: Subject::X509(*subject.public()), ..wish(&subject, None) };
+    let refused = plan(&kit.kit(), client.clone(), now).map(drop);
+    assert!(matches!(refused, Err(MintingError::Clock { .. })), "{refused:?}");
+    let made = make(&kit, &mut readers, -year).expect("by the right clock");
+    assert_eq!(made.certificate.from().cast_signed(), now - 300);
+    let accepted = Wish { accept_clock: Some("it was ahead".into()), ..client };
+    let planned = plan(&kit.kit(), accepted, now).expect("it is good now");
+    assert_eq!(planned.certified.map(|one| one.certificate), Some(made.certificate));
 }
 
 #[test]

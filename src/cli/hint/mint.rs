@@ -37,7 +37,7 @@ pub(super) fn minting(error: &MintingError) -> Advice {
         MintingError::AuthorityEnds { serial, .. } => say(
             Code::Refused,
             NOT_MINTED,
-            &format!("for fewer minutes, or:  breakglass trust authority --key {serial}"),
+            &format!("for fewer minutes, or, in peace:  breakglass trust authority --key {serial}"),
         ),
         MintingError::HasAuthority { .. } => say(
             Code::Refused,
