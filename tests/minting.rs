@@ -41,6 +41,8 @@ mod practice;
 mod real;
 #[path = "support/sshd.rs"]
 mod sshd;
+#[path = "support/terminal.rs"]
+mod terminal;
 #[path = "minting/token.rs"]
 mod token;
 #[path = "minting/x509.rs"]

@@ -11,6 +11,7 @@ use breakglass::record::hash::Hash;
 use super::practice::{self, PIN, done};
 use super::real::{PROGRAM, pin_pipe};
 use super::sshd::{run, said};
+use super::terminal::Person;
 use super::token::{Server, claims, curl, handed, proof, resource_server, text, words};
 use super::tools::debian;
 use super::{MintingKit, recorded};
@@ -114,6 +115,21 @@ fn a_key_that_stays_on_the_connected_machine_gets_a_token_over_the_gap() {
         assert_eq!((&claims["jti"], &claims["aud"]), (&number.as_str().into(), &"https://as.example".into()));
         assert_eq!((&claims["iat"], &claims["exp"]), (&intent.from.into(), &intent.until.into()));
     }
+}
+
+#[test]
+fn every_public_form_is_shown_as_a_code_at_a_terminal() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("mine").display().to_string();
+    let script = Command::new(debian("script", "bsdutils"));
+    let mut person = Person::sit_down(script, &[PROGRAM, "mint", "key", "--out", &out, "--qr"]);
+    for form in ["for mint token, mint assertion", "for mint ssh", "for mint x509"] {
+        person.wait_for(&format!("{form}; any key ends it"));
+        person.keys("x");
+    }
+    let (code, shown) = person.end();
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(shown.contains('\u{2588}') || shown.contains('\u{2584}'), "it is drawn: {shown}");
 }
 
 #[test]

@@ -68,6 +68,9 @@ pub(crate) struct MintSsh {
     /// Certify this public key, which came from the machine that will use it; only the certificate goes back
     #[arg(long, value_name = "FILE", requires = "out")]
     pub public_key: Option<PathBuf>,
+    /// Show the certificate as a code on this terminal, too: any camera reads the text
+    #[arg(long, requires = "out")]
+    pub qr: bool,
 }
 
 #[derive(Args, Debug)]
@@ -80,4 +83,7 @@ pub(crate) struct MintX509 {
     /// Certify the key of this certificate request, which came from the machine that will use it; only the certificate goes back
     #[arg(long, value_name = "FILE")]
     pub request: Option<PathBuf>,
+    /// Show the certificate as a code on this terminal, too: any camera reads the text
+    #[arg(long)]
+    pub qr: bool,
 }

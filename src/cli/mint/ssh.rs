@@ -10,6 +10,7 @@ use super::{Outcome, describe, end, finish, wish};
 use crate::cli::args::MintSsh;
 use crate::cli::desk::{Desk, date, now};
 use crate::cli::hint::Trouble;
+use crate::cli::records::codes;
 use crate::kit::debts::quoted;
 use crate::mint::SubjectKey;
 use crate::mint::ssh::{AgentAnswer, PublicLine, Signed, add_to_agent, agent_answer};
@@ -70,6 +71,9 @@ pub(crate) fn ssh(desk: &mut Desk, options: MintSsh) -> Result<Outcome, Trouble>
             }
         }
         desk.terminal.say(&format!("what hosts log of it:  {}", minted.identity.text()));
+        if options.qr {
+            codes::show_plain(desk, certificate.line().trim_end().as_bytes(), CERTIFICATE);
+        }
         end(desk, &kit, &plan.wish.incident);
     }
     Ok(Outcome::Done)

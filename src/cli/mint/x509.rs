@@ -7,6 +7,7 @@ use super::{Outcome, describe, end, finish, wish};
 use crate::cli::args::MintX509;
 use crate::cli::desk::{Desk, now};
 use crate::cli::hint::Trouble;
+use crate::cli::records::codes;
 use crate::kit::debts::quoted;
 use crate::kit::policy::Says;
 use crate::mint::SubjectKey;
@@ -65,6 +66,10 @@ pub(crate) fn x509(desk: &mut Desk, options: MintX509) -> Result<Outcome, Troubl
             None => say_back(desk, &written),
         }
         say_logged(desk, &plan, certificate);
+        if options.qr {
+            // Alone: that of its authority is everywhere already, and both would be a code that few terminals show.
+            codes::show_plain(desk, certificate.pem().trim_end().as_bytes(), CERTIFICATE);
+        }
         end(desk, &kit, &plan.wish.incident);
     }
     Ok(Outcome::Done)
