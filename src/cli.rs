@@ -44,6 +44,7 @@ mod provision;
 mod records;
 mod request;
 mod review;
+mod revoke;
 mod runbook;
 mod seal;
 mod status;
@@ -131,6 +132,7 @@ fn run(desk: &mut Desk, verb: Verb) -> Result<Outcome, Trouble> {
         Verb::Mint(MintVerb::Ssh(options)) => mint::ssh(desk, options),
         Verb::Mint(MintVerb::X509(options)) => mint::x509(desk, options),
         Verb::Trust(TrustVerb::Authority(options)) => trust::authority(desk, &options),
+        Verb::Revoke(options) => revoke::revoke(desk, options),
         Verb::Trust(TrustVerb::Export(options)) => trust::export(desk, &options),
         Verb::Coverage => coverage::coverage(desk),
         Verb::Inventory(options) => inventory::inventory(desk, &options),

@@ -14,6 +14,7 @@ mod custody;
 mod incident;
 mod mint;
 mod paper;
+mod revoke;
 mod trust;
 
 pub(super) use approval::{Approve, Notify, Request};
@@ -22,7 +23,8 @@ pub(super) use custody::{CheckIn, CheckOut, number, place};
 pub(super) use incident::{Close, Discharge, IncidentVerb, Review};
 pub(super) use mint::{MintFor, MintSsh, MintVerb, MintX509};
 pub(super) use paper::{Label, Letter, Paper, Runbook};
-pub(super) use trust::{TrustAuthority, TrustExport, TrustVerb};
+pub(super) use revoke::Revoke;
+pub(super) use trust::{HOST_FOLDER, SERVER_FOLDER, TrustAuthority, TrustExport, TrustVerb};
 
 /// Emergency credentials on hardware keys, opened offline, each use recorded.
 #[derive(Parser, Debug)]
@@ -96,6 +98,8 @@ pub(super) enum Verb {
     /// Mint a credential that did not exist before, for minutes: signed by a slot of the key that platforms trust
     #[command(subcommand)]
     Mint(MintVerb),
+    /// Take back what was minted, or a key's right to mint: the lists that platforms get have it from then on
+    Revoke(Revoke),
     /// What platforms must trust in advance, or nothing that is minted is good anywhere
     #[command(subcommand)]
     Trust(TrustVerb),
