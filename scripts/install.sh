@@ -46,10 +46,10 @@ if [ "$purpose" = test ]; then
     have fido2-assert || need fido2-tools
     have strace || need strace
     have expect || need expect
-    have faketime || need faketime # the wrong clock and the year of drills, tests/tabletop.rs
+    have faketime || need faketime # wrong clocks and the year of drills, tests/tabletop.rs and tests/minting.rs
     have ip || need iproute2
     have swig || need swig # pyscard, which ykman needs, is compiled
-    have node || need nodejs
+    have node || need nodejs # jose and oidc-provider run on it: a resource server and an authorisation server, tests/minting.rs
     have npm || need npm
     have qemu-system-x86_64 || need qemu-system-x86 # the guest of tests/vm.rs, and what goes into it
     have cpio || need cpio
@@ -114,7 +114,7 @@ if ! cmp -s scripts/requirements.txt "$tools/venv/made-from.txt"; then
 fi
 
 if ! cmp -s scripts/node/package-lock.json "$tools/node/made-from.json"; then
-    say "installing into $tools/node: jose"
+    say "installing into $tools/node: jose, oidc-provider and what they need"
     rm -rf "$tools/node"
     mkdir -p "$tools/node"
     cp scripts/node/package.json scripts/node/package-lock.json "$tools/node/"

@@ -50,10 +50,13 @@ mod seal;
 mod status;
 mod table;
 mod terminal;
+mod token;
 mod trust;
 mod why;
 
-use args::{Arguments, IncidentVerb, KeyVerb, KitVerb, MintVerb, PolicyVerb, RecordsVerb, TrustVerb, Verb};
+use args::{
+    Arguments, IncidentVerb, KeyVerb, KitVerb, MintVerb, PolicyVerb, RecordsVerb, TokenVerb, TrustVerb, Verb,
+};
 use desk::Desk;
 use hint::Trouble;
 
@@ -131,6 +134,10 @@ fn run(desk: &mut Desk, verb: Verb) -> Result<Outcome, Trouble> {
         Verb::Change(options) => change::change(desk, &options),
         Verb::Mint(MintVerb::Ssh(options)) => mint::ssh(desk, options),
         Verb::Mint(MintVerb::X509(options)) => mint::x509(desk, options),
+        Verb::Mint(MintVerb::Token(options)) => mint::token(desk, options),
+        Verb::Mint(MintVerb::Assertion(options)) => mint::assertion(desk, options),
+        Verb::Mint(MintVerb::Key(options)) => mint::key(desk, &options),
+        Verb::Token(TokenVerb::Proof(options)) => token::proof(desk, &options),
         Verb::Trust(TrustVerb::Authority(options)) => trust::authority(desk, &options),
         Verb::Revoke(options) => revoke::revoke(desk, options),
         Verb::Trust(TrustVerb::Export(options)) => trust::export(desk, &options),

@@ -3,8 +3,10 @@
 //! 1. [`plan`]: judge by the adopted policy, and by the clock. Nothing is asked yet.
 //! 2. The person confirms the plan with an exact word.
 //! 3. [`carry_out`]: 9E proof, head against journal, PIN; the credential to be is settled; `mint.intent`, which names its number
-//!    and the digest of what will be signed, is signed, appended and fsynced; then the minting slot signs (a touch).
-//! 4. `mint.issued` is signed and fsynced. If it cannot be, the credential is handed out anyway: the intent stands.
+//!    and the digest of what will be signed, is signed, appended and fsynced; then the minting slot signs (a touch). Of several
+//!    client assertions one intent names all, and each is signed by itself.
+//! 4. `mint.issued` is signed and fsynced. If it cannot be, the credential is handed out anyway: the intent stands. So are the
+//!    assertions that were signed, if the key was pulled before it signed all.
 //! 5. Handing out is the caller's.
 
 use p256::ecdsa::VerifyingKey;
@@ -50,6 +52,8 @@ pub struct Wish {
     pub accept_damage: Option<String>,
     /// Go on although the clock is behind the records, for this reason.
     pub accept_clock: Option<String>,
+    /// What a clock says where it will be used, in Unix seconds, if the person has looked.
+    pub clock_there: Option<i64>,
     /// What is allowed at the key.
     pub caution: Caution,
 }
@@ -143,6 +147,15 @@ pub enum MintingError {
         /// Seconds.
         behind: i64,
     },
+    /// The clock differs from the one where it will be used, by more than a credential reaches back.
+    #[error(
+        "the clock of this machine is {} s {} the one where it will be used, and what is minted reaches {BACKDATED} s back",
+        ahead.unsigned_abs(), if *ahead < 0 { "behind" } else { "ahead of" }
+    )]
+    ClockThere {
+        /// Seconds; negative if it is behind.
+        ahead: i64,
+    },
     /// It cannot be put together, or the key's signature is none.
     #[error(transparent)]
     Mint(#[from] MintError),
@@ -160,7 +173,7 @@ fn also(names: &[String]) -> String {
 
 fn time(seconds: u64) -> String {
     let at = i64::try_from(seconds).ok().and_then(|at| jiff::Timestamp::from_second(at).ok());
-    at.map_or_else(|| seconds.to_string(), |at| at.to_string())
+    at.map_or_else(|| seconds.to_string(), |at| at.strftime("%Y-%m-%d %H:%M:%SZ").to_string())
 }
 
 /// What will be minted. Made by [`plan`] alone, so that nothing is minted that was not judged.
@@ -186,6 +199,8 @@ pub struct Plan {
 struct Identity {
     incident: crate::mint::Label,
     operator: crate::mint::Label,
+    /// Those of access tokens, which no client may be called.
+    issuers: Vec<crate::mint::jwt::Uri>,
 }
 
 /// Judges, and tries that the journal can be written; every refusal that can be seen beforehand comes from here, before any
@@ -203,19 +218,35 @@ impl Plan {
         self.rule.says.kind().slot()
     }
 
+    /// How many touches it takes, the least and the most: nobody has shown that one which a slot caches serves another.
+    pub fn touches(&self) -> (usize, usize) {
+        let minted = self.wish.subject.count();
+        (minted + 1, minted + 2)
+    }
+
+    /// Seconds that it reaches back. An assertion does not: servers count from when it was made how old it may be.
+    pub fn backdated(&self) -> u64 {
+        match self.rule.says.kind() {
+            Kind::Assertion => 0,
+            _ => BACKDATED,
+        }
+    }
+
     /// The exact words that confirm it.
     pub fn word(&self) -> String {
         format!("mint {}", self.rule.name)
     }
 }
 
-/// A minted credential. Its intent is durable.
+/// What was minted. Its intent is durable.
 #[derive(Debug)]
 pub struct Minted {
-    /// The credential.
-    pub credential: Credential,
-    /// As platforms name it.
-    pub number: String,
+    /// The credential, at least one; fewer than `numbers` if it was cut short.
+    pub credentials: Vec<Credential>,
+    /// As platforms name it, of each that the intent names.
+    pub numbers: Vec<String>,
+    /// Why not all were signed.
+    pub cut_short: Option<MintingError>,
     /// When it holds.
     pub window: Window,
     /// Incident, operator, key and record, as it carries them.
@@ -239,7 +270,7 @@ pub fn carry_out(kit: &mut Kit, plan: &Plan, station: &mut Station) -> Result<Mi
     // Whoever looks for the PIN does not lose the minutes.
     signer.ask_pin(station)?;
     let now = u64::try_from((station.clock)()).unwrap_or(0);
-    let window = Window::new(now, plan.seconds, BACKDATED)?;
+    let window = Window::new(now, plan.seconds, plan.backdated())?;
     let record = u32::try_from(signer.next()).unwrap_or(u32::MAX); // a journal never comes near it
     let numbers = Numbers { key: *serial, record };
     let prepared = form::prepare(plan, numbers, window, station.rng)?;
@@ -247,22 +278,38 @@ pub fn carry_out(kit: &mut Kit, plan: &Plan, station: &mut Station) -> Result<Mi
     let intent = intent(plan, &prepared, &signer);
     let record = signer.sign(station, kit, txn, intent, "to sign the record of this minting")?;
     station.operator.progress(&format!("signed and on disk: record {serial}/{}", record.link.seq));
-    let digest = prepared.unsigned.digest();
-    let purpose = format!("to mint it with {}", plan.slot());
-    let signature = signer.sign_minted(station, plan.slot(), &plan.authority, &digest, &purpose)?;
-    let credential = prepared.unsigned.finish(&signature)?;
+    let form::Prepared { unsigned, numbers, window, identity } = prepared;
+    let (mut credentials, mut cut_short) = (Vec::new(), None);
+    for (index, unsigned) in unsigned.into_iter().enumerate() {
+        let purpose = match numbers.len() {
+            1 => format!("to mint it with {}", plan.slot()),
+            count => format!("to mint {} of {count} with {}", index + 1, plan.slot()),
+        };
+        let signature =
+            signer.sign_minted(station, plan.slot(), &plan.authority, &unsigned.digest(), &purpose);
+        let made = signature.map_err(MintingError::from).and_then(|it| Ok(unsigned.finish(&it)?));
+        match made {
+            Ok(credential) => credentials.push(credential),
+            Err(error) if credentials.is_empty() => return Err(error),
+            Err(error) => {
+                cut_short = Some(error);
+                break;
+            }
+        }
+    }
     let issued = Event::MintIssued(MintIssued {
         kind: plan.rule.says.kind(),
         intent: record.hash(),
-        credentials: vec![credential.hash()],
+        credentials: credentials.iter().map(Credential::hash).collect(),
         output: plan.wish.output.clone(),
     });
     let outcome = signer.sign(station, kit, txn, issued, "to sign the outcome").map(|record| record.hash());
     Ok(Minted {
-        credential,
-        number: prepared.number,
+        credentials,
+        numbers,
+        cut_short,
         window,
-        identity: prepared.identity,
+        identity,
         intent: record.hash(),
         outcome,
         head: std::mem::replace(&mut signer.head, Ok(())),
@@ -279,9 +326,9 @@ fn intent(plan: &Plan, prepared: &form::Prepared, signer: &Signer) -> Event {
         reason: wish.reason.clone(),
         operator: wish.operator.clone(),
         accounts: plan.rule.says.accounts(),
-        numbers: vec![prepared.number.clone()],
+        numbers: prepared.numbers.clone(),
         subject: wish.subject.thumbprint(),
-        digests: vec![Hash(prepared.unsigned.digest())],
+        digests: prepared.unsigned.iter().map(|unsigned| Hash(unsigned.digest())).collect(),
         from: seconds(prepared.window.from()),
         until: seconds(prepared.window.until()),
         presence: signer.presence,

@@ -118,7 +118,11 @@ fn minting_and_trust_print_what_the_document_says() {
     ok(&["init", "--practice"], &[]);
     let text = std::fs::read_to_string(kit.join("kit.toml")).unwrap().replace("# mints = ", "mints = ");
     let table = "\n[[mint]]\nname = \"jump-hosts\"\nkind = \"ssh\"\nprincipals = [\"breakglass\"]\n\
-                 \n[[mint]]\nname = \"db\"\nkind = \"x509\"\nuser = \"ada\"\ngroups = [\"dba\"]\n";
+                 \n[[mint]]\nname = \"db\"\nkind = \"x509\"\nuser = \"ada\"\ngroups = [\"dba\"]\n\
+                 \n[[mint]]\nname = \"api\"\nkind = \"token\"\nissuer = \"urn:example:emergency\"\n\
+                 resource = \"https://api.example\"\nclient = \"breakglass\"\nscopes = [\"read\"]\n\
+                 \n[[mint]]\nname = \"log-in\"\nkind = \"assertion\"\nclient = \"breakglass\"\n\
+                 server = \"https://as.example\"\ntoken-endpoint = \"https://as.example/token\"\n";
     std::fs::write(kit.join("kit.toml"), text + table).unwrap();
     ok(&["practice", "new", "--serial", "23112"], &[]);
     let new = [format!("23112 new-pin {PIN}"), format!("23112 new-puk {PUK}")];
@@ -135,6 +139,17 @@ fn minting_and_trust_print_what_the_document_says() {
     hold(kit, "`trust authority`", &words, &[&pin], 0);
     let words = [&["mint", "x509", "db", "--out", &client][..], &why, &["--confirm", "mint db"]];
     hold(kit, "`mint x509`", &words.concat(), &[&pin], 0);
+    let out = |name: &str| kit.join(name).display().to_string();
+    let (token, assertion, key) = (out("token"), out("assertion"), out("key"));
+    let words = [&["mint", "token", "api", "--out", &token][..], &why, &["--confirm", "mint api"]];
+    hold(kit, "`mint token`", &words.concat(), &[&pin], 0);
+    let words =
+        [&["mint", "assertion", "log-in", "--out", &assertion][..], &why, &["--confirm", "mint log-in"]];
+    hold(kit, "`mint assertion`", &words.concat(), &[&pin], 0);
+    hold(kit, "`mint key`", &["mint", "key", "--out", &key], &[], 0);
+    let private = kit.join("key/key.pem").display().to_string();
+    let asked = ["token", "proof", "--key", &private, "--method", "GET", "--url", "https://api.example/"];
+    hold(kit, "`token proof`", &asked, &[], 0);
     hold(kit, "`trust export`", &["trust", "export", &trust], &[], 0);
     let lists = kit.join("lists").display().to_string();
     let words = ["revoke", "--incident", "INC-1", "--why", "left behind", "--out", &lists];

@@ -74,6 +74,30 @@ fn authority(key: &SigningKey) -> (Authority, x509::Signed) {
     (authority, own)
 }
 
+/// Two keys of a kit: what each minted, the certificates of both as authorities, and the lists of both, on which the third of
+/// each stands.
+fn of_two_keys(subject: &SubjectKey) -> (Vec<[x509::Signed; 2]>, String, String) {
+    let (mut minted, mut bundle, mut lists) = (Vec::new(), String::new(), String::new());
+    for (byte, serial) in [(5, 23_112), (6, 23_115)] {
+        let key = minting_key(byte);
+        let authority =
+            Authority::new(key.verifying_key(), "DC1 emergency kit", Serial(serial)).expect("a name");
+        let number = |record, byte| Numbers { key: Serial(serial), record }.x509([byte; 8]);
+        let own = x509::authority(&authority, number(0, 7), now() - 60, x509::LASTS).expect("a form");
+        let own = sign(own, &key);
+        let one = |record| {
+            let certificate = ClientCertificate { number: number(record, 8), ..client(subject, 1, window()) };
+            sign(certificate.prepare(&authority).expect("a request"), &key)
+        };
+        let revoked = x509::RevokedCertificate { serial: number(3, 8).to_vec(), since: now() - 1 };
+        let list = x509::revocation_list(&own, &[revoked], 1, now() - 10, None).expect("a list");
+        minted.push([one(2), one(3)]);
+        bundle += &own.pem();
+        lists += &sign(list, &key).pem();
+    }
+    (minted, bundle, lists)
+}
+
 fn client(subject: &SubjectKey, record: u32, window: Window) -> ClientCertificate {
     ClientCertificate {
         subject: *subject.public(),

@@ -25,6 +25,8 @@ mod authority;
 mod database;
 #[path = "minting/faults.rs"]
 mod faults;
+#[path = "minting/gap.rs"]
+mod gap;
 #[path = "support/nginx.rs"]
 mod nginx_server;
 #[path = "support/pcsc.rs"]
@@ -41,6 +43,8 @@ mod real;
 mod revoke;
 #[path = "support/sshd.rs"]
 mod sshd;
+#[path = "minting/token.rs"]
+mod token;
 #[path = "minting/x509.rs"]
 mod x509;
 use pcsc::tools;
@@ -162,7 +166,7 @@ fn make() -> MintingKit {
         said(&out)
     };
     assert!(!provision(OLD).contains("which mints"));
-    std::fs::write(&toml, text.replace("# mints = ", "mints = ") + RULES).expect("kit.toml");
+    std::fs::write(&toml, text.replace("# mints = ", "mints = ") + RULES + token::RULES).expect("kit.toml");
     let told = provision(ONE);
     for slot in ["83, which mints SSH", "84, which mints client", "85, which mints tokens"] {
         assert!(told.contains(slot), "{slot}: {told}");
@@ -406,6 +410,7 @@ fn wish(key: &SubjectKey, accept_clock: Option<&str>) -> Wish {
         output: "files".into(),
         accept_damage: None,
         accept_clock: accept_clock.map(str::to_owned),
+        clock_there: None,
         caution: Caution::default(),
     }
 }
@@ -422,6 +427,27 @@ fn a_clock_that_is_behind_the_records_is_told_before_minting() {
     let accepted = plan(&read, wish(&key, Some("the battery is flat")), newest - 301).expect("with a word");
     assert_eq!(accepted.overrides[0].rule, "clock");
     assert!(plan(&read, wish(&key, Some(" ")), newest - 301).is_err());
+}
+
+#[test]
+fn a_clock_that_differs_from_the_one_there_is_told_before_minting() {
+    let kit = MintingKit::new();
+    let key = SubjectKey::generate(&mut rand_core::UnwrapErr(getrandom::SysRng));
+    let read = kit.kit();
+    let now = read.journal.records().map(|(_, record)| record.iat).max().expect("records") + 10_000;
+    let with =
+        |there, accept| plan(&read, Wish { clock_there: Some(there), ..wish(&key, accept) }, now).map(drop);
+    for there in [now - 300, now, now + 300] {
+        assert!(with(there, None).is_ok(), "five minutes lock nobody out");
+    }
+    for ahead in [301, -301] {
+        let told = with(now - ahead, None);
+        assert!(matches!(told, Err(MintingError::ClockThere { ahead: by }) if by == ahead), "{told:?}");
+        assert!(with(now - ahead, Some("the one there is wrong")).is_ok());
+    }
+    let refused = kit.mint("look", &["--clock-there", "2020-02-29T11:00Z"]);
+    assert_eq!(refused.status.code(), Some(1), "{}", said(&refused));
+    assert!(said(&refused).contains("ahead of the one where it will be used"), "{}", said(&refused));
 }
 
 #[test]

@@ -100,10 +100,12 @@ fn fits(promised: &str, said: &str) -> bool {
         })
 }
 
-/// A command line of bash with the programs on its path.
+/// A command line of bash with the programs on its path, and where what tests serve is found.
 fn with_path(command: &str) -> String {
     let program = PathBuf::from(env!("CARGO_BIN_EXE_breakglass"));
-    format!("PATH={}:$PATH\n{command}", program.parent().expect("a folder").display())
+    let (path, source) = (program.parent().expect("a folder").display(), env!("CARGO_MANIFEST_DIR"));
+    let node = tools::folder().join("node");
+    format!("PATH={path}:$PATH SOURCE='{source}' NODE='{}'\n{command}", node.display())
 }
 
 /// Runs bash with the programs on its path, in `folder`.

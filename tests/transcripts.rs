@@ -35,6 +35,11 @@ fn kits(folder: &Path) {
 
     minting(&place("minting"), "\"ssh\"", SSH);
     minting(&place("certifying"), "\"x509\"", X509);
+    minting(&place("oauth"), "\"token\"", OAUTH);
+    let certified = place("certified");
+    copy(&folder.join("certifying"), &certified);
+    let words = ["trust", "authority", "--confirm", "authority 23112"];
+    done(&run(&certified, &words, &[&format!("23112 pin {PIN}")]));
     rule(&folder.join("ruled"));
     ask(&folder.join("asked"));
     let toml = folder.join("misruled/kit.toml");
@@ -132,6 +137,26 @@ kind = \"x509\"
 emergencies = [\"pam-outage\"]
 user = \"ada\"
 groups = [\"breakglass:cluster-admins\"]
+";
+
+const OAUTH: &str = "
+[[mint]]
+name = \"api\"
+kind = \"token\"
+emergencies = [\"pam-outage\"]
+issuer = \"urn:example:emergency\"
+resource = \"https://api.example\"
+client = \"breakglass\"
+scopes = [\"read\"]
+
+[[mint]]
+name = \"log-in\"
+kind = \"assertion\"
+emergencies = [\"pam-outage\"]
+client = \"breakglass\"
+server = \"https://as.example\"
+token-endpoint = \"https://as.example/token\"
+scopes = [\"read\"]
 ";
 
 /// A kit of one key that mints what the table says.

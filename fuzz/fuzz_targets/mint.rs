@@ -1,9 +1,9 @@
-//! Foreign bytes as what crosses a gap to be minted for: a public key line, a certificate request; as the certificate of an
-//! authority, out of a record; and as the short texts.
+//! Foreign bytes as what crosses a gap to be minted for: a public key as a line, in JSON or in a certificate request, a
+//! certificate; as the certificate of an authority, out of a record; and as the short texts.
 #![no_main]
 
 use breakglass::mint::Label;
-use breakglass::mint::jwt::{TokenId, Uri, bare_url};
+use breakglass::mint::jwt::{Binding, PublicJwk, TokenId, Uri, bare_url, public_key};
 use breakglass::mint::ssh::{PublicLine, Source, agent_answer};
 use breakglass::mint::x509::{Signed, SigningRequest};
 use libfuzzer_sys::fuzz_target;
@@ -12,6 +12,10 @@ fuzz_target!(|data: &[u8]| {
     if let Ok(line) = PublicLine::parse(data) {
         assert_eq!(PublicLine::parse(line.line().as_bytes()).as_ref(), Ok(&line));
     }
+    if let Ok(key) = public_key(data) {
+        assert_eq!(public_key(PublicJwk::of(&key).line().as_bytes()), Ok(key));
+    }
+    let _ = Binding::to_certificate(data);
     let _ = SigningRequest::parse(data);
     if let Ok(certificate) = Signed::from_der(data) {
         assert_eq!(Signed::from_der(&certificate.der()).ok(), Some(certificate));

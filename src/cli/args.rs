@@ -15,6 +15,7 @@ mod incident;
 mod mint;
 mod paper;
 mod revoke;
+mod token;
 mod trust;
 
 pub(super) use approval::{Approve, Notify, Request};
@@ -24,6 +25,7 @@ pub(super) use incident::{Close, Discharge, IncidentVerb, Review};
 pub(super) use mint::{MintFor, MintSsh, MintVerb, MintX509};
 pub(super) use paper::{Label, Letter, Paper, Runbook};
 pub(super) use revoke::Revoke;
+pub(super) use token::{Holder, MintAssertion, MintKey, MintToken, TokenProof, TokenVerb};
 pub(super) use trust::{HOST_FOLDER, SERVER_FOLDER, TrustAuthority, TrustExport, TrustVerb};
 
 /// Emergency credentials on hardware keys, opened offline, each use recorded.
@@ -100,6 +102,9 @@ pub(super) enum Verb {
     Mint(MintVerb),
     /// Take back what was minted, or a key's right to mint: the lists that platforms get have it from then on
     Revoke(Revoke),
+    /// Use a minted token: prove for one request that you hold its key
+    #[command(subcommand)]
+    Token(TokenVerb),
     /// What platforms must trust in advance, or nothing that is minted is good anywhere
     #[command(subcommand)]
     Trust(TrustVerb),

@@ -12,15 +12,21 @@ use super::why::Told;
 use crate::kit::Kit;
 use crate::kit::debts::quoted;
 use crate::kit::policy::Role;
-use crate::mint::BACKDATED;
 use crate::minting::{Minted, Plan, Subject, Wish};
 use crate::signing::Caution;
 
+mod assertion;
 mod files;
+mod holder;
+mod key;
 mod ssh;
+mod token;
 mod x509;
 
+pub(super) use assertion::assertion;
+pub(super) use key::key;
 pub(super) use ssh::ssh;
+pub(super) use token::token;
 pub(super) use x509::x509;
 
 fn wish(
@@ -47,6 +53,7 @@ fn wish(
         output: output.to_owned(),
         accept_damage: options.accept_damage,
         accept_clock: options.accept_clock,
+        clock_there: options.clock_there.map(jiff::Timestamp::as_second),
         caution: Caution { spend_last_try: options.spend_last_try, accept_gap: options.accept_gap },
     })
 }
@@ -54,9 +61,15 @@ fn wish(
 fn describe(kit: &Kit, plan: &Plan) -> String {
     let wish = &plan.wish;
     let until = now().saturating_add(i64::try_from(plan.seconds).unwrap_or(i64::MAX));
+    let kind = plan.rule.says.kind();
+    let what = match wish.subject.count() {
+        1 => kind.singular().to_owned(),
+        count => format!("{count} {}, each good once", kind.plural()),
+    };
+    let (least, most) = plan.touches();
     let mut lines = vec![
         "plan".to_owned(),
-        format!("  mint      {}, {}", plan.rule.name, plan.rule.says.kind().singular()),
+        format!("  mint      {}, {what}", plan.rule.name),
         format!("  says      {}", plan.rule.says),
         format!(
             "  for       {}, {}, {}, until {}",
@@ -67,14 +80,20 @@ fn describe(kit: &Kit, plan: &Plan) -> String {
         ),
         format!("  because   {}", wish.reason),
         format!("  key       {}, slot {}", wish.key, plan.slot()),
-        "  you do    1 PIN, 2 to 3 touches".to_owned(),
-        format!(
-            "  clock     {}; where a clock differs by more than {} minutes it is refused",
-            date(now()),
-            BACKDATED / 60
-        ),
+        format!("  you do    1 PIN, {least} to {most} touches"),
+        match plan.backdated() {
+            0 => format!("  clock     {}; a server whose clock is behind may refuse it", date(now())),
+            seconds => format!(
+                "  clock     {}; where a clock differs by more than {} minutes it is refused",
+                date(now()),
+                seconds / 60
+            ),
+        },
         format!("  records   written to {} before it is signed", kit.folder.journal().display()),
     ];
+    if let Some(held) = holder::told(&wish.subject) {
+        lines.insert(3, format!("  holder    {held}"));
+    }
     for accepted in &plan.overrides {
         lines.push(format!("  accepted  {}: {}", accepted.rule, accepted.why));
     }
@@ -92,16 +111,10 @@ fn finish(
     files: &[PathBuf],
     public: &str,
 ) -> Result<(), Trouble> {
-    let Minted { number, window, identity, intent, outcome, head, .. } = minted;
+    leftovers(desk, plan, minted);
+    let Minted { numbers, window, identity, intent, outcome, .. } = minted;
     let (wish, until) = (&plan.wish, i64::try_from(window.until()).unwrap_or(i64::MAX));
-    if let Err(cause) = outcome {
-        desk.terminal.say(&format!("due: tell the auditor that the outcome could not be signed: {cause}"));
-    }
-    if let Err(cause) = head {
-        let serial = wish.key;
-        desk.terminal
-            .say(&format!("note: key {serial} does not carry its last record: {cause}. the journal has it."));
-    }
+    let number = numbers.first().map_or("", String::as_str);
     if desk.json {
         desk.json_result(&serde_json::json!({
             "kind": plan.rule.says.kind(), "rule": plan.rule.name.to_string(), "incident": wish.incident,
@@ -118,6 +131,18 @@ fn finish(
         desk.text(public)?;
     }
     handed
+}
+
+/// What the key could not do after it had minted.
+fn leftovers(desk: &mut Desk, plan: &Plan, minted: &Minted) {
+    if let Err(cause) = &minted.outcome {
+        desk.terminal.say(&format!("due: tell the auditor that the outcome could not be signed: {cause}"));
+    }
+    if let Err(cause) = &minted.head {
+        let serial = plan.wish.key;
+        desk.terminal
+            .say(&format!("note: key {serial} does not carry its last record: {cause}. the journal has it."));
+    }
 }
 
 /// What to do when it is over.

@@ -79,14 +79,15 @@ pub(super) fn revoke(desk: &mut Desk, options: Revoke) -> Result<Outcome, Troubl
     tell(desk, &options, &done, &left, &files)
 }
 
-/// Every kind that the key was made to mint, or the one that was named.
+/// Every kind that the key was made to mint, or what it mints with the slot of the one that was named: platforms have one key
+/// for all that a slot signs.
 fn altogether(kit: &Kit, ledger: &Ledger, options: &Revoke) -> Result<Asked, Trouble> {
     let Some(key) = options.key else { return Err(Trouble::Usage("say which key: --key SERIAL".into())) };
     let enrolled = kit.enrolled(key).ok_or(crate::signing::SigningError::NotEnrolled(key))?;
     let made = |kind: &Kind| enrolled.facts.minting.contains_key(&kind.slot().to_string());
     let kinds: Vec<Kind> = Kind::ALL
         .into_iter()
-        .filter(|kind| options.kind.is_none_or(|one| one == *kind))
+        .filter(|kind| options.kind.is_none_or(|one| one.slot() == kind.slot()))
         .filter(made)
         .collect();
     if kinds.is_empty() {

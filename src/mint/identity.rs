@@ -19,4 +19,9 @@ impl KeyIdentity {
         let KeyIdentity { incident, operator, numbers } = self;
         format!("bg|inc={incident}|op={operator}|rec={}/{}", numbers.key, numbers.record)
     }
+
+    /// `ada@INC-4711`: the subject of a token.
+    pub fn subject(&self) -> String {
+        format!("{}@{}", self.operator, self.incident)
+    }
 }

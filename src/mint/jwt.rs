@@ -12,10 +12,12 @@ use crate::record::hash::{Hash, KeyId};
 
 pub use access::{AccessToken, Binding};
 pub use assertion::{Audience, ClientAssertion};
+pub use jwk::{JwkError, PublicJwk, public_key};
 pub use proof::{Proof, bare_url};
 
 mod access;
 mod assertion;
+mod jwk;
 mod proof;
 
 /// `jti`: 16 random bytes, 22 characters of base64url.
@@ -67,24 +69,6 @@ impl std::str::FromStr for Uri {
             text: text.to_owned(),
             why: "such as https://as.example or urn:example:emergency",
         })
-    }
-}
-
-/// A public key as JOSE has it (RFC 7518 section 6.2), members in the order of RFC 7638.
-#[derive(Debug, Clone, Serialize)]
-pub struct PublicJwk {
-    crv: &'static str,
-    kty: &'static str,
-    x: String,
-    y: String,
-}
-
-impl PublicJwk {
-    /// Of a key on P-256.
-    pub fn of(key: &VerifyingKey) -> Self {
-        let point = key.to_sec1_point(false);
-        let (x, y) = point.as_bytes()[1..].split_at(32);
-        PublicJwk { crv: "P-256", kty: "EC", x: URL_SAFE_NO_PAD.encode(x), y: URL_SAFE_NO_PAD.encode(y) }
     }
 }
 

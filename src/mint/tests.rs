@@ -301,7 +301,7 @@ fn assertion() -> ClientAssertion {
     ClientAssertion {
         client: label("breakglass"),
         audience: Audience::Issuer("https://as.example".parse().unwrap()),
-        emergency_issuer: "urn:example:emergency".parse().unwrap(),
+        emergency_issuers: vec!["urn:example:emergency".parse().unwrap()],
         window: window(),
         id: TokenId([5; 16]),
     }
@@ -381,10 +381,17 @@ fn a_proof_is_for_one_request() {
     for url in ["ftp://x/", "https:///x", "http://api.example/", "https://a b", "", "https://"] {
         assert!(Proof { url, ..proof.clone() }.sign(&key).is_err(), "{url}");
     }
+    for url in
+        ["http://localhost.example/", "http://localhost:9@example/", "http://127.0.0.1x/", "http://[::1]x/"]
+    {
+        assert!(Proof { url, ..proof.clone() }.sign(&key).is_err(), "{url} is not this machine");
+    }
     for method in ["", "get", "GET "] {
         assert!(Proof { method, ..proof.clone() }.sign(&key).is_err(), "{method}");
     }
-    assert!(Proof { url: "http://127.0.0.1:9/x", ..proof }.sign(&key).is_ok());
+    for url in ["http://127.0.0.1:9/x", "http://localhost/@", "http://[::1]:9/x", "http://[::1]"] {
+        assert!(Proof { url, ..proof.clone() }.sign(&key).is_ok(), "{url}");
+    }
 }
 
 #[test]
@@ -456,6 +463,14 @@ fn a_request_gives_its_key_and_no_name() {
         assert!(SigningRequest::parse(&bad).is_err(), "byte {index} changed");
         assert!(SigningRequest::parse(&der[..index]).is_err(), "cut at {index}");
     }
+}
+
+#[test]
+fn a_request_of_our_own_is_one_of_these() {
+    let key = holder();
+    let text = x509::request(&key).unwrap();
+    assert_eq!(SigningRequest::parse(text.as_bytes()).unwrap().key(), key.public());
+    assert!(text.len() < 500, "{} bytes in one code", text.len());
 }
 
 fn pem_body(pem: &str) -> Vec<u8> {

@@ -1,5 +1,5 @@
 //! What platforms must have before an emergency, or nothing that is minted is good anywhere: texts for people to install.
-//! The tests run real servers with exactly these.
+//! The tests run real servers with exactly these, but for the texts for Kubernetes and AWS, which no server here reads.
 
 use super::Label;
 

@@ -19,12 +19,14 @@ use x509_cert::time::Time;
 use super::{MintError, Unsigned};
 use crate::es256;
 
+pub use ask::request;
 pub use authority::{Authority, LASTS, NotAnAuthority, authority};
 pub use client::ClientCertificate;
 pub use crl::{NotAList, RevokedCertificate, SignedList, revocation_list};
 pub use hand_out::{aws_profile, curl_line, exec_credential, kubeconfig, names_of_serial, postgres_service};
 pub use request::{RequestError, SigningRequest};
 
+mod ask;
 mod authority;
 mod client;
 mod crl;

@@ -5,7 +5,7 @@ use rand_core::CryptoRng;
 
 use super::Plan;
 use crate::kit::policy::{Kind, Says};
-use crate::mint::jwt::{AccessToken, Binding, TokenId, thumbprint};
+use crate::mint::jwt::{AccessToken, Audience, Binding, ClientAssertion, TokenId, thumbprint};
 use crate::mint::ssh::{self, PublicLine, UserCertificate};
 use crate::mint::x509::{self, ClientCertificate};
 use crate::mint::{KeyIdentity, MintError, Numbers, Unsigned, Window};
@@ -20,6 +20,13 @@ pub enum Subject {
     X509(VerifyingKey),
     /// Who alone can use a token.
     Token(Binding),
+    /// For client assertions: they are bound to nobody, so each is good once and for minutes.
+    Assertions {
+        /// Thumbprint of the key of the DPoP proofs that go with them, to which the server binds what it gives.
+        proof: Hash,
+        /// How many.
+        count: u8,
+    },
 }
 
 impl Subject {
@@ -29,6 +36,7 @@ impl Subject {
             Subject::Ssh(_) => Kind::Ssh,
             Subject::X509(_) => Kind::X509,
             Subject::Token(_) => Kind::Token,
+            Subject::Assertions { .. } => Kind::Assertion,
         }
     }
 
@@ -37,7 +45,16 @@ impl Subject {
         match self {
             Subject::Ssh(line) => line.thumbprint(),
             Subject::X509(key) => thumbprint(key),
-            Subject::Token(Binding::Proof(hash) | Binding::Certificate(hash)) => *hash,
+            Subject::Token(binding) => binding.thumbprint(),
+            Subject::Assertions { proof, .. } => *proof,
+        }
+    }
+
+    /// How many credentials it gets.
+    pub fn count(&self) -> usize {
+        match self {
+            Subject::Assertions { count, .. } => (*count).into(),
+            _ => 1,
         }
     }
 }
@@ -49,7 +66,7 @@ pub enum Credential {
     Ssh(ssh::Signed),
     /// A client certificate.
     X509(x509::Signed),
-    /// A token.
+    /// An access token or a client assertion.
     Token(String),
 }
 
@@ -64,10 +81,11 @@ impl Credential {
     }
 }
 
-/// A credential that waits for its signature, with what the record says of it.
+/// Credentials that wait for their signatures, with what the record says of them.
 pub(super) struct Prepared {
-    pub(super) unsigned: Unsigned<Credential>,
-    pub(super) number: String,
+    pub(super) unsigned: Vec<Unsigned<Credential>>,
+    /// Of each.
+    pub(super) numbers: Vec<String>,
     pub(super) window: Window,
     pub(super) identity: KeyIdentity,
 }
@@ -120,8 +138,37 @@ pub(super) fn prepare(
             };
             (token.prepare(&plan.authority)?.map(Credential::Token), TokenId(id).to_string())
         }
+        (Says::Assertion { .. }, Subject::Assertions { count, .. }) => {
+            let each = (0..*count).map(|_| assertion(plan, window, random)).collect::<Result<Vec<_>, _>>()?;
+            let (unsigned, numbers) = each.into_iter().unzip();
+            return Ok(Prepared { unsigned, numbers, window, identity });
+        }
         // `judge::plan` has compared the kinds.
         _ => return Err(MintError::Nothing("key of the right kind")),
     };
-    Ok(Prepared { unsigned, number, window, identity })
+    Ok(Prepared { unsigned: vec![unsigned], numbers: vec![number], window, identity })
+}
+
+/// One of several client assertions, which differ in their number alone.
+fn assertion(
+    plan: &Plan,
+    window: Window,
+    random: &mut dyn CryptoRng,
+) -> Result<(Unsigned<Credential>, String), MintError> {
+    let Says::Assertion { client, server, endpoint, for_endpoint, .. } = &plan.rule.says else {
+        return Err(MintError::Nothing("key of the right kind"));
+    };
+    let mut id = TokenId([0; 16]);
+    random.fill_bytes(&mut id.0);
+    let assertion = ClientAssertion {
+        client: client.clone(),
+        audience: match for_endpoint {
+            true => Audience::TokenEndpoint(endpoint.clone()),
+            false => Audience::Issuer(server.clone()),
+        },
+        emergency_issuers: plan.identity.issuers.clone(),
+        window,
+        id,
+    };
+    Ok((assertion.prepare(&plan.authority)?.map(Credential::Token), id.to_string()))
 }

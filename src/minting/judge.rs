@@ -18,7 +18,11 @@ pub(super) fn plan(kit: &Kit, wish: Wish, now: i64) -> Result<Plan, MintingError
     kit.founded()?;
     let rule = rule(kit, &wish)?.clone();
     let seconds = seconds(&rule, wish.minutes)?;
-    let identity = Identity { incident: label(&wish.incident)?, operator: label(&wish.operator)? };
+    let identity = Identity {
+        incident: label(&wish.incident)?,
+        operator: label(&wish.operator)?,
+        issuers: kit.policy.issuers().cloned().collect(),
+    };
     let overrides = overrides(kit, &wish, now)?;
     let authority = minting_key(kit, wish.key, rule.says.kind())?;
     let window = Window::new(u64::try_from(now).unwrap_or(0), seconds, BACKDATED)?;
@@ -81,8 +85,11 @@ fn overrides(kit: &Kit, wish: &Wish, now: i64) -> Result<Vec<Override>, MintingE
     if let Some(lack) = crate::kit::check::lacking(kit).into_iter().next() {
         accept("gap", &wish.caution.accept_gap, MintingError::Lacks(lack.text))?;
     }
+    let ahead = wish.clock_there.map_or(0, |there| now.saturating_sub(there));
     if let Some(behind) = behind(kit, now) {
         accept("clock", &wish.accept_clock, MintingError::Clock { behind })?;
+    } else if ahead.unsigned_abs() > BACKDATED {
+        accept("clock", &wish.accept_clock, MintingError::ClockThere { ahead })?;
     }
     Ok(overrides)
 }

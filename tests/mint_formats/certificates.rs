@@ -11,7 +11,7 @@ use p256::ecdsa::SigningKey;
 use super::database::Database;
 use super::sshd::{run, said, secret};
 use super::tools::debian;
-use super::{authority, client, holder, label, minting_key, now, sign, window};
+use super::{authority, client, holder, label, minting_key, now, of_two_keys, sign, window};
 
 fn openssl(arguments: &[&str], folder: &Path) -> Output {
     run(Command::new(debian("openssl", "openssl")).args(arguments).current_dir(folder))
@@ -120,10 +120,10 @@ fn a_request_that_openssl_made_is_taken_as_pem_and_as_der() {
 }
 
 /// A database with the settings that are exported.
-fn database(own: &Signed, revoked: &str) -> Database {
+fn database(authorities: &str, revoked: &str) -> Database {
     let folder = tempfile::tempdir().expect("a folder");
     let files = folder.path().display().to_string();
-    fs::write(folder.path().join("breakglass_ca.pem"), own.pem()).expect("writes");
+    fs::write(folder.path().join("breakglass_ca.pem"), authorities).expect("writes");
     fs::write(folder.path().join("breakglass_crl.pem"), revoked).expect("writes");
     let role = label("breakglass");
     let (user, groups) = (label("breakglass-dba"), [label("breakglass:cluster-admins")]);
@@ -147,7 +147,7 @@ fn postgresql_lets_in_who_holds_a_certificate_and_nobody_else() {
     let mint =
         |request: x509::ClientCertificate, ca| sign(request.prepare(&authority).expect("a request"), ca);
     let revoked = mint(client(&key, 2, window()), &ca);
-    let database = database(&own, &list(&own, &[revoked.serial()], &ca));
+    let database = database(&own.pem(), &list(&own, &[revoked.serial()], &ca));
     let good = mint(client(&key, 1, window()), &ca);
     let out = connect(&database, "breakglass", Some(&good), &key);
     let [_, _, decimal] = x509::names_of_serial(good.serial());
@@ -169,4 +169,17 @@ fn postgresql_lets_in_who_holds_a_certificate_and_nobody_else() {
     let (strange, _) = super::authority(&foreign);
     let signed = sign(client(&key, 5, window()).prepare(&strange).expect("a request"), &foreign);
     refused("breakglass", Some(&signed), "unknown ca");
+}
+
+#[test]
+fn whatever_key_of_the_kit_minted_it_postgresql_knows_it() {
+    let key = holder();
+    let (minted, authorities, lists) = of_two_keys(&key);
+    let database = database(&authorities, &lists);
+    for [good, revoked] in &minted {
+        let out = connect(&database, "breakglass", Some(good), &key);
+        assert!(out.status.success(), "{}", said(&out));
+        let out = connect(&database, "breakglass", Some(revoked), &key);
+        assert!(!out.status.success() && said(&out).contains("revoked"), "{}", said(&out));
+    }
 }

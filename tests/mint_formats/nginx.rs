@@ -11,11 +11,11 @@ use p256::pkcs8::{EncodePrivateKey, LineEnding};
 use super::nginx_server::Nginx;
 use super::sshd::{run, said, secret};
 use super::tools::debian;
-use super::{authority, client, holder, minting_key, now, sign, window};
+use super::{authority, client, holder, minting_key, now, of_two_keys, sign, window};
 
-fn start(own: &Signed, revoked: &str) -> Nginx {
+fn start(authorities: &str, revoked: &str) -> Nginx {
     let folder = tempfile::tempdir().expect("a folder");
-    fs::write(folder.path().join("breakglass_ca.pem"), own.pem()).expect("writes");
+    fs::write(folder.path().join("breakglass_ca.pem"), authorities).expect("writes");
     fs::write(folder.path().join("breakglass_crl.pem"), revoked).expect("writes");
     let block = trust::nginx_block(&folder.path().display().to_string());
     Nginx::start(folder, trust::NGINX_LOG, &block)
@@ -38,7 +38,7 @@ fn nginx_lets_in_who_holds_a_certificate_and_nobody_else() {
     let (good, revoked) = (mint(1, window()), mint(2, window()));
     let entry = RevokedCertificate { serial: revoked.serial().to_vec(), since: now() - 1 };
     let list = sign(x509::revocation_list(&own, &[entry], 1, now() - 10, None).expect("a list"), &ca).pem();
-    let nginx = start(&own, &list);
+    let nginx = start(&own.pem(), &list);
     let get = |certificate: Option<&Signed>| {
         let own = certificate.map(|certificate| files(&nginx, certificate, &key));
         nginx.get(own.as_ref().map(|(certificate, key)| (certificate.as_path(), key.as_path())))
@@ -62,7 +62,7 @@ fn a_certificate_for_a_server_lets_nobody_in() {
     let ca = minting_key(5);
     let (_, own) = authority(&ca);
     let list = sign(x509::revocation_list(&own, &[], 1, now() - 10, None).expect("a list"), &ca).pem();
-    let nginx = start(&own, &list);
+    let nginx = start(&own.pem(), &list);
     let at = nginx.folder.path();
     let pem = p256::SecretKey::from(&ca).to_pkcs8_pem(LineEnding::LF).expect("a key");
     secret(&at.join("ca.key"), pem.as_bytes());
@@ -80,4 +80,19 @@ fn a_certificate_for_a_server_lets_nobody_in() {
         assert!(answer.ends_with(wanted), "{purpose}: {answer}");
     }
     nginx.logged("purpose");
+}
+
+#[test]
+fn whatever_key_of_the_kit_minted_it_nginx_knows_it() {
+    let key = holder();
+    let (minted, authorities, lists) = of_two_keys(&key);
+    let nginx = start(&authorities, &lists);
+    for certificates in &minted {
+        for (certificate, wanted) in certificates.iter().zip(["200", "400"]) {
+            let (file, private) = files(&nginx, certificate, &key);
+            let answer = nginx.get(Some((&file, &private)));
+            assert!(answer.ends_with(wanted), "{answer}");
+        }
+    }
+    nginx.logged("certificate revoked");
 }

@@ -80,7 +80,7 @@ fn a_resource_server_takes_a_bound_token_and_nothing_else() {
     let assertion = ClientAssertion {
         client: label("breakglass"),
         audience: Audience::Issuer(RESOURCE.parse().expect("a URI")),
-        emergency_issuer: ISSUER.parse().expect("a URI"),
+        emergency_issuers: vec![ISSUER.parse().expect("a URI")],
         window: Window::new(now(), 300, BACKDATED).expect("a window"),
         id: id(),
     };

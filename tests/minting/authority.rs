@@ -5,16 +5,19 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use breakglass::attestation::Serial;
 use breakglass::device::practice::{Fault, FaultPlan, PracticeReaders, Surroundings, Which};
 use breakglass::kit::Kit;
 use breakglass::kit::folder::Folder;
+use breakglass::mint::x509::{RevokedCertificate, SignedList};
+use breakglass::minting::MintingError;
 use breakglass::minting::authority::{self, Made};
-use breakglass::minting::{MintingError, authority::RENEWED};
 use breakglass::record::chain::Depth;
-use breakglass::record::event::Event;
+use breakglass::record::event::{Event, MintAuthority, MintKind, MintRevoked};
 use breakglass::record::hash::Hash;
-use breakglass::signing::{Caution, Station};
+use breakglass::signing::{Caution, Signer, Station};
 use serde_json::Value;
 
 use super::practice::{Hand, done, keys_of};
@@ -117,21 +120,59 @@ fn readers(kit: &MintingKit) -> PracticeReaders {
     PracticeReaders::new(&keys_of(kit.path()), Surroundings::seeded(7).0)
 }
 
+/// Works with the first key, ready to sign and its PIN typed, on that kit.
+fn with_key<T>(
+    kit: &MintingKit,
+    later: i64,
+    work: impl FnOnce(&mut Signer, &mut Station, &mut Kit, u64) -> T,
+) -> T {
+    let (mut readers, mut hand) = (readers(kit), Hand::knowing());
+    let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
+    let (mut open, _lock, _) = Kit::write(Folder::at(kit.path(), None), Depth::Links).expect("the kit");
+    let now = open.journal.records().map(|(_, record)| record.iat).max().expect("records") + later;
+    let clock = move || now;
+    let tool = &|| Hash([7; 32]);
+    let mut station =
+        Station { readers: &mut readers, operator: &mut hand, clock: &clock, rng: &mut rng, tool };
+    let ready = Signer::ready(&mut station, &mut open, Serial(ONE), &Caution::default());
+    let mut signer = ready.expect("ready");
+    signer.ask_pin(&mut station).expect("a PIN");
+    work(&mut signer, &mut station, &mut open, now.cast_unsigned())
+}
+
 #[test]
 fn an_authority_is_made_anew_in_its_last_year_and_takes_back_what_it_took_back() {
     let kit = MintingKit::new();
     let mut readers = readers(&kit);
     let first = make(&kit, &mut readers, 0).expect("the first");
+    // One is revoked: the list that says so counts from then on.
+    let since = first.certificate.from() + 400;
+    let revoked = [RevokedCertificate { serial: vec![b'B'; 17], since }];
+    let list = with_key(&kit, 0, |signer, station, open, now| {
+        let list =
+            authority::sign_list(signer, station, &first.certificate, &revoked, 2, now).expect("a list");
+        let event = Event::MintRevoked(MintRevoked {
+            kind: MintKind::X509,
+            key: Serial(ONE),
+            numbers: vec![hex::encode(&revoked[0].serial)],
+            altogether: false,
+            why: "the laptop was left behind".into(),
+            list: Some(STANDARD.encode(list.der())),
+        });
+        signer.sign(station, open, None, event, "to sign").expect("a record");
+        list
+    });
+    assert_eq!(list.until(), Some(first.certificate.until()), "it ends no earlier than its authority");
+    let certified = kit.kit().authority(Serial(ONE)).expect("one");
+    assert_eq!((&certified.certificate, &certified.list), (&first.certificate, &list));
     let years = |years: i64| years * 365 * 86_400;
     assert!(matches!(make(&kit, &mut readers, years(8)), Err(MintingError::HasAuthority { .. })));
     let second = make(&kit, &mut readers, years(9)).expect("the second");
-    assert_eq!(second.list.number(), first.list.number() + 1);
-    assert!(second.certificate.from() + RENEWED > first.certificate.until() - RENEWED);
-    let read = kit.kit();
-    let certified = read.authority(Serial(ONE)).expect("one");
+    let certified = kit.kit().authority(Serial(ONE)).expect("one");
     assert_eq!((&certified.certificate, &certified.list), (&second.certificate, &second.list));
+    assert_eq!((certified.list.number(), certified.list.revoked()), (3, revoked.to_vec()));
     // Servers with the old certificate know the list, and what is minted: name and key are the same.
-    assert!(breakglass::mint::x509::SignedList::of(&first.list.der(), &certified.authority).is_ok());
+    assert!(SignedList::of(&list.der(), &certified.authority).is_ok());
 }
 
 #[test]
@@ -177,13 +218,8 @@ fn a_key_pulled_at_every_command_leaves_an_authority_that_is_whole_or_none() {
 }
 
 #[test]
-fn a_record_that_another_key_or_nobody_bears_out_makes_no_authority() {
-    use base64::Engine;
-    use base64::engine::general_purpose::STANDARD;
-    use breakglass::record::event::MintAuthority;
-    let kit = certified_kit();
-    let mut readers = readers(&kit);
-    let certified = kit.kit().authority(Serial(ONE)).expect("one");
+fn a_record_that_nobody_bears_out_makes_no_authority() {
+    let certified = certified_kit().kit().authority(Serial(ONE)).expect("one");
     let good = (STANDARD.encode(certified.certificate.der()), STANDARD.encode(certified.list.der()));
     let mut torn = certified.certificate.der();
     *torn.last_mut().expect("bytes") ^= 1;
@@ -193,23 +229,10 @@ fn a_record_that_another_key_or_nobody_bears_out_makes_no_authority() {
         (good.0.clone(), good.0.clone(), "it is no list"),
     ] {
         let kit = certified_kit();
-        let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
-        let (mut open, _lock, _) = Kit::write(Folder::at(kit.path(), None), Depth::Links).expect("the kit");
-        let now = open.journal.records().map(|(_, record)| record.iat).max().expect("records");
-        let clock = move || now;
-        let mut hand = Hand::knowing();
-        let tool = &|| Hash([7; 32]);
-        let mut station =
-            Station { readers: &mut readers, operator: &mut hand, clock: &clock, rng: &mut rng, tool };
-        let mut readers_of_copy = self::readers(&kit);
-        station.readers = &mut readers_of_copy;
-        let caution = Caution::default();
-        let mut signer = breakglass::signing::Signer::ready(&mut station, &mut open, Serial(ONE), &caution)
-            .expect("ready");
-        signer.ask_pin(&mut station).expect("a PIN");
-        let event = Event::MintAuthority(MintAuthority { certificate, list });
-        signer.sign(&mut station, &mut open, None, event, "to sign").expect("a record");
-        drop(_lock);
+        with_key(&kit, 0, |signer, station, open, _| {
+            let event = Event::MintAuthority(MintAuthority { certificate, list });
+            signer.sign(station, open, None, event, "to sign").expect("a record");
+        });
         // The one before still stands, and the record that does not hold is found.
         assert_eq!(kit.kit().authority(Serial(ONE)).as_ref(), Some(&certified), "{why}");
         let verified = kit.run(&["records", "verify"]);

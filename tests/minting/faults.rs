@@ -4,10 +4,12 @@
 use breakglass::attestation::Serial;
 use breakglass::device::DeviceError;
 use breakglass::device::practice::{Fault, FaultPlan, PracticeReaders, Surroundings, Which};
-use breakglass::kit::Kit;
-use breakglass::kit::folder::Folder;
+use breakglass::kit::finding::Finding;
+use breakglass::kit::folder::{Folder, FolderError, Lock};
+use breakglass::kit::{Kit, KitError};
 use breakglass::mint::SubjectKey;
-use breakglass::minting::{self, Minted, MintingError};
+use breakglass::mint::jwt::thumbprint;
+use breakglass::minting::{self, Minted, MintingError, Subject, Wish};
 use breakglass::record::chain::Depth;
 use breakglass::record::hash::Hash;
 use breakglass::signing::{SigningError, Station};
@@ -16,14 +18,37 @@ use super::practice::{Hand, keys_of};
 use super::{MintingKit, ONE, recorded, wish};
 
 fn mint(kit: &MintingKit, readers: &mut PracticeReaders, hand: &mut Hand) -> Result<Minted, MintingError> {
+    let key = SubjectKey::generate(&mut rand_core::UnwrapErr(getrandom::SysRng));
+    mint_as(kit, readers, hand, wish(&key, None))
+}
+
+fn mint_as(
+    kit: &MintingKit,
+    readers: &mut PracticeReaders,
+    hand: &mut Hand,
+    wish: Wish,
+) -> Result<Minted, MintingError> {
     let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
-    let (mut open, _lock, _) = Kit::write(Folder::at(kit.path(), None), Depth::Links)?;
+    let (mut open, _lock, _) = written(kit)?;
     let now = open.journal.records().map(|(_, record)| record.iat).max().expect("records");
-    let plan = minting::plan(&open, wish(&SubjectKey::generate(&mut rng), None), now)?;
+    let plan = minting::plan(&open, wish, now)?;
     let clock = move || now;
     let mut station =
         Station { readers, operator: hand, clock: &clock, rng: &mut rng, tool: &|| Hash([7; 32]) };
     minting::carry_out(&mut open, &plan, &mut station)
+}
+
+/// The kit, locked. A child that another test starts just now has the lock of the minting before, until it runs its program.
+fn written(kit: &MintingKit) -> Result<(Kit, Lock, Vec<Finding>), KitError> {
+    let begun = std::time::Instant::now();
+    loop {
+        match Kit::write(Folder::at(kit.path(), None), Depth::Links) {
+            Err(KitError::Folder(FolderError::Busy { .. })) if begun.elapsed().as_secs() < 10 => {
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
+            written => return written,
+        }
+    }
 }
 
 /// By a clock that nobody waits for: a touch that does not come takes no time.
@@ -55,7 +80,7 @@ fn a_key_pulled_at_every_command_gives_nothing_that_is_not_on_record() {
             match &result {
                 Ok(minted) => {
                     assert_eq!(intents.len(), 1, "{told}");
-                    assert_eq!(intents[0].1.numbers, [minted.number.as_str()], "{told}");
+                    assert_eq!(intents[0].1.numbers, minted.numbers, "{told}");
                     assert_eq!(issued.len(), usize::from(minted.outcome.is_ok()), "{told}");
                 }
                 Err(_) => {
@@ -76,6 +101,64 @@ fn a_key_pulled_at_every_command_gives_nothing_that_is_not_on_record() {
         assert!(n > 15, "only {n} commands were seen");
         assert!(unfinished > 0, "some end between the intent and the signature");
     }
+}
+
+/// Client assertions, three of them.
+fn batch() -> Wish {
+    let key = SubjectKey::generate(&mut rand_core::UnwrapErr(getrandom::SysRng));
+    let subject = Subject::Assertions { proof: thumbprint(key.public()), count: 3 };
+    Wish { rule: "log-in".into(), subject, ..wish(&key, None) }
+}
+
+#[test]
+fn a_batch_that_is_cut_short_at_any_command_gives_what_was_signed_and_names_all() {
+    let (mut n, mut cut, mut told_on_record) = (0, [0; 4], 0);
+    for fault in [Fault::Remove, Fault::WithholdTouch] {
+        loop {
+            n += 1;
+            let kit = MintingKit::new();
+            let mut readers = readers(&kit);
+            let plan = match fault {
+                Fault::Remove => FaultPlan::new().at(n, Fault::Remove),
+                _ => FaultPlan::new().from(n, fault.clone()),
+            };
+            readers.key(Serial(ONE)).unwrap().set_faults(plan.clone());
+            let result = mint_as(&kit, &mut readers, &mut Hand::knowing(), batch());
+            let finished = plan.commands_seen() < n;
+            let told =
+                format!("{fault:?} at command {n}: {:?}", result.as_ref().err().map(ToString::to_string));
+            let (intents, issued) = recorded(&kit.kit());
+            assert!(intents.iter().all(|(_, intent)| intent.numbers.len() == 3), "{told}");
+            assert!(intents.iter().all(|(_, intent)| intent.digests.len() == 3), "{told}");
+            match &result {
+                Ok(minted) => {
+                    let signed = minted.credentials.len();
+                    cut[signed] += 1;
+                    assert_eq!((intents.len(), &intents[0].1.numbers), (1, &minted.numbers), "{told}");
+                    assert_eq!(signed < 3, minted.cut_short.is_some(), "{told}");
+                    assert!(signed > 0, "{told}");
+                    assert_eq!(issued.len(), usize::from(minted.outcome.is_ok()), "{told}");
+                    assert!(issued.iter().all(|outcome| outcome.credentials.len() == signed), "{told}");
+                    told_on_record += issued.len();
+                }
+                Err(_) => assert!(!finished && issued.is_empty(), "{told}"),
+            }
+            plan.clear();
+            assert_eq!(tries_left_of(&kit, &mut readers), 3, "{told}");
+            if finished {
+                break;
+            }
+        }
+        n = 0;
+    }
+    assert!(cut[1] > 0 && cut[2] > 0 && cut[3] > 0, "{cut:?}");
+    assert!(told_on_record > 0);
+}
+
+fn tries_left_of(kit: &MintingKit, readers: &mut PracticeReaders) -> u8 {
+    readers.key(Serial(ONE)).unwrap().insert().unwrap();
+    assert_eq!(kit.kit().journal.damage(), None);
+    tries_left(readers)
 }
 
 #[test]

@@ -93,7 +93,7 @@ fn a_key_that_is_trusted_no_more_leaves_the_export_and_hosts_refuse_all_of_it() 
     let object: Value = serde_json::from_slice(&out.stdout).expect("JSON");
     let kinds: Vec<&str> =
         object["revoked"].as_array().expect("a list").iter().filter_map(|one| one["kind"].as_str()).collect();
-    assert_eq!(kinds, ["ssh", "x509", "token"]);
+    assert_eq!(kinds, ["ssh", "x509", "token", "assertion"]);
     let folder = kit.path().join("trust").display().to_string();
     done(&kit.run(&["trust", "export", &folder]));
     let read = |name: &str| std::fs::read_to_string(kit.path().join("trust").join(name)).expect("a file");

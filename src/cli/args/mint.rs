@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::token::{MintAssertion, MintKey, MintToken};
 use crate::attestation::Serial;
 use crate::cli::why::Why;
 
@@ -13,6 +14,12 @@ pub(in crate::cli) enum MintVerb {
     Ssh(MintSsh),
     /// A client certificate, as files for PostgreSQL, curl, kubectl and AWS
     X509(MintX509),
+    /// An access token for a resource server while the authorisation server is down, bound to a key or a certificate
+    Token(MintToken),
+    /// Client assertions for an authorisation server that is up, each good once
+    Assertion(MintAssertion),
+    /// A key, made on the machine that will use a credential; its public half crosses to the kit. Needs no kit
+    Key(MintKey),
 }
 
 /// What every minting takes.
@@ -37,7 +44,10 @@ pub(in crate::cli) struct MintFor {
     /// Go on although the kit is damaged; recorded
     #[arg(long, value_name = "WHY")]
     pub accept_damage: Option<String>,
-    /// Go on although the clock is behind the newest record; recorded
+    /// What the clock says where it will be used, such as 2026-11-29T11:00Z: refused if this machine's differs by more than 5 minutes
+    #[arg(long, value_name = "TIME")]
+    pub clock_there: Option<jiff::Timestamp>,
+    /// Go on although the clock is behind the newest record, or differs from the one there; recorded
     #[arg(long, value_name = "WHY")]
     pub accept_clock: Option<String>,
 }

@@ -22,7 +22,7 @@ pub(in crate::cli) struct Revoke {
     /// The key that minted it
     #[arg(long, value_name = "SERIAL")]
     pub key: Option<Serial>,
-    /// Only of this kind: ssh, x509 or token
+    /// Only of this kind: ssh, x509, token or assertion; the last two are signed with one slot, and trusted no more together
     #[arg(long, value_parser = kind)]
     pub kind: Option<Kind>,
     /// Why, in a few words

@@ -62,6 +62,11 @@ pub(super) fn minting(error: &MintingError) -> Advice {
             NOT_MINTED,
             "set the clock of this machine, or, if the records were made on one that was ahead, go on with  --accept-clock \"why\"",
         ),
+        MintingError::ClockThere { .. } => say(
+            Code::Refused,
+            NOT_MINTED,
+            "set the clock of this machine, or go on all the same with  --accept-clock \"why\"",
+        ),
         MintingError::Mint(_) => say(
             Code::Refused,
             "if a record of it was signed, that stands in the journal.",

@@ -23,6 +23,14 @@ pub(super) struct Files {
     kept: bool,
 }
 
+/// A new file with so much in it that what comes later finds its room.
+fn taken(path: &Path, room: usize) -> io::Result<File> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(&vec![b'\n'; room])?;
+    file.sync_all()?;
+    Ok(file)
+}
+
 /// Whether nothing of that name is there yet: what was minted before is not written over.
 pub(super) fn free(folder: &Path, names: &[&str]) -> Result<(), Trouble> {
     for name in names {
@@ -44,20 +52,21 @@ impl Files {
         let mut files = Files { folder, fresh, made: Vec::new(), kept: false };
         for (name, room) in rooms {
             let path = files.folder.join(name);
-            let mut options = OpenOptions::new();
-            let made = options.write(true).create_new(true).mode(0o600).open(&path).and_then(|mut file| {
-                let taken = file.write_all(&vec![b'\n'; *room]).and_then(|()| file.sync_all());
-                // The folder remembers it too, or a power cut leaves a file without a name.
-                taken.and_then(|()| File::open(&files.folder)?.sync_all()).map_or_else(
-                    |cause| {
-                        let _ = fs::remove_file(&path);
-                        Err(cause)
-                    },
-                    |()| Ok(file),
-                )
-            });
-            files.made.push((name, made.map_err(|cause| Trouble::File { path, cause })?));
+            match taken(&path, *room) {
+                Ok(file) => files.made.push((name, file)),
+                Err(cause) => {
+                    if cause.kind() != io::ErrorKind::AlreadyExists {
+                        let _ = fs::remove_file(&path); // the rest of one that did not get its room
+                    }
+                    return Err(Trouble::File { path, cause });
+                }
+            }
         }
+        // The folder remembers them, or a power cut leaves files without names.
+        File::open(&files.folder).and_then(|folder| folder.sync_all()).map_err(|cause| {
+            let path = files.folder.clone();
+            Trouble::File { path, cause }
+        })?;
         Ok(files)
     }
 

@@ -44,7 +44,7 @@ pub(crate) fn ssh(desk: &mut Desk, options: MintSsh) -> Result<Outcome, Trouble>
     desk.confirm(&describe(&kit, &plan), &plan.word())?;
     let mut files = made(&output)?;
     let minted = desk.at_station(readers.as_mut(), |station| minting::carry_out(&mut kit, &plan, station))?;
-    let Credential::Ssh(certificate) = &minted.credential else {
+    let [Credential::Ssh(certificate)] = &minted.credentials[..] else {
         unreachable!("an SSH certificate was asked for")
     };
     let handed = match (output, &mut files) {

@@ -50,7 +50,7 @@ pub(crate) fn x509(desk: &mut Desk, options: MintX509) -> Result<Outcome, Troubl
         files.fill(KEY, own.expose_pem().as_bytes())?;
     }
     let minted = desk.at_station(readers.as_mut(), |station| minting::carry_out(&mut kit, &plan, station))?;
-    let Credential::X509(certificate) = &minted.credential else {
+    let [Credential::X509(certificate)] = &minted.credentials[..] else {
         unreachable!("a client certificate was asked for")
     };
     let authority = plan.certified.as_ref().map(|certified| certified.certificate.pem()).unwrap_or_default();

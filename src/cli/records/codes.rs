@@ -66,8 +66,17 @@ pub(in crate::cli) fn show(desk: &mut Desk, lines: &[u8]) {
 /// Shows the text in one code until a key is pressed, with `below` under it.
 pub(in crate::cli) fn show_plain(desk: &mut Desk, text: &[u8], below: &str) {
     let Some(code) = plain(text) else { return };
-    if let Some(tty) = watched(desk) {
-        tty.show_codes(&mut || Some(code.clone()), &format!("{}; any key ends it", escape(below)));
+    let Some(tty) = watched(desk) else { return };
+    let needed = code.lines().count() + 2;
+    match tty.lines() {
+        // What scrolls away at the top no camera reads.
+        Some(lines) if lines < needed => desk.terminal.say(&format!(
+            "no code is shown of {}: it takes {needed} lines, and this terminal has {lines}",
+            escape(below)
+        )),
+        _ => {
+            tty.show_codes(&mut || Some(code.clone()), &format!("{}; any key ends it", escape(below)));
+        }
     }
 }
 

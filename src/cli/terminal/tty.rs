@@ -5,7 +5,9 @@ use std::io::{Read, Write};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
+use rustix::termios::{
+    LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetwinsize, tcsetattr,
+};
 use zeroize::Zeroizing;
 
 use crate::operator::Unanswered;
@@ -85,6 +87,11 @@ impl Tty {
         }
         raw.write("\r\n");
         Ok(typed)
+    }
+
+    /// How many lines it shows; `None` if it does not say.
+    pub(crate) fn lines(&self) -> Option<usize> {
+        tcgetwinsize(&self.file).ok().map(|size| size.ws_row.into()).filter(|lines| *lines > 0)
     }
 
     /// Single keys without echo until the guard is dropped.

@@ -37,7 +37,7 @@ pub(super) fn pieces(kit: &Kit, options: &TrustExport, authorities: &[Certified]
         pieces.extend(for_postgres(options, &rules));
         let groups: BTreeSet<&Label> = rules.iter().flat_map(|(_, groups)| *groups).collect();
         let bindings: Vec<String> = groups.into_iter().map(trust::kubernetes_binding).collect();
-        let what = "a line of breakglass_ca.pem to the file of --client-ca-file of each API server; this when it is needed:  \
+        let what = "what breakglass_ca.pem has goes into the file of --client-ca-file of each API server; this, when it is needed:  \
                     kubectl apply -f kubernetes-binding.yaml";
         pieces.push(piece("kubernetes-binding.yaml", bindings.join("---\n"), what.to_owned()));
     }

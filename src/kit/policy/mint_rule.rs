@@ -58,6 +58,27 @@ pub enum Says {
         /// What it allows.
         scopes: Vec<Label>,
     },
+    /// A client assertion.
+    Assertion {
+        /// The client that the server knows by the key set of tokens.
+        client: Label,
+        /// The authorisation server, by its issuer identifier.
+        server: Uri,
+        /// Where it is sent.
+        endpoint: Uri,
+        /// Whether it names that as its audience, for a server that knows RFC 7523 only; by RFC 10070 it names the server.
+        for_endpoint: bool,
+        /// What is asked for with it; what the server gives unasked if empty.
+        scopes: Vec<Label>,
+    },
+}
+
+/// The issuers of the access tokens that these rules allow. No client may be called so.
+pub(super) fn issuers(rules: &[MintRule]) -> impl Iterator<Item = &Uri> {
+    rules.iter().filter_map(|rule| match &rule.says {
+        Says::Token { issuer, .. } => Some(issuer),
+        _ => None,
+    })
 }
 
 impl Says {
@@ -66,7 +87,9 @@ impl Says {
         let (first, rest) = match self {
             Says::Ssh { principals, .. } => (None, principals),
             Says::X509 { user, groups, .. } => (Some(user), groups),
-            Says::Token { client, scopes, .. } => (Some(client), scopes),
+            Says::Token { client, scopes, .. } | Says::Assertion { client, scopes, .. } => {
+                (Some(client), scopes)
+            }
         };
         first.into_iter().chain(rest).map(ToString::to_string).collect()
     }
@@ -77,6 +100,7 @@ impl Says {
             Says::Ssh { .. } => Kind::Ssh,
             Says::X509 { .. } => Kind::X509,
             Says::Token { .. } => Kind::Token,
+            Says::Assertion { .. } => Kind::Assertion,
         }
     }
 }
@@ -121,6 +145,15 @@ impl fmt::Display for Says {
                 resource.as_str(),
                 join(scopes)
             ),
+            Says::Assertion { client, server, endpoint, for_endpoint, scopes } => {
+                let (server, endpoint) = (server.as_str(), endpoint.as_str());
+                let audience = if *for_endpoint { endpoint } else { server };
+                write!(f, "assertion of client {client} for {audience}, sent to {endpoint}")?;
+                match &scopes[..] {
+                    [] => Ok(()),
+                    scopes => write!(f, ", asking for scope {}", join(scopes)),
+                }
+            }
         }
     }
 }
@@ -133,6 +166,11 @@ fn join<T: fmt::Display>(items: &[T]) -> String {
 pub(super) const MOST_SECONDS: i64 = LONGEST as i64;
 
 impl Policy {
+    /// The issuers of the access tokens that may be minted.
+    pub fn issuers(&self) -> impl Iterator<Item = &Uri> {
+        issuers(&self.mint_rules)
+    }
+
     /// What may be minted under that name.
     pub fn mint_rule(&self, name: &str) -> Option<&MintRule> {
         self.mint_rules.iter().find(|rule| rule.name.as_str() == name)

@@ -70,7 +70,8 @@ contact = ""
 # approval = "notify"
 # open-unapproved = true
 
-# What may be minted, with everything that it will say; "ssh", "x509" and "token" each have lines of their own:
+# What may be minted, with everything that it will say; "ssh", "x509", "token" and, by
+# the key for tokens, "assertion" each have lines of their own:
 # [[mint]]
 # name = "jump-hosts"
 # kind = "ssh"

@@ -47,6 +47,13 @@ issuer = "urn:example:emergency"
 resource = "https://api.example"
 client = "breakglass"
 scopes = ["read"]
+
+[[mint]]
+name = "log-in"
+kind = "assertion"
+client = "breakglass"
+server = "https://as.example"
+token-endpoint = "https://as.example/token"
 "#;
 
 fn minting(more: &str) -> Result<Policy, PolicyError> {
@@ -61,6 +68,9 @@ fn what_may_be_minted_by_whom_and_for_what() {
     let hosts = policy.mint_rule("jump-hosts").unwrap();
     assert_eq!((hosts.longest, hosts.says.kind()), (Length::minutes(15), Kind::Ssh));
     assert_eq!(policy.mint_rule("api").unwrap().longest, Length::minutes(5));
+    let log_in = policy.mint_rule("log-in").unwrap();
+    assert_eq!((log_in.longest, log_in.says.kind()), (Length::minutes(5), Kind::Assertion));
+    assert_eq!(log_in.says.accounts(), ["breakglass"]);
     assert_eq!(policy.may_mint(hosts, "ada", "pam-outage"), Ok(()));
     assert!(matches!(policy.may_mint(hosts, "ada", "attack"), Err(Refusal::NotAnEmergency { .. })));
     assert!(matches!(policy.may_mint(hosts, "bob", "pam-outage"), Err(Refusal::NotAnOperator { .. })));
@@ -69,9 +79,14 @@ fn what_may_be_minted_by_whom_and_for_what() {
     for sentence in [
         "a key is made to mint SSH certificates (83), client certificates (84), tokens (85) when it is provisioned; one that was provisioned before is not",
         "ada may mint jump-hosts for pam-outage, for 15 minutes at most: SSH as breakglass from 192.0.2.0/24, running \"uptime\" alone, with a terminal",
+        "an operator may mint log-in for pam-outage, mfa-outage, network-outage, attack, lockout, for 5 minutes at most: assertion of client breakglass for https://as.example, sent to https://as.example/token",
     ] {
         assert!(told.iter().any(|one| one == sentence), "{sentence}: {told:#?}");
     }
+    let old = MINTS.replace("server = ", "scopes = [\"read\"]\naudience = \"token-endpoint\"\nserver = ");
+    let told = changes(&policy, &minting(&old).unwrap(), &[]);
+    let wanted = "assertion of client breakglass for https://as.example/token, sent to https://as.example/token, asking for scope read";
+    assert!(told.iter().any(|one| one.starts_with("changed: ") && one.ends_with(wanted)), "{told:#?}");
     let without = Policy::parse(text().as_bytes()).unwrap();
     assert!((without.mints.is_empty(), without.mint_rules.is_empty()) == (true, true));
     let told = changes(&without, &policy, &[]);
@@ -84,7 +99,7 @@ fn what_may_be_minted_by_whom_and_for_what() {
 #[test]
 fn what_cannot_be_minted_is_said_with_its_line() {
     for (from, to, key, what) in [
-        ("kind = \"ssh\"", "kind = \"gpg\"", "", "keys mint ssh, x509 or token"),
+        ("kind = \"ssh\"", "kind = \"gpg\"", "", "keys mint ssh, x509, token or assertion"),
         ("name = \"api\"", "name = \"cluster\"", "mint", "there twice"),
         ("\"pam-outage\"]\nop", "]\nop", "mint.emergencies", "at least one"),
         ("\"pam-outage\"]\nop", "\"flood\"]\nop", "mint.emergencies", "not among the emergencies"),
@@ -98,12 +113,22 @@ fn what_cannot_be_minted_is_said_with_its_line() {
         ("user = \"ada\"", "user = \"ada\"\nterminal = true", "mint.terminal", "is for ssh"),
         ("breakglass:cluster-admins", "system:masters", "mint.groups", "cannot be taken back"),
         ("issuer = \"urn:example:emergency\"", "issuer = \"emergency\"", "mint.issuer", "URI"),
+        ("client = \"breakglass\"", "client = \"urn:example:emergency\"", "mint.client", "same as an issuer"),
+        // A server that knows the client would take an access token for its assertion.
         (
-            "client = \"breakglass\"",
-            "client = \"urn:example:emergency\"",
+            "client = \"breakglass\"\nserver",
+            "client = \"urn:example:emergency\"\nserver",
             "mint.client",
-            "same as the issuer",
+            "same as an issuer",
         ),
+        ("server = \"https://as.example\"\n", "", "mint.server", "assertion needs it"),
+        ("server = \"https://as.example\"", "server = \"as\"", "mint.server", "URI"),
+        ("token-endpoint = \"https://as.example/token\"", "", "mint.token-endpoint", "assertion needs it"),
+        ("https://as.example/token", "http://as.example/token", "mint.token-endpoint", "https://host"),
+        ("https://as.example/token", "https://as.example/token?x=1", "mint.token-endpoint", "without query"),
+        ("server = \"https", "audience = \"both\"\nserver = \"https", "mint.audience", "RFC 7523"),
+        ("server = \"https", "resource = \"https://x\"\nserver = \"https", "mint.resource", "is for token"),
+        ("user = \"ada\"", "user = \"ada\"\nscopes = [\"read\"]", "mint.scopes", "token and assertion"),
     ] {
         assert!(MINTS.contains(from), "{from}");
         let error = minting(&MINTS.replacen(from, to, 1)).unwrap_err().to_string();
@@ -111,7 +136,7 @@ fn what_cannot_be_minted_is_said_with_its_line() {
     }
     let masters = MINTS.replace("breakglass:cluster-admins\"]", "system:masters\"]\nsystem-masters = true");
     assert!(minting(&masters).is_ok());
-    for bad in ["[]", "[\"ssh\", \"ssh\"]", "[\"gpg\"]"] {
+    for bad in ["[]", "[\"ssh\", \"ssh\"]", "[\"gpg\"]", "[\"token\", \"assertion\"]"] {
         let text = text().replace("# mints = [\"ssh\", \"x509\", \"token\"]", &format!("mints = {bad}"));
         assert!(Policy::parse(text.as_bytes()).is_err(), "{bad}");
     }

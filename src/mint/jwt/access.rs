@@ -3,6 +3,8 @@
 
 use p256::ecdsa::VerifyingKey;
 use serde::Serialize;
+use x509_cert::Certificate;
+use x509_cert::der::{Decode, pem};
 
 use super::{Header, TokenId, Unsigned, Uri, unsigned};
 use crate::mint::{KeyIdentity, Label, MintError, Window};
@@ -17,6 +19,29 @@ pub enum Binding {
     /// Whoever comes over TLS with that client certificate (RFC 8705 section 3.1).
     #[serde(rename = "x5t#S256")]
     Certificate(Hash),
+}
+
+impl Binding {
+    /// Of the key or of the certificate.
+    pub fn thumbprint(&self) -> Hash {
+        match self {
+            Binding::Proof(hash) | Binding::Certificate(hash) => *hash,
+        }
+    }
+
+    /// To that certificate, PEM or DER; `None` if it is not one certificate.
+    pub fn to_certificate(bytes: &[u8]) -> Option<Self> {
+        let der = match bytes.first() {
+            Some(0x30) => bytes.to_vec(),
+            _ => match pem::decode_vec(bytes.trim_ascii()).ok()? {
+                ("CERTIFICATE", der) => der,
+                _ => return None,
+            },
+        };
+        // Nothing behind it, and the hash is over the bytes as they came.
+        Certificate::from_der(&der).ok()?;
+        Some(Binding::Certificate(Hash::of(&der)))
+    }
 }
 
 /// One access token to be.
@@ -67,10 +92,10 @@ impl AccessToken {
         if self.client.as_str() == self.issuer.as_str() {
             return Err(MintError::ClientIsIssuer(self.client.to_string()));
         }
-        let KeyIdentity { incident, operator, numbers } = &self.identity;
+        let KeyIdentity { incident, numbers, .. } = &self.identity;
         let claims = Claims {
             iss: self.issuer.as_str(),
-            sub: format!("{operator}@{incident}"),
+            sub: self.identity.subject(),
             aud: self.resource.as_str(),
             client_id: self.client.as_str(),
             scope: self.scopes.iter().map(Label::as_str).collect::<Vec<_>>().join(" "),

@@ -23,8 +23,8 @@ pub struct ClientAssertion {
     pub client: Label,
     /// Which server.
     pub audience: Audience,
-    /// The issuer of our access tokens: a client may never be named so.
-    pub emergency_issuer: Uri,
+    /// The issuers of our access tokens: a client may never be named so.
+    pub emergency_issuers: Vec<Uri>,
     /// When. Some servers take one for a minute after `iat` only, whatever `exp` says.
     pub window: Window,
     /// Its identifier.
@@ -47,7 +47,7 @@ impl ClientAssertion {
             exp: u64,
         }
         let client = self.client.as_str();
-        if client == self.emergency_issuer.as_str() {
+        if self.emergency_issuers.iter().any(|issuer| issuer.as_str() == client) {
             return Err(MintError::ClientIsIssuer(client.to_owned()));
         }
         let (aud, typ) = match &self.audience {

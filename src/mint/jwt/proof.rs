@@ -79,7 +79,12 @@ pub fn bare_url(url: &str) -> Result<&str, MintError> {
     let bare = url.split(['?', '#']).next().unwrap_or_default();
     let host = bare.strip_prefix("https://").or_else(|| {
         let rest = bare.strip_prefix("http://")?;
-        ["127.0.0.1", "localhost", "[::1]"].iter().any(|own| rest.starts_with(own)).then_some(rest)
+        let authority = rest.split('/').next().unwrap_or_default();
+        let host = match authority.rsplit_once(':') {
+            Some((host, port)) if port.bytes().all(|c| c.is_ascii_digit()) => host,
+            _ => authority,
+        };
+        ["127.0.0.1", "localhost", "[::1]"].contains(&host).then_some(rest)
     });
     let has_host = host.is_some_and(|host| !host.is_empty() && !host.starts_with('/'));
     let plain =

@@ -107,20 +107,22 @@ pub enum MintKind {
     Ssh,
     /// X.509 client certificates, 84.
     X509,
-    /// Tokens of OAuth 2.0, 85.
+    /// Access tokens of OAuth 2.0, 85.
     Token,
+    /// Client assertions of OAuth 2.0, 85 as well: authorisation servers know the client by the key set of tokens.
+    Assertion,
 }
 
 impl MintKind {
     /// Each, in the order of the slots.
-    pub const ALL: [MintKind; 3] = [MintKind::Ssh, MintKind::X509, MintKind::Token];
+    pub const ALL: [MintKind; 4] = [MintKind::Ssh, MintKind::X509, MintKind::Token, MintKind::Assertion];
 
     /// Where its key lies.
     pub const fn slot(self) -> Slot {
         match self {
             MintKind::Ssh => Slot::SshAuthority,
             MintKind::X509 => Slot::X509Authority,
-            MintKind::Token => Slot::Tokens,
+            MintKind::Token | MintKind::Assertion => Slot::Tokens,
         }
     }
 
@@ -130,6 +132,7 @@ impl MintKind {
             MintKind::Ssh => "SSH certificates",
             MintKind::X509 => "client certificates",
             MintKind::Token => "tokens",
+            MintKind::Assertion => "client assertions",
         }
     }
 
@@ -139,6 +142,7 @@ impl MintKind {
             MintKind::Ssh => "SSH certificate",
             MintKind::X509 => "client certificate",
             MintKind::Token => "token",
+            MintKind::Assertion => "client assertion",
         }
     }
 
@@ -148,6 +152,7 @@ impl MintKind {
             MintKind::Ssh => "ssh",
             MintKind::X509 => "x509",
             MintKind::Token => "token",
+            MintKind::Assertion => "assertion",
         }
     }
 }
@@ -162,6 +167,9 @@ impl fmt::Display for MintKind {
 impl TryFrom<String> for MintKind {
     type Error = &'static str;
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        MintKind::ALL.into_iter().find(|kind| kind.name() == text).ok_or("keys mint ssh, x509 or token")
+        MintKind::ALL
+            .into_iter()
+            .find(|kind| kind.name() == text)
+            .ok_or("keys mint ssh, x509, token or assertion")
     }
 }

@@ -3,10 +3,12 @@
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::super::mint_rule::MOST_SECONDS;
+use super::super::mint_rule::{MOST_SECONDS, issuers};
 use super::super::{Kind, Length, MintRule, PolicyError, Says};
 use super::{Page, first_twice};
 use crate::kit::name::Name;
+use crate::mint::MintError;
+use crate::mint::jwt::{Uri, bare_url};
 use crate::mint::ssh::Permissions;
 
 /// Longest command, in characters; as the certificate takes it.
@@ -31,6 +33,9 @@ pub(super) struct WrittenMint {
     system_masters: Option<Spanned<bool>>,
     issuer: Option<Spanned<String>>,
     resource: Option<Spanned<String>>,
+    server: Option<Spanned<String>>,
+    token_endpoint: Option<Spanned<String>>,
+    audience: Option<Spanned<String>>,
     client: Option<Spanned<String>>,
     scopes: Option<Spanned<Vec<String>>>,
 }
@@ -48,8 +53,10 @@ impl Page<'_> {
             return Err(self.wrong(twice, "mint", format!("{} is there twice", twice.get_ref())));
         }
         let rule = |table: &WrittenMint| {
-            if !kinds.contains(&table.kind) {
-                let what = format!("no key is made for it: put \"{}\" into  mints", table.kind);
+            let maker = |kind: &&Kind| kind.slot() == table.kind.slot();
+            if !kinds.iter().any(|kind| maker(&kind)) {
+                let kind = Kind::ALL.iter().find(maker).unwrap_or(&table.kind);
+                let what = format!("no key is made for it: put \"{kind}\" into  mints");
                 return Err(self.wrong(&table.name, "mint.kind", what));
             }
             Ok(MintRule {
@@ -60,7 +67,22 @@ impl Page<'_> {
                 says: self.says(table)?,
             })
         };
-        written.iter().map(rule).collect()
+        let rules: Vec<MintRule> = written.iter().map(rule).collect::<Result<_, _>>()?;
+        self.clients_are_no_issuers(written, &rules)?;
+        Ok(rules)
+    }
+
+    /// Neither in one table nor across: a server that knows the client would take an access token for its assertion.
+    fn clients_are_no_issuers(&self, written: &[WrittenMint], rules: &[MintRule]) -> Result<(), PolicyError> {
+        let issuers: Vec<&str> = issuers(rules).map(Uri::as_str).collect();
+        let is_one = |client: &&Spanned<String>| issuers.contains(&client.get_ref().as_str());
+        match written.iter().filter_map(|table| table.client.as_ref()).find(is_one) {
+            None => Ok(()),
+            Some(client) => {
+                let what = "the same as an issuer: a token of one kind could pass for one of another";
+                Err(self.wrong(client, "mint.client", what))
+            }
+        }
     }
 
     fn mint_emergencies(&self, table: &WrittenMint, kit_wide: &[Name]) -> Result<Vec<Name>, PolicyError> {
@@ -85,10 +107,10 @@ impl Page<'_> {
         }
     }
 
-    /// Fifteen minutes; a token five.
+    /// Fifteen minutes; a token or an assertion five.
     fn longest(&self, table: &WrittenMint) -> Result<Length, PolicyError> {
         match &table.longest {
-            None if table.kind == Kind::Token => Ok(Length::minutes(5)),
+            None if table.kind.slot() == Kind::Token.slot() => Ok(Length::minutes(5)),
             None => Ok(Length::minutes(15)),
             Some(length) if length.get_ref().seconds() <= MOST_SECONDS => Ok(*length.get_ref()),
             Some(length) => {
@@ -136,10 +158,6 @@ impl Page<'_> {
                 let issuer = table.issuer.as_ref().ok_or_else(|| needed("mint.issuer"))?;
                 let resource = table.resource.as_ref().ok_or_else(|| needed("mint.resource"))?;
                 let client = table.client.as_ref().ok_or_else(|| needed("mint.client"))?;
-                if client.get_ref() == issuer.get_ref() {
-                    let what = "the same as the issuer: a token of one kind could pass for one of another";
-                    return Err(self.wrong(client, "mint.client", what));
-                }
                 Says::Token {
                     issuer: self.text(issuer, "mint.issuer")?,
                     resource: self.text(resource, "mint.resource")?,
@@ -147,31 +165,71 @@ impl Page<'_> {
                     scopes: labels(&table.scopes, "mint.scopes")?,
                 }
             }
+            Kind::Assertion => {
+                let client = table.client.as_ref().ok_or_else(|| needed("mint.client"))?;
+                let server = table.server.as_ref().ok_or_else(|| needed("mint.server"))?;
+                let endpoint = table.token_endpoint.as_ref().ok_or_else(|| needed("mint.token-endpoint"))?;
+                let scopes = table.scopes.as_ref();
+                Says::Assertion {
+                    client: self.text(client, "mint.client")?,
+                    server: self.text(server, "mint.server")?,
+                    endpoint: self.endpoint(endpoint)?,
+                    for_endpoint: self.for_endpoint(table.audience.as_ref())?,
+                    scopes: scopes.map_or(Ok(Vec::new()), |all| self.each(all, "mint.scopes"))?,
+                }
+            }
         })
     }
 
     /// A line of another kind has no effect, and whoever wrote it thinks that it has.
     fn only_its_own(&self, table: &WrittenMint) -> Result<(), PolicyError> {
-        let written = [
-            (Kind::Ssh, "principals", table.principals.is_some()),
-            (Kind::Ssh, "sources", table.sources.is_some()),
-            (Kind::Ssh, "command", table.command.is_some()),
-            (Kind::Ssh, "terminal", table.terminal.is_some()),
-            (Kind::Ssh, "forward-ports", table.forward_ports.is_some()),
-            (Kind::X509, "user", table.user.is_some()),
-            (Kind::X509, "groups", table.groups.is_some()),
-            (Kind::X509, "system-masters", table.system_masters.is_some()),
-            (Kind::Token, "issuer", table.issuer.is_some()),
-            (Kind::Token, "resource", table.resource.is_some()),
-            (Kind::Token, "client", table.client.is_some()),
-            (Kind::Token, "scopes", table.scopes.is_some()),
+        use Kind::{Assertion, Ssh, Token, X509};
+        let written: [(&[Kind], &str, bool); 15] = [
+            (&[Ssh], "principals", table.principals.is_some()),
+            (&[Ssh], "sources", table.sources.is_some()),
+            (&[Ssh], "command", table.command.is_some()),
+            (&[Ssh], "terminal", table.terminal.is_some()),
+            (&[Ssh], "forward-ports", table.forward_ports.is_some()),
+            (&[X509], "user", table.user.is_some()),
+            (&[X509], "groups", table.groups.is_some()),
+            (&[X509], "system-masters", table.system_masters.is_some()),
+            (&[Token], "issuer", table.issuer.is_some()),
+            (&[Token], "resource", table.resource.is_some()),
+            (&[Token, Assertion], "client", table.client.is_some()),
+            (&[Token, Assertion], "scopes", table.scopes.is_some()),
+            (&[Assertion], "server", table.server.is_some()),
+            (&[Assertion], "token-endpoint", table.token_endpoint.is_some()),
+            (&[Assertion], "audience", table.audience.is_some()),
         ];
-        match written.iter().find(|(kind, _, there)| *there && *kind != table.kind) {
-            Some((kind, key, _)) => {
-                let what = format!("is for {kind}, and this is {}", table.kind);
+        match written.iter().find(|(kinds, _, there)| *there && !kinds.contains(&table.kind)) {
+            Some((kinds, key, _)) => {
+                let kinds: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
+                let what = format!("is for {}, and this is {}", kinds.join(" and "), table.kind);
                 Err(self.wrong(&table.name, &format!("mint.{key}"), what))
             }
             None => Ok(()),
+        }
+    }
+
+    /// Where proofs will be for: a URL without query, since a proof names none.
+    fn endpoint(&self, text: &Spanned<String>) -> Result<Uri, PolicyError> {
+        let wrong = |error: MintError| self.wrong(text, "mint.token-endpoint", error.to_string());
+        match bare_url(text.get_ref()).map_err(wrong)? == text.get_ref() {
+            true => self.text(text, "mint.token-endpoint"),
+            false => Err(self.wrong(text, "mint.token-endpoint", "without query and fragment")),
+        }
+    }
+
+    /// Whether an assertion names the token endpoint as its audience, and not the server.
+    fn for_endpoint(&self, audience: Option<&Spanned<String>>) -> Result<bool, PolicyError> {
+        let Some(audience) = audience else { return Ok(false) };
+        match audience.get_ref().as_str() {
+            "server" => Ok(false),
+            "token-endpoint" => Ok(true),
+            _ => {
+                let what = "\"server\", or \"token-endpoint\" for one that knows RFC 7523 only";
+                Err(self.wrong(audience, "mint.audience", what))
+            }
         }
     }
 
