@@ -44,6 +44,7 @@ mod provision;
 mod records;
 mod request;
 mod review;
+mod revoke;
 mod runbook;
 mod seal;
 mod status;
@@ -138,6 +139,7 @@ fn run(desk: &mut Desk, verb: Verb) -> Result<Outcome, Trouble> {
         Verb::Mint(MintVerb::Key(options)) => mint::key(desk, &options),
         Verb::Token(TokenVerb::Proof(options)) => token::proof(desk, &options),
         Verb::Trust(TrustVerb::Authority(options)) => trust::authority(desk, &options),
+        Verb::Revoke(options) => revoke::revoke(desk, options),
         Verb::Trust(TrustVerb::Export(options)) => trust::export(desk, &options),
         Verb::Coverage => coverage::coverage(desk),
         Verb::Inventory(options) => inventory::inventory(desk, &options),

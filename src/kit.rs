@@ -35,6 +35,7 @@ pub mod head;
 pub mod incidents;
 pub mod journal;
 pub mod merge;
+pub mod minted;
 pub mod name;
 pub mod order;
 pub mod policy;

@@ -23,7 +23,7 @@ mod window;
 
 pub use identity::KeyIdentity;
 pub use label::{Label, NotALabel};
-pub use number::Numbers;
+pub use number::{Numbers, of_decimal, spellings};
 pub use subject::SubjectKey;
 pub use window::{BACKDATED, LONGEST, MOST_BACKDATED, Window};
 

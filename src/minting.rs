@@ -99,6 +99,16 @@ pub enum MintingError {
         /// Keys of the kit that can.
         others: Vec<Serial>,
     },
+    /// Nothing of that kind is trusted any more that the key signs.
+    #[error("the {} of key {serial} are trusted no more: record {} says so", kind.plural(), record.short())]
+    Withdrawn {
+        /// Which key.
+        serial: Serial,
+        /// What it mints for nothing.
+        kind: Kind,
+        /// Hash of that record.
+        record: Hash,
+    },
     /// Servers do not know the key yet: no certificate of it for itself is on record.
     #[error("key {serial} has no certificate by which servers trust it to certify clients")]
     NoAuthority {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 const ARROWS: &[(&str, &[&str])] = &[
     ("assertion", &["es256"]),
     ("es256", &[]),
-    ("audit", &["assertion", "attestation", "es256", "kit", "record", "secret"]),
+    ("audit", &["assertion", "attestation", "es256", "kit", "mint", "record", "secret"]), // of mint: how numbers and names are spelled
     ("attestation", &[]),
     ("secret", &[]),
     ("hardening", &[]),

@@ -15,9 +15,17 @@ mod practice;
 #[allow(dead_code)]
 mod tools;
 
+#[path = "support/database.rs"]
+mod database;
 #[path = "audit_reconcile/journal.rs"]
 mod journal;
 #[path = "audit_reconcile/sshd.rs"]
+mod logged;
+#[path = "audit_reconcile/minted.rs"]
+mod minted;
+#[path = "support/nginx.rs"]
+mod nginx_server;
+#[path = "support/sshd.rs"]
 mod sshd;
 
 use practice::{PracticeKit, done};
@@ -30,14 +38,21 @@ struct Auditor {
 
 impl Auditor {
     fn of(kit: &PracticeKit) -> Self {
+        Auditor::at(kit.path())
+    }
+
+    fn at(kit: &Path) -> Self {
         let auditor = Auditor { folder: tempfile::tempdir().expect("a folder") };
-        auditor.import(kit);
+        auditor.import_from(kit);
         auditor
     }
 
     fn import(&self, kit: &PracticeKit) {
-        let journal = kit.path().join("journal");
-        let policy = kit.path().join("policy");
+        self.import_from(kit.path());
+    }
+
+    fn import_from(&self, kit: &Path) {
+        let (journal, policy) = (kit.join("journal"), kit.join("policy"));
         let out = self.run(&["import", &journal.display().to_string(), &policy.display().to_string()]);
         assert!(matches!(out.status.code(), Some(0 | 1)), "{}", String::from_utf8_lossy(&out.stderr));
     }
@@ -234,7 +249,7 @@ fn a_real_sshd_under_every_header_and_through_a_real_journal() {
     let kit = PracticeKit::new();
     open(&kit);
     let auditor = Auditor::of(&kit);
-    let sshd = sshd::Sshd::start();
+    let sshd = logged::Sshd::start();
     sshd.log_in();
     sshd.fail();
     let account = sshd.account.clone();

@@ -151,6 +151,9 @@ fn minting_and_trust_print_what_the_document_says() {
     let asked = ["token", "proof", "--key", &private, "--method", "GET", "--url", "https://api.example/"];
     hold(kit, "`token proof`", &asked, &[], 0);
     hold(kit, "`trust export`", &["trust", "export", &trust], &[], 0);
+    let lists = kit.join("lists").display().to_string();
+    let words = ["revoke", "--incident", "INC-1", "--why", "left behind", "--out", &lists];
+    hold(kit, "`revoke`", &[&words[..], &["--confirm", "revoke INC-1"]].concat(), &[&pin], 0);
     hold(kit, "`incident list`", &["incident", "list"], &[], 0);
     hold(kit, "`incident show`", &["incident", "show", "INC-1"], &[], 0);
 }

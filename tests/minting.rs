@@ -39,6 +39,8 @@ mod postgres;
 mod practice;
 #[path = "support/real.rs"]
 mod real;
+#[path = "minting/revoke.rs"]
+mod revoke;
 #[path = "support/sshd.rs"]
 mod sshd;
 #[path = "support/terminal.rs"]
@@ -358,12 +360,15 @@ fn what_is_exported_is_what_hosts_need() {
     assert_eq!(kit.run(&["trust", "export", &folder]).status.code(), Some(5));
     let wrong = kit.run(&["trust", "export", &format!("{folder}2"), "--host-folder", "/etc/ssh x"]);
     assert_eq!(wrong.status.code(), Some(2));
-    // A key that was retired is trusted no more, and then there is nothing to trust.
+    // A key that was retired is trusted no more, and hosts are told so: its certificates are refused, even where the old file
+    // of authorities is left.
     let retire = ["key", "retire", "23112", "--why", "lost", "--with", "23115", "--confirm", "retire 23112"];
     done(&kit.run(&retire));
-    let retired = kit.run(&["trust", "export", &format!("{folder}3")]);
-    assert_eq!(retired.status.code(), Some(1), "{}", said(&retired));
-    assert!(said(&retired).contains("no admitted key"), "{}", said(&retired));
+    let after = kit.path().join("after");
+    done(&kit.run(&["trust", "export", &after.display().to_string()]));
+    assert_eq!(std::fs::read_to_string(after.join("ssh/breakglass_ca.pub")).expect("a file"), "");
+    std::fs::copy(after.join("ssh/breakglass.krl"), there("breakglass.krl")).expect("a copy");
+    assert!(!ssh_with(&sshd, &config).status.success());
 }
 
 #[test]

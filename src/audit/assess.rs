@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::assessment::{Assessment, CredentialState, Drill, Incident, KeyStatement};
 use super::finding::{Finding, Sort};
 use super::ledger::{Evidence, LedgerError, Trust};
+use super::reconcile::MintedLogin;
 use super::{reconcile, rules};
 use crate::kit::words::kit_words;
 use crate::record::event::KitKind;
@@ -18,6 +19,7 @@ mod drills;
 mod gather;
 mod incidents;
 mod keys;
+pub mod mints;
 mod periods;
 mod weave;
 
@@ -33,7 +35,7 @@ pub use keys::unchecked;
 /// # Errors
 /// Those of the ledger. A kit that no record names gives an assessment of nothing.
 pub fn assess(evidence: &mut dyn Evidence, kit: &Hash, now: i64) -> Result<Assessment, LedgerError> {
-    let case = gather::gather(evidence, kit, now)?;
+    let mut case = gather::gather(evidence, kit, now)?;
     let told = Told::of(&case);
     let mut findings = rules::of_kit(&case, &told);
     let (logins, covers) = &case.logins;
@@ -43,6 +45,7 @@ pub fn assess(evidence: &mut dyn Evidence, kit: &Hash, now: i64) -> Result<Asses
     }
     let names = told.credentials.iter().map(|credential| credential.name.as_str());
     findings.extend(reconcile::unlogged(kit, names, covers));
+    findings.extend(told_by_logs(&mut case).findings);
     sort(&mut findings);
     Ok(Assessment {
         kit: *kit,
@@ -66,8 +69,29 @@ pub fn assess(evidence: &mut dyn Evidence, kit: &Hash, now: i64) -> Result<Asses
 /// Those of the ledger.
 pub fn ledger_findings(evidence: &mut dyn Evidence, now: i64) -> Result<Vec<Finding>, LedgerError> {
     let mut findings = rules::of_ledger(&rules::ledger::Books::read(evidence, now)?);
+    findings.extend(of_no_kit(evidence, now)?);
     sort(&mut findings);
     Ok(findings)
+}
+
+/// What logins with minted credentials show of this kit.
+fn told_by_logs(case: &mut Case) -> reconcile::Judged {
+    let (logins, covers) = std::mem::take(&mut case.minted_logins);
+    mints::known(case).judge(&case.kit, MintedLogin::of(logins), &covers)
+}
+
+/// Logins with minted credentials that name no kit of the ledger. Where there are none, nothing is read.
+fn of_no_kit(evidence: &mut dyn Evidence, now: i64) -> Result<Vec<Finding>, LedgerError> {
+    let (logins, _) = evidence.minted_logins()?;
+    let mut left = MintedLogin::of(logins);
+    for row in evidence.kits()? {
+        if left.is_empty() {
+            break;
+        }
+        let case = gather::gather(evidence, &row.kit, now)?;
+        left = mints::known(&case).judge(&row.kit, left, &[]).others;
+    }
+    Ok(reconcile::Known::of_no_kit(left))
 }
 
 /// What people are told of a kit, and some rules rest on.

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::finding::Finding;
 use crate::attestation::Serial;
-use crate::record::event::KitKind;
+use crate::record::event::{KitKind, MintKind};
 use crate::record::hash::{Hash, KeyId};
 
 /// A kit as its records show it at a time.
@@ -72,6 +72,9 @@ pub struct Incident {
     pub claimed: (i64, i64),
     /// In the order of the chains.
     pub openings: Vec<Opening>,
+    /// What was minted for it, in the order of the chains.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub mintings: Vec<Minting>,
     /// Its close, if it has one on record.
     pub closed: Option<Closing>,
     /// Judgements of it, in the order of the chains.
@@ -109,6 +112,53 @@ pub struct Opening {
     /// The approvers whom it says it went on without.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<String>,
+}
+
+/// One minting: what a key signed, or may have signed.
+#[derive(Debug, Clone, Serialize)]
+pub struct Minting {
+    /// What.
+    pub kind: MintKind,
+    /// Which table of the policy.
+    pub rule: String,
+    /// As platforms name what was minted; assertions are minted several at once.
+    pub numbers: Vec<String>,
+    /// As whom it lets somebody in.
+    pub accounts: Vec<String>,
+    /// By the name in the policy.
+    pub operator: String,
+    /// Which emergency of the policy.
+    pub emergency: String,
+    /// In the person's words.
+    pub reason: String,
+    /// From when it holds, Unix seconds.
+    pub from: i64,
+    /// The first second in which it does not hold any more.
+    pub until: i64,
+    /// Serial number of the key.
+    pub key: Serial,
+    /// `mint.intent`.
+    pub intent: Place,
+    /// `mint.issued`; `None`: it may exist all the same.
+    pub issued: Option<Place>,
+    /// How it was handed out.
+    pub output: Option<String>,
+    /// What was overridden: identifier and the person's reason.
+    pub overrides: Vec<(String, String)>,
+    /// Which numbers were taken back.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub revoked: Vec<Revoked>,
+}
+
+/// A number that was taken back.
+#[derive(Debug, Clone, Serialize)]
+pub struct Revoked {
+    /// Which.
+    pub number: String,
+    /// The first record that does.
+    pub record: Place,
+    /// In the person's words.
+    pub why: String,
 }
 
 /// An approval that an opening names.
@@ -165,6 +215,10 @@ pub struct Debt {
     /// The credential that has to be rotated, where that is it: from `done` on its old secret opens nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rotates: Option<String>,
+    /// What was minted whose sessions have to be ended, or the key that platforms are to trust no more, where that is it, as
+    /// `discharge` names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub minted: Option<String>,
     /// What has to be put back, where that is it, in the words of the close.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restores: Option<String>,

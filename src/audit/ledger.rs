@@ -119,7 +119,8 @@ pub struct KitRow {
 pub struct Login {
     /// Which log: a name that the auditor gave, or its path.
     pub log: String,
-    /// `platform/account` of the credential it belongs to.
+    /// `platform/account` of the credential it belongs to; or what the log shows of a minted one, as
+    /// [`Trace`](super::reconcile::Trace) writes it.
     pub credential: String,
     /// When, Unix seconds, by the platform's clock.
     pub at: i64,
@@ -136,7 +137,7 @@ pub struct Login {
 pub struct LogCover {
     /// Which log.
     pub log: String,
-    /// The credential whose account it would show.
+    /// The credential whose account it would show; `mint:` and a kind where it would show minted ones.
     pub credential: String,
     /// Time of the first and of the last line that was read.
     pub from_to: (i64, i64),
@@ -187,6 +188,9 @@ pub trait Evidence {
 
     /// Logins of accounts whose credentials that kit holds, the oldest first; and what the logs cover.
     fn logins(&mut self, kit: &Hash) -> Result<(Vec<Login>, Vec<LogCover>), LedgerError>;
+
+    /// Logins with minted credentials, whichever kit they are of, the oldest first; and what the logs cover.
+    fn minted_logins(&mut self) -> Result<(Vec<Login>, Vec<LogCover>), LedgerError>;
 
     /// The time of the ledger's checkpoint with that hash (SHA-256 of its text), if this ledger made it.
     fn checkpoint_time(&mut self, hash: &Hash) -> Result<Option<i64>, LedgerError>;

@@ -169,10 +169,14 @@ impl Report {
                 let approvals = one.approvals.iter().map(|approved| &approved.record);
                 one.intents.iter().chain(&one.released).chain(approvals)
             });
+            let minted = incident.mintings.iter().flat_map(|one| {
+                let revoked = one.revoked.iter().map(|revoked| &revoked.record);
+                [&one.intent].into_iter().chain(&one.issued).chain(revoked)
+            });
             let rest = incident.debts.iter().filter_map(|debt| debt.done.as_ref());
             let close = incident.closed.iter().map(|closing| &closing.record);
             let reviews = incident.reviews.iter().map(|review| &review.record);
-            openings.chain(rest).chain(close).chain(reviews).map(|place| place.hash)
+            openings.chain(minted).chain(rest).chain(close).chain(reviews).map(|place| place.hash)
         });
         let moves = self.kits.iter().flat_map(moves).map(|(_, one)| one.record.hash);
         findings.chain(incidents).chain(moves).collect()

@@ -16,6 +16,7 @@ mod duties;
 mod governance;
 mod keys;
 pub mod ledger;
+mod mints;
 mod openings;
 mod reviews;
 mod trust;
@@ -72,6 +73,18 @@ pub const KIT: &[(&str, OfKit)] = &[
     ("OPEN-OVERRIDE", openings::open_override),
     ("OPEN-TRIES", openings::open_tries),
     ("OPEN-PRESENCE", openings::open_presence),
+    ("MINT-POLICY", mints::mint_policy),
+    ("MINT-NO-SLOT", mints::mint_no_slot),
+    ("MINT-WITHDRAWN", mints::mint_withdrawn),
+    ("MINT-AFTER-CLOSE", mints::mint_after_close),
+    ("MINT-NO-OUTCOME", mints::mint_no_outcome),
+    ("MINT-INTENT-LACKING", mints::mint_intent_lacking),
+    ("MINT-MISMATCH", mints::mint_mismatch),
+    ("MINT-NUMBER", mints::mint_number),
+    ("MINT-NUMBER-REUSED", mints::mint_number_reused),
+    ("MINT-AUTHORITY", mints::mint_authority),
+    ("MINT-REVOKED-UNKNOWN", mints::mint_revoked_unknown),
+    ("MINT-OVERRIDE", mints::mint_override),
     ("OPEN-UNAPPROVED", approvals::open_unapproved),
     ("OPEN-SKIPPED", approvals::open_skipped),
     ("APPROVAL-SELF", approvals::approval_self),
@@ -85,6 +98,8 @@ pub const KIT: &[(&str, OfKit)] = &[
     ("UNREVIEWED", reviews::unreviewed),
     ("REVIEW-BY-OPERATOR", reviews::review_by_operator),
     ("RESTORE-UNDONE", duties::restore_undone),
+    ("SESSIONS-UNDONE", duties::sessions_undone),
+    ("TRUST-UNDONE", duties::trust_undone),
     ("ROTATE-USED", duties::rotate_used),
     ("ROTATE-PENDING", duties::rotate_pending),
     ("ROTATE-RETIRED", duties::rotate_retired),

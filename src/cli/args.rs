@@ -14,6 +14,7 @@ mod custody;
 mod incident;
 mod mint;
 mod paper;
+mod revoke;
 mod token;
 mod trust;
 
@@ -23,8 +24,9 @@ pub(super) use custody::{CheckIn, CheckOut, number, place};
 pub(super) use incident::{Close, Discharge, IncidentVerb, Review};
 pub(super) use mint::{MintFor, MintSsh, MintVerb, MintX509};
 pub(super) use paper::{Label, Letter, Paper, Runbook};
+pub(super) use revoke::Revoke;
 pub(super) use token::{Holder, MintAssertion, MintKey, MintToken, TokenProof, TokenVerb};
-pub(super) use trust::{TrustAuthority, TrustExport, TrustVerb};
+pub(super) use trust::{HOST_FOLDER, SERVER_FOLDER, TrustAuthority, TrustExport, TrustVerb};
 
 /// Emergency credentials on hardware keys, opened offline, each use recorded.
 #[derive(Parser, Debug)]
@@ -98,6 +100,8 @@ pub(super) enum Verb {
     /// Mint a credential that did not exist before, for minutes: signed by a slot of the key that platforms trust
     #[command(subcommand)]
     Mint(MintVerb),
+    /// Take back what was minted, or a key's right to mint: the lists that platforms get have it from then on
+    Revoke(Revoke),
     /// Use a minted token: prove for one request that you hold its key
     #[command(subcommand)]
     Token(TokenVerb),

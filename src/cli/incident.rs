@@ -10,6 +10,7 @@ use super::hint::Trouble;
 use crate::kit::Kit;
 use crate::kit::debts::{self, Debt, Done, quoted};
 use crate::kit::incidents::{Incident, Minting, Opening, incidents};
+use crate::kit::minted::{self, Ledger, TakenBack};
 use crate::record::event::Consent;
 
 /// A debt as `--json` tells it.
@@ -120,11 +121,12 @@ pub(super) fn show(desk: &mut Desk, name: &str) -> Result<Outcome, Trouble> {
     let kit = desk.look()?;
     desk.practice_banner(&kit);
     let incident = named(&kit, name)?;
+    let ledger = minted::minted(&kit);
     if desk.json {
         desk.json_result(&json!({
             "incident": name,
             "openings": incident.openings.iter().map(opening).collect::<Vec<_>>(),
-            "mintings": incident.mintings.iter().map(minting).collect::<Vec<_>>(),
+            "mintings": incident.mintings.iter().map(|one| minting(one, &ledger)).collect::<Vec<_>>(),
             "closed": incident.closed.as_ref().map(|one| json!({
                 "record": one.record, "time": one.at, "verdict": one.facts.verdict,
                 "outcome": one.facts.outcome, "switched_off": one.facts.switched_off,
@@ -139,7 +141,7 @@ pub(super) fn show(desk: &mut Desk, name: &str) -> Result<Outcome, Trouble> {
         return Ok(Outcome::Done);
     }
     desk.line(&format!("incident  {name}"))?;
-    desk.text(&told(name, &incident))?;
+    desk.text(&told(name, &incident, &ledger))?;
     for debt in owed(&kit, name) {
         desk.line(&line(&debt, name))?;
     }
@@ -168,18 +170,27 @@ fn consented(consent: &Consent) -> String {
     }
 }
 
-fn minting(one: &Minting) -> Value {
+fn minting(one: &Minting, ledger: &Ledger) -> Value {
     let intent = &one.intent;
+    let revoked = taken_back(one, ledger)
+        .map(|(number, by)| json!({ "number": number, "record": by.record, "time": by.at }));
     json!({
         "kind": intent.kind, "rule": intent.rule, "accounts": intent.accounts, "numbers": intent.numbers,
         "operator": intent.operator, "emergency": intent.emergency, "reason": intent.reason,
         "overrides": intent.overrides, "from": intent.from, "until": intent.until, "key": one.key,
-        "intent": one.record, "time": one.at, "output": one.output,
+        "intent": one.record, "time": one.at, "output": one.output, "revoked": revoked.collect::<Vec<_>>(),
     })
 }
 
+/// Numbers of it that were taken back one by one, or with all that its key minted; each with the record.
+fn taken_back<'a>(one: &'a Minting, ledger: &'a Ledger) -> impl Iterator<Item = (&'a str, &'a TakenBack)> {
+    let (kind, key) = (one.intent.kind, one.key);
+    let of = move |number: &str| ledger.taken_back(kind, key, number).or(ledger.withdrawn(kind, &one.key_id));
+    one.intent.numbers.iter().filter_map(move |number| Some((number.as_str(), of(number)?)))
+}
+
 /// Openings, mintings, close and reviews.
-fn told(name: &str, incident: &Incident) -> String {
+fn told(name: &str, incident: &Incident, ledger: &Ledger) -> String {
     let mut lines = Vec::new();
     let mut add = |word: &str, text: String| lines.push(format!("{word:<9} {}\n", text.replace('\n', " ")));
     for one in &incident.openings {
@@ -229,6 +240,9 @@ fn told(name: &str, incident: &Incident) -> String {
             ),
         );
         add("because", format!("{}: {}", intent.emergency, intent.reason));
+        for (number, by) in taken_back(one, ledger) {
+            add("revoked", format!("{}   {number}, record {}/{}", date(by.at), by.place.0, by.place.1));
+        }
         for accepted in &intent.overrides {
             add("accepted", format!("{}: {}", accepted.rule, accepted.why));
         }

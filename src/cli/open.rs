@@ -332,6 +332,7 @@ fn in_words(debts: &[Debt], places: &str) -> String {
             What::Return(_) => format!("return {objects} to {places}"),
             What::Account(_) => format!("disable or recreate the account{many} {objects}"),
             What::Sessions(_) => format!("end the sessions of {objects}"),
+            What::Trust(_) => format!("end or renew the trust in {objects}"),
             What::Restore(_) => format!("put back {objects}"),
             What::Notify(_) => format!("tell {objects}"),
             What::Upload => "give the records to the auditor".to_owned(),

@@ -44,6 +44,9 @@ pub enum What {
     Account(CredentialName),
     /// End what was begun with a minted credential of that name: a session outlives its certificate.
     Sessions(String),
+    /// End or renew the trust of platforms in what a key mints: it was used, and whoever got something from it knows that they
+    /// trust it.
+    Trust(Serial),
     /// Put back what was switched off for the emergency.
     Restore(String),
     /// Tell an approver of what was opened, who was not asked or is to be told by the policy.
@@ -92,6 +95,7 @@ impl fmt::Display for What {
             What::Return(serial) => write!(f, "return {serial}"),
             What::Account(name) => write!(f, "account {name}"),
             What::Sessions(rule) => write!(f, "sessions {rule}"),
+            What::Trust(serial) => write!(f, "trust {serial}"),
             What::Restore(what) => write!(f, "restore {what}"),
             What::Notify(name) => write!(f, "notify {name}"),
             What::Upload => write!(f, "upload"),
@@ -105,7 +109,12 @@ impl What {
     pub fn by_word(&self) -> bool {
         matches!(
             self,
-            What::Return(_) | What::Account(_) | What::Sessions(_) | What::Restore(_) | What::Notify(_)
+            What::Return(_)
+                | What::Account(_)
+                | What::Sessions(_)
+                | What::Trust(_)
+                | What::Restore(_)
+                | What::Notify(_)
         )
     }
 
@@ -113,7 +122,7 @@ impl What {
     pub fn object(&self) -> Option<String> {
         match self {
             What::Rotate(name, _) | What::Account(name) => Some(name.to_string()),
-            What::ChangePin(serial) | What::Return(serial) => Some(serial.to_string()),
+            What::ChangePin(serial) | What::Return(serial) | What::Trust(serial) => Some(serial.to_string()),
             What::Sessions(what) | What::Restore(what) | What::Notify(what) => Some(what.clone()),
             What::Upload | What::Review(_) => None,
         }
@@ -127,7 +136,12 @@ impl What {
             What::ChangePin(serial) => format!("breakglass key pin {serial}"),
             What::Upload => "breakglass records export DIR --with SERIAL".into(),
             What::Review(_) => format!("breakglass review {name} --by NAME --judgement … --text …"),
-            What::Return(_) | What::Account(_) | What::Sessions(_) | What::Restore(_) | What::Notify(_) => {
+            What::Return(_)
+            | What::Account(_)
+            | What::Sessions(_)
+            | What::Trust(_)
+            | What::Restore(_)
+            | What::Notify(_) => {
                 format!("breakglass discharge {name} {} --by NAME --how …", quoted(&self.to_string()))
             }
         }
@@ -235,6 +249,11 @@ fn owed(
     for (rule, last) in minted {
         let what = What::Sessions(rule.to_owned());
         debts.push(Debt { done: said(&what, last), what, since: last.record.iat });
+    }
+    for last in keys.values().filter_map(|last| story.last_minted(last.record.serial)) {
+        let what = What::Trust(last.record.serial);
+        let withdrawn = telling.withdrawn(story, last).map(Done::of);
+        debts.push(Debt { done: said(&what, last).or(withdrawn), what, since: last.record.iat });
     }
     let mut seen: BTreeSet<&str> = BTreeSet::new();
     for (at, record, off) in story.switched_off.iter().rev().filter(|(_, _, off)| seen.insert(off)) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::attestation::Serial;
 use crate::kit::{Kit, credentials};
 use crate::record::event::{Event, IncidentClosed, IncidentReviewed, MintIntent, OpenIntent};
-use crate::record::hash::Hash;
+use crate::record::hash::{Hash, KeyId};
 use crate::record::token::Record;
 
 /// One incident, as the records of keys that belong tell it.
@@ -68,6 +68,8 @@ pub struct Minting {
     pub intent: MintIntent,
     /// The key.
     pub key: Serial,
+    /// Its id.
+    pub key_id: KeyId,
     /// The intent's hash.
     pub record: Hash,
     /// When it claims to be from, Unix seconds.
@@ -170,6 +172,7 @@ impl Incident {
                 self.mintings.push(Minting {
                     intent: facts.clone(),
                     key: record.serial,
+                    key_id: record.kid,
                     record: record.hash(),
                     at: record.iat,
                     output: None,

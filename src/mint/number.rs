@@ -43,11 +43,67 @@ impl Numbers {
     }
 }
 
+/// A number, as bytes without leading zeros, by each way in which these digits may be meant: hexadecimal (colons, spaces and `0x`
+/// aside), and decimal.
+pub fn spellings(number: &str) -> Vec<Vec<u8>> {
+    let digits: String = number.chars().filter(|c| !matches!(c, ':' | ' ')).collect();
+    let bare = digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X"));
+    let mut found = Vec::new();
+    let text = bare.unwrap_or(&digits);
+    if text.is_empty() || text.len() > 64 || !text.bytes().all(|c| c.is_ascii_hexdigit()) {
+        return found;
+    }
+    let even = if text.len() % 2 == 1 { format!("0{text}") } else { text.to_owned() };
+    found.extend(hex::decode(even).ok().map(|bytes| trimmed(&bytes)));
+    if bare.is_none() && text.bytes().all(|c| c.is_ascii_digit()) {
+        found.extend(of_decimal(text));
+    }
+    found
+}
+
+fn trimmed(bytes: &[u8]) -> Vec<u8> {
+    bytes.iter().copied().skip_while(|byte| *byte == 0).collect()
+}
+
+/// The bytes of a decimal number of any length, without leading zeros; `None` if it has something else than digits.
+pub fn of_decimal(digits: &str) -> Option<Vec<u8>> {
+    let mut bytes: Vec<u8> = Vec::new(); // the lowest first
+    for digit in digits.chars() {
+        let mut carry = digit.to_digit(10)?;
+        for byte in &mut bytes {
+            let value = u32::from(*byte) * 10 + carry;
+            (*byte, carry) = ((value & 0xFF) as u8, value >> 8);
+        }
+        if carry > 0 {
+            bytes.push(carry as u8);
+        }
+    }
+    bytes.reverse();
+    Some(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn numbers_are_the_same_however_they_are_spelled() {
+        let number = [0x42, 0x00, 0x00, 0x5A, 0x48];
+        for text in
+            ["4200005a48", "4200005A48", "42:00:00:5A:48", "0x4200005a48", "004200005a48", "283467864648"]
+        {
+            assert!(spellings(text).contains(&number.to_vec()), "{text}: {:?}", spellings(text));
+        }
+        assert_eq!(
+            spellings("99265284112391"),
+            [vec![0x99, 0x26, 0x52, 0x84, 0x11, 0x23, 0x91], of_decimal("99265284112391").unwrap()]
+        );
+        for none in ["", "abcxyz", "-1", "9".repeat(65).as_str()] {
+            assert!(spellings(none).is_empty(), "{none}");
+        }
+    }
 
     #[test]
     fn a_log_can_be_read_by_eye() {

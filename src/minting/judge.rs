@@ -124,5 +124,8 @@ pub(super) fn minting_key(kit: &Kit, serial: Serial, kind: Kind) -> Result<Verif
         let able = keys.iter().filter(|key| admitted(key) && key.facts.minting.contains_key(&slot));
         MintingError::NotMade { serial, kind, others: able.map(|key| key.facts.serial).collect() }
     })?;
+    if let Some(by) = crate::kit::minted::minted(kit).withdrawn(kind, &key.id) {
+        return Err(MintingError::Withdrawn { serial, kind, record: by.record });
+    }
     Ok(VerifyingKey::from(point.0))
 }

@@ -63,6 +63,56 @@ fn drills_are_told_and_what_is_told_of_them_is_what_was_signed() {
 }
 
 #[test]
+fn what_was_minted_is_told_with_number_window_and_since_when_it_is_revoked() {
+    let mut kit = office(false);
+    let at = FOUNDED + 184 * DAY; // 2026-11-04
+    kit.mint(0, at, "INC-4901");
+    let words = [kit.words()];
+    let mut ledger = ledger(std::slice::from_ref(&kit));
+    let told = text(&report(&mut ledger, std::slice::from_ref(&kit), None));
+    let line = told.lines().find(|line| line.starts_with("minted")).expect("a line");
+    for part in [
+        "SSH certificate 1769",
+        "as breakglass",
+        "2026-11-0",
+        "by ada with 41200; to agent",
+        "revoked 2026-11-0",
+    ] {
+        assert!(line.contains(part), "{part}: {line}");
+    }
+    let html = written(&[kit]);
+    for part in [
+        "Minted: jump-hosts, SSH certificate",
+        "holds from",
+        "the laptop was left behind",
+        "TRUST-UNDONE",
+        "SESSIONS-UNDONE",
+    ] {
+        assert!(html.contains(part), "{part}");
+    }
+    let mut reader = Reader::new();
+    reader.opens(&html);
+    let (state, text) = reader.brings(&words);
+    assert_eq!(state, "verified", "{text}");
+    // A page that does not tell of it is found out.
+    let section =
+        html.split("<h3>Minted: ").nth(1).expect("a section").split("<h3>").next().expect("its end");
+    reader.opens(&html.replace(section, ""));
+    let (state, text) = reader.brings(&words);
+    assert!(state == "wrong" && text.contains("(mint.intent)") && text.contains("(mint.issued)"), "{text}");
+    // The window, the number and the accounts are what was signed, letter for letter.
+    let until = breakglass::audit::report::words::time(at + 900);
+    for (part, other) in
+        [(until.as_str(), "2026-11-30 00:00:00 UTC"), (">breakglass<", ">root<"), (">1769", ">1768")]
+    {
+        assert!(html.contains(part), "{part}");
+        reader.opens(&html.replace(part, other));
+        let (state, text) = reader.brings(&words);
+        assert_eq!(state, "wrong", "{part}: {text}");
+    }
+}
+
+#[test]
 fn a_key_set_stands_in_for_the_words() {
     let (html, _) = whole();
     let enrolment = |line: &&&str| -> Option<Value> {

@@ -14,7 +14,8 @@ use breakglass::kit::words::kit_words;
 use breakglass::record::event::{
     Consent, CredentialSealed, DebtDischarged, DrillBegun, DrillEnded, Event, IncidentClosed,
     IncidentReviewed, Judgement, KeyAdmitted, KeyCheckedIn, KeyCheckedOut, KeyPinChanged, KeyWitness,
-    KitFounded, KitKind, OpenIntent, OpenReleased, Override, Random, SealSeen, Verdict,
+    KitFounded, KitKind, MintIntent, MintIssued, MintKind, MintRevoked, OpenIntent, OpenReleased, Override,
+    Random, SealSeen, Verdict,
 };
 use breakglass::record::hash::{Hash, KeyId};
 use breakglass::record::token::Record;
@@ -254,6 +255,37 @@ impl Audited {
         let back =
             KeyCheckedIn { serial, key: id, place: "bank".into(), bag: "7003".into(), person, witness };
         self.write(key, at + 3_600, None, Event::KeyCheckedIn(back));
+    }
+
+    /// Something is minted with that key for that incident, handed out, and taken back an hour later.
+    pub(crate) fn mint(&mut self, key: usize, at: i64, incident: &str) {
+        let record = self.keys[key].records.len() as u64;
+        let serial = self.keys[key].serial;
+        let number = (u64::from(serial.0) << 32 | record).to_string();
+        let facts = MintIntent {
+            kind: MintKind::Ssh,
+            rule: "jump-hosts".into(),
+            emergency: "pam-outage".into(),
+            reason: "the jump hosts ask PAM".into(),
+            operator: "ada".into(),
+            accounts: vec!["breakglass".into()],
+            numbers: vec![number.clone()],
+            subject: Hash::of(b"subject"),
+            digests: vec![Hash::of(b"digest")],
+            from: at - 300,
+            until: at + 900,
+            presence: true,
+            tries: 3,
+            overrides: vec![],
+        };
+        let intent = self.write(key, at, Some(incident), Event::MintIntent(facts));
+        let (kind, credentials) = (MintKind::Ssh, vec![Hash::of(b"certificate")]);
+        let facts = MintIssued { kind, intent: intent.hash(), credentials, output: "agent".into() };
+        self.write(key, at + 5, Some(incident), Event::MintIssued(facts));
+        let why = "the laptop was left behind".into();
+        let facts =
+            MintRevoked { kind, key: serial, numbers: vec![number], altogether: false, why, list: None };
+        self.write(key, at + 3_600, Some(incident), Event::MintRevoked(facts));
     }
 
     /// All that an incident left is done: keys back, the account made anew, and somebody else has judged it.

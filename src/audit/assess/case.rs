@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::mints::Mints;
 use crate::attestation::Serial;
 use crate::audit::assessment::{Interval, Place};
 use crate::audit::ledger::{KitRow, LogCover, Login};
@@ -59,6 +60,8 @@ pub struct Case {
     pub approvals: HashMap<Hash, (At, Record)>,
     /// Words that something which an incident left was done.
     pub discharges: Vec<Discharge>,
+    /// What was minted, and taken back.
+    pub mints: Mints,
     /// Drills that were begun.
     pub drills: Vec<Drill>,
     /// Changes of PIN and PUK: record, and what was done.
@@ -85,6 +88,8 @@ pub struct Case {
     pub clock_in_doubt: bool,
     /// Logins that platforms report, and what their logs cover.
     pub logins: (Vec<Login>, Vec<LogCover>),
+    /// The same of minted credentials, of whichever kit.
+    pub minted_logins: (Vec<Login>, Vec<LogCover>),
     /// Where keys were taken, and put away.
     pub moves: Moves,
     /// Where the record of a move stands.

@@ -5,14 +5,33 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::case::{Case, Close, Intent};
 use super::consents::judged_by;
 use super::incidents::{Sitting, after, pin_changed, successor};
+use super::mints::{self, Mint};
 use crate::audit::assessment::{Debt, Reviewed};
 use crate::audit::time::At;
 use crate::kit::{consent, custody};
 
+/// What keys were used for in one incident.
+#[derive(Clone, Copy)]
+pub(super) struct Used<'a> {
+    pub(super) openings: &'a [Sitting<'a>],
+    pub(super) mints: &'a [&'a Mint],
+}
+
+impl Used<'_> {
+    fn is_nothing(self) -> bool {
+        self.openings.is_empty() && self.mints.is_empty()
+    }
+}
+
+/// A debt that nothing has discharged.
+fn open(what: String) -> Debt {
+    Debt { what, rotates: None, minted: None, restores: None, done: None }
+}
+
 /// Rotate each credential, change the PIN of each key, close.
-pub(super) fn of_openings(case: &Case, openings: &[Sitting<'_>], close: Option<At>) -> Vec<Debt> {
+pub(super) fn of_uses(case: &Case, used: Used<'_>, close: Option<At>) -> Vec<Debt> {
     let mut rotate: BTreeMap<&str, u64> = BTreeMap::new();
-    for sitting in openings {
+    for sitting in used.openings {
         let (credential, generation) = sitting.opened(case);
         let newest = rotate.entry(credential).or_default();
         *newest = (*newest).max(generation);
@@ -23,30 +42,27 @@ pub(super) fn of_openings(case: &Case, openings: &[Sitting<'_>], close: Option<A
             let credential = name.parse().ok().and_then(|name| case.credentials.get(&name));
             let by = credential.and_then(|credential| successor(credential, generation));
             Debt {
-                what: format!("rotate {name}"),
                 rotates: Some(name.to_owned()),
-                restores: None,
                 done: by.and_then(|hash| case.sealed_at.get(&hash)).map(|at| case.place(*at)),
+                ..open(format!("rotate {name}"))
             }
         })
         .collect();
-    debts.extend(last_uses(case, openings).into_iter().map(|(chain, last)| Debt {
-        what: format!("change the PIN of {}", case.chains[chain as usize].serial),
-        rotates: None,
-        restores: None,
+    debts.extend(last_uses(case, used).into_iter().map(|(chain, last)| Debt {
         done: pin_changed(case, last).map(|at| case.place(at)),
+        ..open(format!("change the PIN of {}", case.chains[chain as usize].serial))
     }));
-    if !openings.is_empty() {
+    if !used.is_nothing() {
         let done = close.map(|at| case.place(at));
-        debts.push(Debt { what: "close the incident".to_owned(), rotates: None, restores: None, done });
+        debts.push(Debt { done, ..open("close the incident".to_owned()) });
     }
     debts
 }
 
 /// The last intent of each chain.
-fn last_uses(case: &Case, openings: &[Sitting<'_>]) -> BTreeMap<u32, At> {
-    let mut keys: BTreeMap<u32, At> = BTreeMap::new();
-    for intent in openings.iter().flat_map(|sitting| &sitting.intents) {
+fn last_uses(case: &Case, used: Used<'_>) -> BTreeMap<u32, At> {
+    let mut keys: BTreeMap<u32, At> = mints::last_by_key(case, used.mints);
+    for intent in used.openings.iter().flat_map(|sitting| &sitting.intents) {
         let last = keys.entry(case.records.chain[intent.at as usize]).or_insert(intent.at);
         *last = (*last).max(intent.at);
     }
@@ -78,23 +94,24 @@ fn to_tell(case: &Case, intent: &Intent) -> Vec<String> {
 pub(super) fn by_word(
     case: &Case,
     incident: u32,
-    openings: &[Sitting<'_>],
+    used: Used<'_>,
     closes: &[&Close],
     reviews: &[Reviewed],
 ) -> Vec<Debt> {
-    if openings.is_empty() {
+    if used.is_nothing() {
         return Vec::new();
     }
+    let Used { openings, mints: minted } = used;
     let words: Vec<_> =
         case.discharges.iter().filter(|word| word.incident == incident && case.belongs(word.at)).collect();
     // A word before what it is about is none.
     let debt = |what: String, debt: String, since: &[At]| {
         let late = |word: At| !since.iter().any(|at| after(case, *at, word));
         let done = words.iter().find(|word| word.debt == debt && late(word.at));
-        Debt { what, rotates: None, restores: None, done: done.map(|word| case.place(word.at)) }
+        Debt { done: done.map(|word| case.place(word.at)), ..open(what) }
     };
     let mut debts = Vec::new();
-    for (chain, last) in last_uses(case, openings) {
+    for (chain, last) in last_uses(case, used) {
         let serial = case.chains[chain as usize].serial;
         let mut returned = debt(format!("return the key {serial}"), format!("return {serial}"), &[last]);
         returned.done = put_away(case, chain, last).map(|at| case.place(at)).or(returned.done);
@@ -106,6 +123,23 @@ pub(super) fn by_word(
         let uses: Vec<At> = of_it.flat_map(|sitting| &sitting.intents).map(|intent| intent.at).collect();
         let what = format!("disable or recreate the account {account}");
         debts.push(debt(what, format!("account {account}"), &uses));
+    }
+    let mut rules: BTreeMap<&str, Vec<At>> = BTreeMap::new();
+    for mint in minted {
+        rules.entry(&mint.facts.rule).or_default().push(mint.at);
+    }
+    for (rule, uses) in rules {
+        let name = format!("sessions {rule}");
+        let what = format!("end the sessions that were begun with what was minted as {rule}");
+        debts.push(Debt { minted: Some(name.clone()), ..debt(what, name, &uses) });
+    }
+    for (chain, last) in mints::last_by_key(case, minted) {
+        let serial = case.chains[chain as usize].serial;
+        let name = format!("trust {serial}");
+        let what = format!("end or renew the trust of platforms in what key {serial} mints");
+        let mut trust = debt(what, name.clone(), &[last]);
+        trust.done = trust.done.or(mints::withdrawn(case, chain, minted).map(|at| case.place(at)));
+        debts.push(Debt { minted: Some(name), ..trust });
     }
     for close in closes.iter().filter(|close| case.belongs(close.at)) {
         for what in &close.switched_off {
@@ -127,7 +161,6 @@ pub(super) fn by_word(
     }
     let review = reviews.iter().find(|review| review.counts());
     let done = review.map(|review| review.record.clone());
-    let what = "review by someone who did not open for it".to_owned();
-    debts.push(Debt { what, rotates: None, restores: None, done });
+    debts.push(Debt { done, ..open("review by someone who did not open for it".to_owned()) });
     debts
 }

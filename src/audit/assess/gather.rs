@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use super::case::{
     Bad, Case, ChainFacts, Close, Discharge, Drill, Ended, Intent, Names, Records, Release, Review,
 };
+use super::mints::Mints;
 use super::weave::{Claims, Weave};
 use crate::audit::ledger::{Evidence, Held, KitRow, LedgerError, Signature, Which};
 use crate::audit::time::{At, TOLERANCE};
@@ -49,7 +50,9 @@ pub(super) fn gather(evidence: &mut dyn Evidence, kit: &Hash, now: i64) -> Resul
             None => strange_anchors.push((at, origin)),
         }
     }
-    let logins = evidence.logins(kit)?;
+    let (logins, minted_logins) = (evidence.logins(kit)?, evidence.minted_logins()?);
+    let mut mints = std::mem::take(&mut reader.mints);
+    mints.link(&reader.records);
     let (graph, known, unmet) = reader.claims.resolve(&reader.records, &reader.chains);
     let graph = reader.weave.graph(graph);
     let bounds = graph.bounds(&reader.records.received, &anchors);
@@ -94,6 +97,7 @@ pub(super) fn gather(evidence: &mut dyn Evidence, kit: &Hash, now: i64) -> Resul
         reviews: reader.reviews,
         approvals: reader.approvals,
         discharges: reader.discharges,
+        mints,
         drills,
         pin_changes: reader.pin_changes,
         new_pins,
@@ -107,6 +111,7 @@ pub(super) fn gather(evidence: &mut dyn Evidence, kit: &Hash, now: i64) -> Resul
         bounds,
         clock_in_doubt,
         logins,
+        minted_logins,
         moves: custody::Moves::new(),
         moved_at: reader.moved.iter().map(|(at, record)| (record.hash(), *at)).collect(),
     };
@@ -250,6 +255,7 @@ struct Reader<'a> {
     reviews: Vec<Review>,
     approvals: HashMap<Hash, (At, Record)>,
     discharges: Vec<Discharge>,
+    mints: Mints,
     drills: Vec<Drill>,
     drill_ends: HashMap<Hash, (Ended, u32, u64)>,
     pin_changes: Vec<(At, String)>,
@@ -281,6 +287,7 @@ impl<'a> Reader<'a> {
             reviews: Vec::new(),
             approvals: HashMap::new(),
             discharges: Vec::new(),
+            mints: Mints::default(),
             drills: Vec::new(),
             drill_ends: HashMap::new(),
             pin_changes: Vec::new(),
@@ -362,6 +369,7 @@ impl<'a> Reader<'a> {
             self.moved.push((at, record.clone()));
         }
         let names = &mut self.names;
+        self.mints.take(at, record, names);
         let incident = |names: &mut Names| names.put(record.txn.as_deref().unwrap_or_default());
         match &record.event {
             Event::KeyEnrolled(_) => self.enrolments.push((at, record.clone())),

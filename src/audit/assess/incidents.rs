@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::case::{Case, Close, Intent};
-use super::debts::{by_word, of_openings};
+use super::debts::{Used, by_word, of_uses};
+use super::mints::{self, Mint};
 use crate::audit::assessment::{Approved, Closing, Incident, Opening, Reviewed};
 use crate::audit::time::{At, TOLERANCE};
 use crate::kit::credentials::Credential;
@@ -24,6 +25,14 @@ pub(super) fn incidents(case: &Case) -> Vec<Incident> {
             Some(release) => of_release.entry(release).or_default().push(intent),
             None => loose.push(intent),
         }
+    }
+    for mint in &case.mints.intents {
+        let group = groups.entry(mint.incident).or_default();
+        group.touch(case.claimed(mint.at));
+        group.mints.push(mint);
+    }
+    for issued in &case.mints.issued {
+        groups.entry(issued.incident).or_default().touch(case.claimed(issued.at));
     }
     for (index, release) in case.releases.iter().enumerate() {
         let intents = of_release.remove(&(index as u32)).unwrap_or_default();
@@ -81,6 +90,7 @@ fn sittings<'a>(case: &Case, mut loose: Vec<&'a Intent>) -> Vec<Sitting<'a>> {
 struct Group<'a> {
     claimed: Option<(i64, i64)>,
     openings: Vec<Sitting<'a>>,
+    mints: Vec<&'a Mint>,
     closes: Vec<usize>,
 }
 
@@ -93,11 +103,8 @@ impl Group<'_> {
     fn told(mut self, case: &Case, index: u32) -> Incident {
         let name = case.names.get(index);
         self.openings.sort_by_key(|sitting| sitting.first(case));
-        // Whoever opens again reopens the incident.
-        let reopened = |close: &Close| {
-            let mut intents = self.openings.iter().flat_map(|sitting| &sitting.intents);
-            intents.any(|intent| after(case, intent.at, close.at))
-        };
+        // Whoever opens or mints again reopens the incident.
+        let reopened = |close: &Close| self.uses().any(|(at, _)| after(case, at, close.at));
         let closes = self.closes.iter().map(|index| &case.closes[*index]);
         let close = closes
             .filter(|close| case.belongs(close.at) && !reopened(close))
@@ -109,21 +116,29 @@ impl Group<'_> {
         });
         let reviews = self.reviews(case, index);
         let closes: Vec<&Close> = self.closes.iter().map(|index| &case.closes[*index]).collect();
-        let mut debts = of_openings(case, &self.openings, close.map(|close| close.at));
-        debts.extend(by_word(case, index, &self.openings, &closes, &reviews));
+        let used = Used { openings: &self.openings, mints: &self.mints };
+        let mut debts = of_uses(case, used, close.map(|close| close.at));
+        debts.extend(by_word(case, index, used, &closes, &reviews));
         Incident {
             name: name.to_owned(),
             claimed: self.claimed.unwrap_or_default(),
             openings: self.openings.iter().map(|sitting| sitting.told(case, name)).collect(),
+            mintings: mints::told(case, &self.mints),
             closed,
             reviews,
             debts,
         }
     }
 
-    /// Judgements by keys that belong. Whoever opened for it, or judged before the last opening, does not count.
+    /// Every intent to open or to mint, with who asked.
+    fn uses(&self) -> impl Iterator<Item = (At, UsedBy<'_>)> {
+        let opened = self.openings.iter().flat_map(|sitting| &sitting.intents);
+        let opened = opened.map(|intent| (intent.at, UsedBy::Index(intent.operator)));
+        opened.chain(self.mints.iter().map(|mint| (mint.at, UsedBy::Name(&mint.facts.operator))))
+    }
+
+    /// Judgements by keys that belong. Whoever opened or minted for it, or judged before the last such, does not count.
     fn reviews(&self, case: &Case, index: u32) -> Vec<Reviewed> {
-        let intents = || self.openings.iter().flat_map(|sitting| &sitting.intents);
         let of_this =
             case.reviews.iter().filter(|review| review.incident == index && case.belongs(review.at));
         let told = of_this.map(|review| Reviewed {
@@ -132,10 +147,27 @@ impl Group<'_> {
             judgement: review.facts.judgement.name().to_owned(),
             text: review.facts.text.clone(),
             lesson: review.facts.lesson.clone(),
-            by_operator: intents().any(|intent| intent.operator == review.by),
-            early: intents().any(|intent| after(case, intent.at, review.at)),
+            by_operator: self.uses().any(|(_, by)| by.name(case) == review.facts.by),
+            early: self.uses().any(|(at, _)| after(case, at, review.at)),
         });
         told.collect()
+    }
+}
+
+/// Who asked, as the records keep it.
+enum UsedBy<'a> {
+    /// Among [`Case::names`].
+    Index(u32),
+    /// As text.
+    Name(&'a str),
+}
+
+impl UsedBy<'_> {
+    fn name<'a>(&'a self, case: &'a Case) -> &'a str {
+        match self {
+            UsedBy::Index(index) => case.names.get(*index),
+            UsedBy::Name(name) => name,
+        }
     }
 }
 

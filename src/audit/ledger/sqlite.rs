@@ -188,6 +188,10 @@ impl Evidence for Sqlite {
         self.read(|db| Ok((read::logins(db, kit)?, read::covers(db, kit)?)))
     }
 
+    fn minted_logins(&mut self) -> Result<(Vec<Login>, Vec<LogCover>), LedgerError> {
+        self.read(|db| Ok((read::minted_logins(db)?, read::minted_covers(db)?)))
+    }
+
     fn checkpoint_time(&mut self, hash: &Hash) -> Result<Option<i64>, LedgerError> {
         self.read(|db| read::checkpoint_time(db, hash))
     }

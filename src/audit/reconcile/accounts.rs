@@ -134,6 +134,7 @@ mod tests {
             from: None,
             success: true,
             raw: String::new(),
+            trace: None,
         }
     }
 

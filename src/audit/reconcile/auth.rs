@@ -1,12 +1,16 @@
 //! What OpenSSH and PAM write when somebody logs in, or fails to. (OpenSSH: `auth_log` in auth.c; Linux-PAM:
 //! pam_unix's session and auth messages.)
 
+use super::trace::{self, Trace};
+
 /// A login, as a message tells it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Tried<'a> {
     pub(super) account: &'a str,
     pub(super) from: Option<&'a str>,
     pub(super) success: bool,
+    /// The certificate, where it was one.
+    pub(super) trace: Option<Trace>,
 }
 
 /// PAM services whose sessions need nobody's secret, and sshd, whose own message says more.
@@ -42,8 +46,11 @@ pub(super) fn tried<'a>(program: &str, message: &'a str) -> Option<Tried<'a>> {
 fn sshd(message: &str) -> Option<Tried<'_>> {
     let message = message.strip_prefix("error: ").unwrap_or(message);
     if let Some(rest) = message.strip_prefix("Accepted ") {
-        let (_, who) = rest.split_once(" for ")?;
-        return ssh_name(who, true);
+        let (method, who) = rest.split_once(" for ")?;
+        // Whoever was let in has an account, whose name has no blank; what a certificate says of itself may have any.
+        let (who, key) = who.split_once(" ssh2: ").unwrap_or((who, ""));
+        let trace = (method == "publickey").then(|| trace::of_sshd(key)).flatten();
+        return ssh_name(who, true).map(|tried| Tried { trace, ..tried });
     }
     if let Some(rest) = message.strip_prefix("Failed ") {
         let (method, who) = rest.split_once(" for ")?;
@@ -60,10 +67,10 @@ fn sshd(message: &str) -> Option<Tried<'_>> {
     if let Some(rest) = message.strip_prefix("User ") {
         let (who, _) = rest.rsplit_once(" not allowed because ").or_else(|| rest.rsplit_once(" from "))?;
         let (account, from) = who.rsplit_once(" from ")?;
-        return Some(Tried { account, from: Some(from), success: false });
+        return Some(Tried { account, from: Some(from), success: false, trace: None });
     }
     if let Some(rest) = message.strip_prefix("ROOT LOGIN REFUSED FROM ") {
-        return Some(Tried { account: "root", from: rest.split(' ').next(), success: false });
+        return Some(Tried { account: "root", from: rest.split(' ').next(), success: false, trace: None });
     }
     None
 }
@@ -71,7 +78,7 @@ fn sshd(message: &str) -> Option<Tried<'_>> {
 /// `NAME from ADDRESS port N …`. The name is the stranger's text, the end is the server's: so it is read from the end.
 fn ssh_name(who: &str, success: bool) -> Option<Tried<'_>> {
     let (account, rest) = who.rsplit_once(" from ")?;
-    Some(Tried { account, from: rest.split(' ').next(), success })
+    Some(Tried { account, from: rest.split(' ').next(), success, trace: None })
 }
 
 /// `pam_unix(SERVICE:session): session opened for user NAME(uid=0) by …` and
@@ -92,13 +99,13 @@ fn pam(message: &str) -> Option<Tried<'_>> {
             let from_root = by == "(uid=0)" || by.starts_with("root(uid=0)");
             let su = matches!(service, "su" | "su-l");
             let from = by.split_once("(uid=").map(|(name, _)| name).filter(|name| !name.is_empty());
-            (!(su && from_root)).then_some(Tried { account, from, success: true })
+            (!(su && from_root)).then_some(Tried { account, from, success: true, trace: None })
         }
         "auth" => {
             let facts = rest.strip_prefix("authentication failure; ")?;
             let account = facts.rsplit_once(" user=")?.1;
             let from = facts.rsplit_once("rhost=").and_then(|(_, rest)| rest.split(' ').next());
-            Some(Tried { account, from: from.filter(|from| !from.is_empty()), success: false })
+            Some(Tried { account, from: from.filter(|from| !from.is_empty()), success: false, trace: None })
         }
         _ => None,
     }

@@ -104,6 +104,6 @@ fn take(line: u64, entry: &Entry, report: &mut Report<'_>) {
             from: tried.from,
             success: tried.success,
         };
-        report.login(line, &format!("{program}: {message}"), &found);
+        report.told(line, &format!("{program}: {message}"), &found, tried.trace);
     }
 }

@@ -8,7 +8,7 @@ use crate::audit::finding::{Finding, Severity, Sort};
 use crate::audit::ledger::{LogCover, Login};
 use crate::record::hash::Hash;
 
-mod cover;
+pub(super) mod cover;
 
 use cover::Covered;
 pub use cover::unlogged;

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::clock::{Clock, Stamp, iso, unix};
 use super::reading::{Found, Reader, Report};
+use super::trace::Trace;
 
 /// `log_destination = stderr`, whatever `log_line_prefix` has, as long as a time is in it.
 #[derive(Default)]
@@ -25,6 +26,13 @@ pub(super) struct Json;
 const MOST_CLIENTS: usize = 65_536;
 
 const SEVERITIES: [&str; 4] = ["LOG:  ", "FATAL:  ", "ERROR:  ", "WARNING:  "];
+
+/// The subject of the client certificate that a message says somebody came with.
+fn certified(message: &str) -> Option<Trace> {
+    let (name, _) =
+        message.strip_prefix("connection authenticated: identity=\"")?.rsplit_once("\" method=cert")?;
+    Some(Trace::Name(name.to_owned()))
+}
 
 /// What a message says of a login.
 fn tried(message: &str) -> Option<(&str, bool)> {
@@ -85,10 +93,8 @@ impl Reader for Stderr {
                 self.clients.insert(process, host.chars().take(256).collect());
             }
         }
-        if let Some((account, success)) = tried(message) {
-            let from = process.and_then(|process| self.clients.get(&process)).map(String::as_str);
-            report.login(line, &text, &Found { at, account, host: None, from, success });
-        }
+        let from = process.and_then(|process| self.clients.get(&process)).map(String::as_str);
+        tell(line, &text, message, (at, from), report);
     }
 }
 
@@ -160,10 +166,18 @@ fn entry(line: u64, bytes: &[u8], entry: &Entry<'_>, clock: &mut Clock, report: 
         Err(why) => report.unreadable(line, why),
         Ok(at) => {
             report.covers(at);
-            if let Some((account, success)) = tried(entry.message) {
-                let found = Found { at, account, host: None, from: entry.from, success };
-                report.login(line, &String::from_utf8_lossy(bytes), &found);
-            }
+            tell(line, &String::from_utf8_lossy(bytes), entry.message, (at, entry.from), report);
         }
+    }
+}
+
+/// What a message says of a login, of that time and from there.
+fn tell(line: u64, raw: &str, message: &str, (at, from): (i64, Option<&str>), report: &mut Report<'_>) {
+    if let Some(trace) = certified(message) {
+        let found = Found { at, account: "", host: None, from, success: true };
+        report.minted(line, raw, &found, trace);
+    }
+    if let Some((account, success)) = tried(message) {
+        report.login(line, raw, &Found { at, account, host: None, from, success });
     }
 }

@@ -9,7 +9,8 @@ use sha2::{Digest, Sha256};
 use super::clock::Clock;
 use super::split::{Entries, Lines, Objects, PIECE_CAP, Piece, Pieces, Rows};
 use super::table::Mapping;
-use super::{entra, journal, postgres, syslog, table, windows};
+use super::trace::Trace;
+use super::{entra, journal, nginx, postgres, syslog, table, windows};
 use crate::record::hash::Hash;
 
 mod utf16;
@@ -30,6 +31,8 @@ pub enum Format {
     Journal,
     /// PostgreSQL: stderr, csvlog or jsonlog.
     Postgres,
+    /// nginx, in the form that `trust export` gives it.
+    Nginx,
     /// Microsoft Entra sign-ins as JSON.
     Entra,
     /// Windows security events as CSV or JSON.
@@ -56,7 +59,7 @@ pub struct Sighting {
     pub line: u64,
     /// When, Unix seconds.
     pub at: i64,
-    /// The account, as the log spells it.
+    /// The account, as the log spells it; empty where it shows a minted credential and no account.
     pub account: String,
     /// The machine that says so, if the log names it.
     pub host: Option<String>,
@@ -66,6 +69,8 @@ pub struct Sighting {
     pub success: bool,
     /// The line or object, shortened.
     pub raw: String,
+    /// The minted credential, or what may be one.
+    pub trace: Option<Trace>,
 }
 
 /// A line that cannot be read.
@@ -121,9 +126,22 @@ impl Report<'_> {
 
     /// A login.
     pub(super) fn login(&mut self, line: u64, raw: &str, found: &Found<'_>) {
+        self.told(line, raw, found, None);
+    }
+
+    /// A login with a credential that may be a minted one.
+    pub(super) fn minted(&mut self, line: u64, raw: &str, found: &Found<'_>, trace: Trace) {
+        self.told(line, raw, found, Some(trace));
+    }
+
+    /// A login, with what it shows of a minted credential.
+    pub(super) fn told(&mut self, line: u64, raw: &str, found: &Found<'_>, trace: Option<Trace>) {
         // What is cut could become another account's name.
         if found.account.len() > NAME_CAP {
             return self.unreadable(line, "an account's name is longer than 256 bytes");
+        }
+        if trace.as_ref().is_some_and(|trace| trace.to_string().len() > RAW_CAP) {
+            return self.unreadable(line, "what it says of a credential is longer than 1,024 bytes");
         }
         let text = |text: &str| shortened(text, NAME_CAP);
         let sighting = Sighting {
@@ -134,6 +152,7 @@ impl Report<'_> {
             from: found.from.filter(|from| !matches!(*from, "" | "-")).map(text),
             success: found.success,
             raw: shortened(raw, RAW_CAP),
+            trace,
         };
         self.stopped |= (self.each)(sighting).is_break();
     }
@@ -199,6 +218,7 @@ fn choose<'a>(
             (Box::new(Rows::of(input)), Box::new(postgres::Csv))
         }
         Format::Postgres => (Box::new(Lines::of(input)), Box::new(postgres::Stderr::default())),
+        Format::Nginx => (Box::new(Lines::of(input)), Box::new(nginx::Access)),
         Format::Entra => (Box::new(Objects::of(input)), Box::new(entra::Entra)),
         Format::Windows if json => (Box::new(Objects::of(input)), Box::new(windows::Json)),
         Format::Windows => (Box::new(Rows::of(input)), Box::new(windows::Csv::new(time_format))),

@@ -31,7 +31,7 @@ impl Reader for Syslog {
                         from: tried.from,
                         success: tried.success,
                     };
-                    report.login(number, &text, &found);
+                    report.told(number, &text, &found, tried.trace);
                 }
             }
         }

@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use super::clock::{Clock, iso, strptime, unix};
 use super::reading::{Found, Reader, Report};
+use super::trace::Trace;
 
 /// Which columns mean what: a small TOML file. A column is the text of its heading, or its number from 1.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -12,8 +13,10 @@ use super::reading::{Found, Reader, Report};
 pub struct Mapping {
     /// Column of the time.
     pub time: Column,
-    /// Column of the account.
+    /// Column of the account. Not needed where there is one of the number.
     pub account: Column,
+    /// Column of the number of a minted credential: serial number, key id or `jti`. A row where it is empty has none.
+    pub number: Option<Column>,
     /// Column of where the login came from.
     pub source: Option<Column>,
     /// Column of the machine that says so.
@@ -65,7 +68,7 @@ pub enum MappingError {
     #[error("{0}")]
     Toml(#[from] Box<toml::de::Error>),
     /// Lacks what every mapping needs.
-    #[error("it needs `time` and `account`, each a heading or a number from 1")]
+    #[error("it needs `time` and `account` (or `number`), each a heading or a number from 1")]
     Lacking,
     /// Headings without a heading.
     #[error("it says `no_heading`, so every column is a number")]
@@ -82,8 +85,15 @@ impl Mapping {
     /// [`MappingError`], with the line where it is known.
     pub fn parse(text: &str) -> Result<Self, MappingError> {
         let mapping: Mapping = toml::from_str(text).map_err(Box::new)?;
-        let columns =
-            [Some(&mapping.time), Some(&mapping.account), mapping.source.as_ref(), mapping.host.as_ref()];
+        let account =
+            (mapping.number.is_none() || mapping.account != Column::default()).then_some(&mapping.account);
+        let columns = [
+            Some(&mapping.time),
+            account,
+            mapping.number.as_ref(),
+            mapping.source.as_ref(),
+            mapping.host.as_ref(),
+        ];
         let columns =
             columns.into_iter().flatten().chain(mapping.success.as_ref().map(|success| &success.column));
         for column in columns {
@@ -147,8 +157,16 @@ impl Reader for Table {
             Err(why) => return report.unreadable(line, why),
         };
         report.covers(at);
-        let Some(account) = self.value(&row, &self.mapping.account) else {
-            return report.unreadable(line, "no column of its account");
+        let number = self.mapping.number.as_ref().map(|column| self.value(&row, column));
+        let account = match (self.value(&row, &self.mapping.account), &number) {
+            (Some(account), _) => account,
+            (None, Some(_)) if self.mapping.account == Column::default() => "",
+            (None, _) => return report.unreadable(line, "no column of its account"),
+        };
+        let number = match number {
+            Some(None) => return report.unreadable(line, "no column of its number"),
+            Some(number) => number.filter(|number| !matches!(*number, "" | "-")),
+            None => None,
         };
         let success = match &self.mapping.success {
             None => true,
@@ -164,14 +182,16 @@ impl Reader for Table {
                 }
             }
         };
-        if account.is_empty() {
+        if account.is_empty() && number.is_none() {
             return;
         }
         let source = self.mapping.source.as_ref().and_then(|column| self.value(&row, column));
         let host = self.mapping.host.as_ref().and_then(|column| self.value(&row, column));
         let host = host.filter(|host| !host.is_empty());
         let found = Found { at, account, host, from: source, success };
-        report.login(line, &String::from_utf8_lossy(bytes), &found);
+        let trace =
+            number.map(|number| Trace::Number { number: number.to_owned(), account: account.to_owned() });
+        report.told(line, &String::from_utf8_lossy(bytes), &found, trace);
     }
 }
 

@@ -479,6 +479,7 @@ function time(seconds) {
 
 function fact(record, name) {
   if (name === "skipped") return value(record.facts.consent?.skipped);
+  if (name === "from" || name === "until") return typeof record.facts[name] === "number" ? time(record.facts[name]) : "";
   if (name !== "counter") return value(record.facts[name]);
   const data = decode(record.facts.data);
   return data.length < 37 ? "" : String(new DataView(data.buffer).getUint32(33));
@@ -525,8 +526,8 @@ function untold(records, vouched, stated, shown) {
   const pages = new Set(Array.from(document.querySelectorAll("[data-incident]"), (node) => node.dataset.incident));
   for (const name of stated.pages) if (!pages.has(name)) wrong.push(`the page of incident ${name} is not there`);
   for (const record of records) {
-    const due = record.event === "open.intent" && stated.unpaged === 0 && (stated.since === null || record.claims.iat >= stated.since);
-    const told = due || (pages.has(visible(record.claims.txn ?? "")) && ["open.intent", "open.released", "incident.closed", "incident.reviewed"].includes(record.event));
+    const due = ["open.intent", "mint.intent"].includes(record.event) && stated.unpaged === 0 && (stated.since === null || record.claims.iat >= stated.since);
+    const told = due || (pages.has(visible(record.claims.txn ?? "")) && ["open.intent", "open.released", "mint.intent", "mint.issued", "incident.closed", "incident.reviewed"].includes(record.event));
     if (told && record.good && vouched.has(record.kid) && !shown.has(record.hash)) {
       wrong.push(`the text does not tell of ${place(record)} (${record.event})`);
     }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::Report;
 use super::words::{count, day, stretch, time, visible};
-use crate::audit::assessment::{Assessment, Incident, KeyStatement, Use};
+use crate::audit::assessment::{Assessment, Incident, KeyStatement, Minting, Use};
 use crate::audit::finding::{Claim, Finding, Sort};
 
 /// The whole report, each line with its line feed.
@@ -27,6 +27,9 @@ pub fn text(report: &Report) -> String {
     for kit in &report.kits {
         for incident in kit.incidents.iter().rev() {
             line(&mut out, "incident", &in_brief(incident));
+            for minting in &incident.mintings {
+                line(&mut out, "minted", &minted(minting));
+            }
         }
     }
     if report.left_out.incidents > 0 {
@@ -102,6 +105,11 @@ fn in_brief(incident: &Incident) -> String {
             add(format!("{} not asked", visible(name)));
         }
     }
+    for minting in &incident.mintings {
+        add(visible(&minting.operator));
+        add(visible(&minting.emergency));
+        add(visible(&minting.rule));
+    }
     add(stretch(incident.claimed.1 - incident.claimed.0));
     add(match &incident.closed {
         Some(closing) => format!("closed as {}", visible(&closing.verdict)),
@@ -114,6 +122,28 @@ fn in_brief(incident: &Incident) -> String {
         (open, all) => format!("; {open} of {all} still to be done"),
     };
     format!("{}   {}   {}{debts}", visible(&incident.name), day(incident.claimed.0), words.join(", "))
+}
+
+/// `SSH certificate 85899771289337864   as breakglass, … to …, by ada with 20000001; revoked on 2026-11-21`.
+fn minted(minting: &Minting) -> String {
+    let end = match &minting.output {
+        Some(output) => format!("to {}", visible(output)),
+        None => "no record tells the end: it may exist all the same".into(),
+    };
+    let mut text = format!(
+        "{} {}   as {}, {} to {}, by {} with {}; {end}",
+        minting.kind.singular(),
+        visible(&minting.numbers.join(", ")),
+        visible(&minting.accounts.join(" ")),
+        time(minting.from),
+        time(minting.until),
+        visible(&minting.operator),
+        minting.key
+    );
+    for one in &minting.revoked {
+        let _ = write!(text, "; {} revoked {}", visible(&one.number), time(one.record.time.claimed));
+    }
+    text
 }
 
 fn keys(out: &mut String, kit: &Assessment, now: i64) {

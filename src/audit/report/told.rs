@@ -66,6 +66,7 @@ impl Told {
     pub(super) fn fact(&self, name: &str) -> String {
         match name {
             "counter" => counter(&self.facts["data"]),
+            "from" | "until" => self.facts[name].as_i64().map(time).unwrap_or_default(),
             "skipped" => value(&self.facts["consent"]["skipped"]),
             _ => value(&self.facts[name]),
         }

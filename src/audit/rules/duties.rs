@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::audit::assess::{Case, Told, pin_changed};
-use crate::audit::assessment::{Incident, KeyStatement, Place};
+use crate::audit::assessment::{Incident, KeyStatement, Minting, Place};
 use crate::audit::finding::{Finding, Severity, Sort};
 use crate::audit::time::{At, day, span};
 use crate::kit::fido2::envelope_in;
@@ -34,9 +34,10 @@ pub(super) fn overdue(
 
 /// The last record of an incident, by claimed time.
 fn last(incident: &Incident) -> Option<&Place> {
-    let records =
-        incident.openings.iter().flat_map(|opening| opening.intents.iter().chain(&opening.released));
-    records.max_by_key(|place| place.time.claimed)
+    let opened = incident.openings.iter().flat_map(|opening| opening.intents.iter().chain(&opening.released));
+    let minted =
+        incident.mintings.iter().flat_map(|minting| [&minting.intent].into_iter().chain(&minting.issued));
+    opened.chain(minted).max_by_key(|place| place.time.claimed)
 }
 
 /// An incident that nobody has closed.
@@ -91,6 +92,44 @@ pub(super) fn restore_undone(_: &Case, told: &Told) -> Vec<Finding> {
                 Some(closed) => finding.on([closed.record.hash]).at(closed.record.time.claimed).then(next),
                 None => finding.then(next),
             });
+        }
+    }
+    findings
+}
+
+/// Sessions that were begun with what was minted, of which nobody has said that they were ended.
+pub(super) fn sessions_undone(_: &Case, told: &Told) -> Vec<Finding> {
+    minted_undone(told, "sessions ", "SESSIONS-UNDONE", Severity::High)
+}
+
+/// A key that minted, and of which nobody has said that platforms trust it no more, or trust it anew.
+pub(super) fn trust_undone(_: &Case, told: &Told) -> Vec<Finding> {
+    minted_undone(told, "trust ", "TRUST-UNDONE", Severity::Medium)
+}
+
+fn minted_undone(told: &Told, of: &str, rule: &'static str, severity: Severity) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for incident in &told.incidents {
+        for debt in incident.debts.iter().filter(|debt| debt.done.is_none()) {
+            let Some(name) = debt.minted.as_deref().filter(|name| name.starts_with(of)) else { continue };
+            let of_it = |minting: &&Minting| {
+                format!("{of}{}", if of == "trust " { minting.key.to_string() } else { minting.rule.clone() })
+                    == name
+            };
+            let minted = incident.mintings.iter().filter(of_it);
+            let records: Vec<Hash> = minted.map(|minting| minting.intent.hash).collect();
+            let name = crate::kit::debts::quoted(name);
+            let text = format!("{}: nobody has said that this was done: {}", incident.name, debt.what);
+            findings.push(
+                Finding::new(rule, Sort::Due, severity, text)
+                    .in_incident(&incident.name)
+                    .on(records)
+                    .at(incident.claimed.1)
+                    .then(format!(
+                        "breakglass discharge {} {name} --by NAME --how …",
+                        crate::kit::debts::quoted(&incident.name)
+                    )),
+            );
         }
     }
     findings
@@ -184,14 +223,14 @@ pub(super) fn rotate_retired(case: &Case, _: &Told) -> Vec<Finding> {
     findings
 }
 
-/// A key whose PIN was typed at an opening and not changed since.
+/// A key whose PIN was typed to open or to mint and not changed since.
 pub(super) fn pin_unchanged(case: &Case, _: &Told) -> Vec<Finding> {
     let mut newest: BTreeMap<u32, (At, u32)> = BTreeMap::new();
-    for intent in &case.intents {
-        let last =
-            newest.entry(case.records.chain[intent.at as usize]).or_insert((intent.at, intent.incident));
-        if last.0 <= intent.at {
-            *last = (intent.at, intent.incident);
+    let opened = case.intents.iter().map(|intent| (intent.at, intent.incident));
+    for (at, incident) in opened.chain(case.mints.intents.iter().map(|mint| (mint.at, mint.incident))) {
+        let last = newest.entry(case.records.chain[at as usize]).or_insert((at, incident));
+        if last.0 <= at {
+            *last = (at, incident);
         }
     }
     newest

@@ -1,13 +1,15 @@
 //! Whether somebody else has judged each incident.
 
 use crate::audit::assess::{Case, Told};
+use crate::audit::assessment::Incident;
 use crate::audit::finding::{Finding, Severity, Sort};
 use crate::kit::debts::quoted;
 
 /// An incident that was closed, and that nobody has judged who did not open for it.
 pub(super) fn unreviewed(_: &Case, told: &Told) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for incident in told.incidents.iter().filter(|incident| !incident.openings.is_empty()) {
+    let used = |incident: &&Incident| !(incident.openings.is_empty() && incident.mintings.is_empty());
+    for incident in told.incidents.iter().filter(used) {
         let Some(closed) = &incident.closed else { continue };
         if incident.reviews.iter().any(|review| review.counts()) {
             continue;

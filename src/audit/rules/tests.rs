@@ -21,6 +21,7 @@ mod custody;
 mod duties;
 mod governance;
 mod keys;
+mod mints;
 mod openings;
 mod whole;
 mod world;
@@ -152,6 +153,7 @@ fn every_rule_has_its_examples() {
         include_str!("tests/duties.rs"),
         include_str!("tests/governance.rs"),
         include_str!("tests/keys.rs"),
+        include_str!("tests/mints.rs"),
         include_str!("tests/openings.rs"),
         include_str!("tests/whole.rs"),
     ];

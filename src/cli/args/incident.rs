@@ -45,7 +45,7 @@ pub(in crate::cli) enum IncidentVerb {
 pub(in crate::cli) struct Discharge {
     /// The incident
     pub incident: String,
-    /// What was done, as incident show names it: "return SERIAL", "account PLATFORM/ACCOUNT", "restore TEXT"
+    /// What was done, as incident show names it: "return SERIAL", "account PLATFORM/ACCOUNT", "sessions NAME", "trust SERIAL", "restore TEXT"
     pub debt: String,
     /// Your name as in the policy
     #[arg(long, value_name = "NAME")]

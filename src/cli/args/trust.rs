@@ -9,6 +9,11 @@ use crate::attestation::Serial;
 use crate::mint::Label;
 use crate::mint::ssh::Source;
 
+/// Where files for SSH lie, if nothing else is said.
+pub(in crate::cli) const HOST_FOLDER: &str = "/etc/ssh";
+/// Where files for client certificates lie, if nothing else is said.
+pub(in crate::cli) const SERVER_FOLDER: &str = "/etc/breakglass";
+
 #[derive(Subcommand, Debug)]
 pub(crate) enum TrustVerb {
     /// Write what hosts and servers must have before an emergency: authorities, lists, settings; no PIN
@@ -26,10 +31,10 @@ pub(crate) struct TrustExport {
     #[arg(long, value_name = "NAME", default_value = "breakglass")]
     pub account: Label,
     /// Where the files for SSH will lie on the hosts
-    #[arg(long, value_name = "DIR", default_value = "/etc/ssh", value_parser = host_folder)]
+    #[arg(long, value_name = "DIR", default_value = HOST_FOLDER, value_parser = host_folder)]
     pub host_folder: String,
     /// Where the files for client certificates will lie on the servers
-    #[arg(long, value_name = "DIR", default_value = "/etc/breakglass", value_parser = host_folder)]
+    #[arg(long, value_name = "DIR", default_value = SERVER_FOLDER, value_parser = host_folder)]
     pub server_folder: String,
     /// The role of PostgreSQL that client certificates log in as
     #[arg(long, value_name = "NAME", default_value = "breakglass")]

@@ -32,11 +32,14 @@ pub(super) struct Options {
     #[arg(long, value_enum)]
     format: Kind,
     /// A credential whose account these logs show, called as after its slash; may be repeated
-    #[arg(long = "credential", value_name = "PLATFORM/ACCOUNT", required_unless_present = "account_map")]
+    #[arg(long = "credential", value_name = "PLATFORM/ACCOUNT", required_unless_present_any = ["account_map", "minted"])]
     credentials: Vec<CredentialName>,
     /// TOML: which account of which log is which credential
     #[arg(long, value_name = "FILE")]
     account_map: Option<PathBuf>,
+    /// They show minted credentials, too: hold their numbers against the records of minting
+    #[arg(long)]
+    minted: bool,
     /// What to call these logs together; give each platform's logs one name [default: each its path]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
@@ -68,6 +71,8 @@ enum Kind {
     Journal,
     /// PostgreSQL: stderr, csvlog or jsonlog
     Postgres,
+    /// nginx, in the form that  trust export  gives it
+    Nginx,
     /// Microsoft Entra sign-ins as JSON
     Entra,
     /// Windows security events as CSV or JSON
@@ -82,9 +87,21 @@ impl From<Kind> for Format {
             Kind::Ssh => Format::Ssh,
             Kind::Journal => Format::Journal,
             Kind::Postgres => Format::Postgres,
+            Kind::Nginx => Format::Nginx,
             Kind::Entra => Format::Entra,
             Kind::Windows => Format::Windows,
             Kind::Csv => Format::Csv,
+        }
+    }
+}
+
+impl Kind {
+    /// Which minted credentials such a log shows.
+    fn minted(self) -> &'static str {
+        match self {
+            Kind::Ssh | Kind::Journal => "ssh",
+            Kind::Postgres | Kind::Nginx => "x509",
+            Kind::Entra | Kind::Windows | Kind::Csv => "any",
         }
     }
 }
@@ -107,17 +124,19 @@ pub(super) fn reconcile(desk: &mut AuditDesk, options: Options) -> Result<Outcom
         };
         let settings = Settings { clock, mapping: mapping.clone(), time_format: options.time_format.clone() };
         let log = options.name.clone().unwrap_or_else(|| name.clone());
-        let kept = keep(desk, &mut *ledger, &log, &accounts, options.format.into(), settings, &mut *input);
-        let (summary, counts) = kept.map_err(|trouble| match trouble {
+        let minted = options.minted.then(|| options.format.minted());
+        let looked_for = LookedFor { accounts: &accounts, minted };
+        let kept = keep(desk, &mut *ledger, &log, looked_for, options.format.into(), settings, &mut *input);
+        let (summary, counts, minted) = kept.map_err(|trouble| match trouble {
             Stopped::Ledger(error) => Trouble::Ledger(error),
             Stopped::Read(error) => Trouble::Read { source_name: name.clone(), error },
         })?;
-        read.push(Shown { source: name, log, summary, counts });
+        read.push(Shown { source: name, log, summary, counts, minted });
     }
     let names: BTreeSet<String> =
         read.iter().flat_map(|shown| accounts.of_log(&shown.log)).map(str::to_owned).collect();
     let slack = reconcile::Slack { tolerance: options.tolerance, span: options.span * 3_600 };
-    compare::tell(desk, &mut *ledger, &read, &names, slack)
+    compare::tell(desk, &mut *ledger, &read, &names, options.minted, slack)
 }
 
 /// One log as it was read.
@@ -126,6 +145,8 @@ struct Shown {
     log: String,
     summary: Summary,
     counts: Counts,
+    /// Logins with what may be a minted credential, where these were looked for: let in and not.
+    minted: Option<(u64, u64)>,
 }
 
 /// Logins let in and not, by credential.
@@ -136,32 +157,48 @@ enum Stopped {
     Read(io::Error),
 }
 
+/// What was read of a log: logins by credential, and those with what may be a minted one.
+type Kept = (Summary, Counts, Option<(u64, u64)>);
+
+/// What of a log counts.
+#[derive(Clone, Copy)]
+struct LookedFor<'a> {
+    accounts: &'a Accounts,
+    /// Which kind of minted credentials the log shows, if these are looked for.
+    minted: Option<&'static str>,
+}
+
 /// Reads one log, and keeps the logins of the accounts that count, and what the log covers.
 fn keep(
     desk: &AuditDesk,
     ledger: &mut dyn Ledger,
     log: &str,
-    accounts: &Accounts,
+    LookedFor { accounts, minted }: LookedFor<'_>,
     format: Format,
     settings: Settings,
     input: &mut dyn Read,
-) -> Result<(Summary, Counts), Stopped> {
-    let mut counts = Counts::new();
+) -> Result<Kept, Stopped> {
+    let (mut counts, mut seen) = (Counts::new(), (0, 0));
     let mut lot: Vec<Login> = Vec::new();
     let mut failed = None;
     let mut input = Shows { input, bar: desk.terminal.progress_bar(None), log, read: 0 };
     let mut each = |sighting: Sighting| {
+        let login = |credential: String| Login {
+            log: log.to_owned(),
+            credential,
+            at: sighting.at,
+            from: sighting.from.clone(),
+            success: sighting.success,
+            raw: sighting.raw.clone(),
+        };
+        let add = |(good, bad): &mut (u64, u64)| *(if sighting.success { good } else { bad }) += 1;
         for credential in accounts.credentials(log, &sighting) {
-            let (good, bad) = counts.entry(credential.to_owned()).or_default();
-            *(if sighting.success { good } else { bad }) += 1;
-            lot.push(Login {
-                log: log.to_owned(),
-                credential: credential.to_owned(),
-                at: sighting.at,
-                from: sighting.from.clone(),
-                success: sighting.success,
-                raw: sighting.raw.clone(),
-            });
+            add(counts.entry(credential.to_owned()).or_default());
+            lot.push(login(credential.to_owned()));
+        }
+        if let Some(trace) = sighting.trace.as_ref().filter(|_| minted.is_some()) {
+            add(&mut seen);
+            lot.push(login(trace.to_string()));
         }
         if lot.len() >= LOT {
             match ledger.put_logins(&lot, &[]) {
@@ -178,6 +215,8 @@ fn keep(
     if let Some(error) = failed {
         return Err(Stopped::Ledger(error));
     }
+    let kinds = minted.map(|kind| format!("{}{kind}", reconcile::MINTED));
+    let covered = || accounts.of_log(log).chain(kinds.as_deref());
     let cover = |credential: &str, from_to| LogCover {
         log: log.to_owned(),
         credential: credential.to_owned(),
@@ -185,12 +224,12 @@ fn keep(
         hash: summary.hash,
     };
     let covers: Vec<LogCover> = match summary.from_to {
-        Some(from_to) => accounts.of_log(log).map(|credential| cover(credential, from_to)).collect(),
+        Some(from_to) => covered().map(|credential| cover(credential, from_to)).collect(),
         None => Vec::new(),
     };
     // Last, so that a log whose reading was cut off does not count as one that covers anything.
     ledger.put_logins(&lot, &covers).map_err(Stopped::Ledger)?;
-    Ok((summary, counts))
+    Ok((summary, counts, minted.map(|_| seen)))
 }
 
 /// Shows how far a log was read.
@@ -249,7 +288,7 @@ fn accounts(options: &Options) -> Result<Accounts, Trouble> {
     if matches!(options.format, Kind::Entra | Kind::Windows) {
         accounts.ignore_case();
     }
-    if accounts.is_empty() {
+    if accounts.is_empty() && !options.minted {
         return Err(usage("the account map names no account"));
     }
     Ok(accounts)

@@ -27,7 +27,9 @@ pub(super) fn finish(desk: &mut Desk, owed: &[(String, Debt)]) -> Result<Step, T
         What::Rotate(name, _) => rotate(desk, &kit, name),
         What::ChangePin(serial) => change_pin(desk, *serial),
         What::Return(serial) => return_key(desk, &kit, incident, &debt.what, *serial),
-        What::Account(_) | What::Sessions(_) | What::Restore(_) => by_word(desk, &kit, incident, &debt.what),
+        What::Account(_) | What::Sessions(_) | What::Trust(_) | What::Restore(_) => {
+            by_word(desk, &kit, incident, &debt.what)
+        }
         What::Upload => upload(desk, &kit),
         What::Review(incident) => judge(desk, &kit, incident),
         What::Notify(_) => tell(desk, &kit, incident, &debt.what),

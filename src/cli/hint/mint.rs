@@ -18,6 +18,9 @@ pub(super) fn minting(error: &MintingError) -> Advice {
         MintingError::NotAdmitted(_) => {
             say(Code::Key, NOT_MINTED, "plug in an admitted key:  breakglass key list")
         }
+        MintingError::Withdrawn { .. } => {
+            say(Code::Refused, NOT_MINTED, "mint with another key:  --key SERIAL")
+        }
         MintingError::NotMade { others, .. } => {
             let keys: Vec<String> = others.iter().map(ToString::to_string).collect();
             say(Code::Key, NOT_MINTED, &match &keys[..] {

@@ -14,12 +14,8 @@ pub(super) fn pieces(kit: &Kit, options: &TrustExport, authorities: &[Certified]
         return Vec::new();
     }
     let folder = options.server_folder.as_str();
-    let to = |name: &str| format!("to {folder}/{name} of each server, readable by it");
-    let bundle: String = authorities.iter().map(|one| one.certificate.pem()).collect();
-    let lists: String = authorities.iter().map(|one| one.list.pem()).collect();
-    let mut pieces = vec![
-        piece("breakglass_ca.pem", bundle, to("breakglass_ca.pem")),
-        piece("breakglass_crl.pem", lists, to("breakglass_crl.pem")),
+    let mut pieces = lists(folder, authorities);
+    pieces.extend([
         piece("nginx-log.conf", trust::NGINX_LOG.to_owned(), "into the http block of nginx".to_owned()),
         piece(
             "nginx-server.conf",
@@ -27,7 +23,7 @@ pub(super) fn pieces(kit: &Kit, options: &TrustExport, authorities: &[Certified]
             "into each server block that lets operators in; then:  nginx -t && systemctl reload nginx"
                 .to_owned(),
         ),
-    ];
+    ]);
     let rules: Vec<(&Label, &[Label])> = kit
         .policy
         .mint_rules
@@ -52,6 +48,20 @@ pub(super) fn pieces(kit: &Kit, options: &TrustExport, authorities: &[Certified]
         pieces.push(piece(&name, anchor, what));
     }
     pieces
+}
+
+/// Authorities and what each of them takes back. None where there is no authority: servers do not start with an empty file.
+pub(super) fn lists(folder: &str, authorities: &[Certified]) -> Vec<Piece> {
+    if authorities.is_empty() {
+        return Vec::new();
+    }
+    let to = |name: &str| format!("to {folder}/{name} of each server, readable by it; then reload it");
+    let bundle: String = authorities.iter().map(|one| one.certificate.pem()).collect();
+    let lists: String = authorities.iter().map(|one| one.list.pem()).collect();
+    vec![
+        piece("breakglass_ca.pem", bundle, to("breakglass_ca.pem")),
+        piece("breakglass_crl.pem", lists, to("breakglass_crl.pem")),
+    ]
 }
 
 fn for_postgres(options: &TrustExport, rules: &[(&Label, &[Label])]) -> Vec<Piece> {

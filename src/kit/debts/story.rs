@@ -1,12 +1,13 @@
 //! What the records tell that makes debts, or discharges them: one pass in the order of the chains.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::What;
+use crate::attestation::Serial;
 use crate::kit::credentials::belongs;
 use crate::kit::order::in_order;
 use crate::kit::roster::{Roster, Standing};
-use crate::record::event::{Event, MintIntent, OpenIntent};
+use crate::record::event::{Event, MintIntent, MintKind, MintRevoked, OpenIntent};
 use crate::record::hash::{Hash, KeyId};
 use crate::record::token::Record;
 
@@ -73,6 +74,8 @@ pub(super) struct Telling<'r> {
     pub retired: BTreeMap<KeyId, &'r Record>,
     pins: Vec<&'r Record>,
     put_away: Vec<(usize, &'r Record, KeyId)>,
+    /// Keys that are trusted no more, each for one kind.
+    withdrawn: Vec<(usize, &'r Record, &'r MintRevoked)>,
     exports: Vec<&'r Record>,
     anchors: Vec<(usize, &'r Record)>,
 }
@@ -83,6 +86,19 @@ impl<'r> Story<'r> {
         let what = what.to_string();
         let said = self.words.iter().find(|(at, _, debt)| *at > after && *debt == what);
         said.map(|(_, record, _)| *record)
+    }
+
+    /// What that key minted.
+    fn minted_by(&self, key: Serial) -> impl Iterator<Item = (&Use<'r>, &'r MintIntent)> {
+        self.uses.iter().filter_map(move |one| match one.deed {
+            Deed::Mint(facts) if one.record.serial == key => Some((one, facts)),
+            _ => None,
+        })
+    }
+
+    /// The last time that it did.
+    pub(super) fn last_minted(&self, key: Serial) -> Option<&Use<'r>> {
+        self.minted_by(key).last().map(|(one, _)| one)
     }
 
     /// The first review after the last use by someone who is not one of its operators.
@@ -119,6 +135,7 @@ impl<'r> Telling<'r> {
                 self.pins.push(record);
             }
             Event::KeyCheckedIn(facts) => self.put_away.push((at, record, facts.key)),
+            Event::MintRevoked(facts) if facts.altogether => self.withdrawn.push((at, record, facts)),
             Event::Exported(_) => self.exports.push(record),
             Event::LedgerAnchored(_) => self.anchors.push((at, record)),
             Event::KeyRetired(facts) => {
@@ -141,6 +158,18 @@ impl<'r> Telling<'r> {
     pub(super) fn put_away(&self, after: &Use<'_>) -> Option<&'r Record> {
         let later = |(at, _, key): &&(usize, &Record, KeyId)| *key == after.record.kid && *at > after.at;
         self.put_away.iter().find(later).map(|(_, record, _)| *record)
+    }
+
+    /// The record after that use by which nothing is trusted any more of what its key minted for this incident.
+    pub(super) fn withdrawn(&self, story: &Story<'r>, after: &Use<'_>) -> Option<&'r Record> {
+        let key = after.record.serial;
+        let kinds: BTreeSet<MintKind> = story.minted_by(key).map(|(_, facts)| facts.kind).collect();
+        let of_kind = |kind: MintKind| {
+            let mut later = self.withdrawn.iter().filter(|(at, _, facts)| *at > after.at && facts.key == key);
+            later.find(|(.., facts)| facts.kind == kind).map(|(at, record, _)| (*at, *record))
+        };
+        let ended: Option<Vec<(usize, &Record)>> = kinds.into_iter().map(of_kind).collect();
+        ended?.into_iter().max_by_key(|(at, _)| *at).map(|(_, record)| record)
     }
 
     /// The first bundle that has all that tells of it, or the first checkpoint of the auditor's ledger after all of it.

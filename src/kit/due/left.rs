@@ -52,6 +52,13 @@ fn grouped(incident: &str, debts: &[Debt]) -> Option<Finding> {
                 format!("end the sessions that were begun with what was minted as {objects} for {incident}");
             Finding::due("SESSIONS-MINTED", text, next)
         }
+        What::Trust(_) => {
+            let text = format!(
+                "platforms trust what {objects} mint{}, and it was used for {incident}: end or renew that",
+                if debts.len() == 1 { "s" } else { "" }
+            );
+            Finding::due("TRUST-USED", text, next)
+        }
         What::Restore(_) => {
             let text = format!("put back what was switched off for {incident}: {objects}");
             Finding::due("RESTORE-UNDONE", text, next)

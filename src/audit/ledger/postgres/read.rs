@@ -177,16 +177,25 @@ pub(super) fn logins(db: &mut Transaction<'_>, kit: &Hash) -> Result<Vec<Login>,
     let question = "SELECT l.log, l.credential, l.at, l.origin, l.success, l.raw FROM logins l
         JOIN credentials c ON c.name = l.credential JOIN kits k ON k.id = c.kit_id
         WHERE k.kit = $1 ORDER BY l.at, l.id";
-    all(db, question, &[&&kit.0[..]], |row| {
-        let from: String = row.get(3);
-        Ok(Login {
-            log: row.get(0),
-            credential: row.get(1),
-            at: row.get(2),
-            from: (!from.is_empty()).then_some(from),
-            success: row.get(4),
-            raw: row.get(5),
-        })
+    all(db, question, &[&&kit.0[..]], login)
+}
+
+/// No name of a credential has a colon.
+pub(super) fn minted_logins(db: &mut Transaction<'_>) -> Result<Vec<Login>, Fault> {
+    let question = "SELECT log, credential, at, origin, success, raw FROM logins
+        WHERE credential LIKE 'mint:%' ORDER BY at, id";
+    all(db, question, &[], login)
+}
+
+fn login(row: &Row) -> Result<Login, Fault> {
+    let from: String = row.get(3);
+    Ok(Login {
+        log: row.get(0),
+        credential: row.get(1),
+        at: row.get(2),
+        from: (!from.is_empty()).then_some(from),
+        success: row.get(4),
+        raw: row.get(5),
     })
 }
 
@@ -194,10 +203,18 @@ pub(super) fn covers(db: &mut Transaction<'_>, kit: &Hash) -> Result<Vec<LogCove
     let question = "SELECT l.log, l.credential, l.first, l.last, l.hash FROM covers l
         JOIN credentials c ON c.name = l.credential JOIN kits k ON k.id = c.kit_id
         WHERE k.kit = $1 ORDER BY l.credential COLLATE \"C\", l.log COLLATE \"C\", l.first, l.last, l.hash";
-    all(db, question, &[&&kit.0[..]], |row| {
-        let (log, credential) = (row.get(0), row.get(1));
-        Ok(LogCover { log, credential, from_to: (row.get(2), row.get(3)), hash: hash(row, 4)? })
-    })
+    all(db, question, &[&&kit.0[..]], cover)
+}
+
+pub(super) fn minted_covers(db: &mut Transaction<'_>) -> Result<Vec<LogCover>, Fault> {
+    let question = "SELECT log, credential, first, last, hash FROM covers WHERE credential LIKE 'mint:%'
+        ORDER BY credential COLLATE \"C\", log COLLATE \"C\", first, last, hash";
+    all(db, question, &[], cover)
+}
+
+fn cover(row: &Row) -> Result<LogCover, Fault> {
+    let (log, credential) = (row.get(0), row.get(1));
+    Ok(LogCover { log, credential, from_to: (row.get(2), row.get(3)), hash: hash(row, 4)? })
 }
 
 pub(super) fn checkpoint_time(db: &mut Transaction<'_>, hash: &Hash) -> Result<Option<i64>, Fault> {

@@ -10,10 +10,10 @@ use crate::record::hash::Hash;
 const QUIET: i64 = 3_600;
 
 /// Stretches that some log covers, in order, none of which touch.
-pub(super) struct Covered(Vec<(i64, i64)>);
+pub(in crate::audit::reconcile) struct Covered(Vec<(i64, i64)>);
 
 impl Covered {
-    pub(super) fn of<'a>(covers: impl Iterator<Item = &'a LogCover>) -> Self {
+    pub(in crate::audit::reconcile) fn of<'a>(covers: impl Iterator<Item = &'a LogCover>) -> Self {
         let mut stretches: Vec<(i64, i64)> = covers.map(|cover| cover.from_to).collect();
         stretches.sort_unstable();
         let mut joined: Vec<(i64, i64)> = Vec::new();
@@ -27,7 +27,7 @@ impl Covered {
     }
 
     /// Whether one stretch holds all of that time.
-    pub(super) fn holds(&self, from: i64, to: i64) -> bool {
+    pub(in crate::audit::reconcile) fn holds(&self, from: i64, to: i64) -> bool {
         self.0.iter().any(|stretch| stretch.0 <= from && to <= stretch.1)
     }
 

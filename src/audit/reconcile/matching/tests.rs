@@ -44,6 +44,7 @@ fn incident(name: &str, at: i64) -> Incident {
         name: name.into(),
         claimed: (at, at + 60),
         openings: vec![opening],
+        mintings: vec![],
         closed: None,
         reviews: vec![],
         debts: vec![],
@@ -57,7 +58,7 @@ fn close(incident: &mut Incident, at: i64) {
 
 fn rotate(incident: &mut Incident, at: i64) {
     let (what, rotates) = (format!("rotate {NAME}"), Some(NAME.into()));
-    incident.debts.push(Debt { what, rotates, restores: None, done: Some(place(at)) });
+    incident.debts.push(Debt { what, rotates, minted: None, restores: None, done: Some(place(at)) });
 }
 
 fn login(at: i64, success: bool) -> Login {

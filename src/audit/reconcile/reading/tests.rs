@@ -3,6 +3,7 @@
 
 use super::*;
 
+mod minted;
 mod windows;
 
 /// 2026-11-21 12:00:00 UTC.

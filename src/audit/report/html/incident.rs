@@ -3,9 +3,9 @@
 use maud::{Markup, html};
 
 use super::{Book, front, mark, rows, times, told};
-use crate::audit::assessment::{Assessment, Incident, Opening, Place};
+use crate::audit::assessment::{Assessment, Incident, Minting, Opening, Place};
 use crate::audit::finding::{Finding, Sort};
-use crate::audit::report::words::{count, day, stretch, visible};
+use crate::audit::report::words::{count, day, stretch, time, visible};
 
 /// The newest incidents of a kit, each on a page; the older ones a line each.
 pub(super) fn pages(book: &Book<'_>, kit: &Assessment) -> Markup {
@@ -26,8 +26,10 @@ pub(super) fn pages(book: &Book<'_>, kit: &Assessment) -> Markup {
 }
 
 fn line(incident: &Incident) -> Markup {
-    let all = |of: fn(&Opening) -> &str| {
-        let mut all: Vec<String> = incident.openings.iter().map(|opening| visible(of(opening))).collect();
+    let all = |of: fn(&Opening) -> &str, minted: fn(&Minting) -> &str| {
+        let opened = incident.openings.iter().map(|opening| visible(of(opening)));
+        let mut all: Vec<String> = opened.collect();
+        all.extend(incident.mintings.iter().map(|minting| visible(minted(minting))));
         all.dedup();
         all.join(", ")
     };
@@ -35,8 +37,8 @@ fn line(incident: &Incident) -> Markup {
         tr {
             th scope="row" { (visible(&incident.name)) }
             td { (day(incident.claimed.0)) }
-            td { (all(|opening| &opening.credential)) }
-            td { (all(|opening| &opening.operator)) }
+            td { (all(|opening| &opening.credential, |minting| &minting.rule)) }
+            td { (all(|opening| &opening.operator, |minting| &minting.operator)) }
             td { @match &incident.closed { Some(closing) => (visible(&closing.verdict)), None => "no" } }
             td .number { (incident.debts.iter().filter(|debt| debt.done.is_none()).count()) }
         }
@@ -58,6 +60,9 @@ fn page(book: &Book<'_>, kit: &Assessment, incident: &Incident) -> Markup {
                 li { b { (day(incident.claimed.0)) } " " span { "began, as claimed" } }
                 li { b { (stretch(incident.claimed.1 - incident.claimed.0)) } " " span { "first to last record" } }
                 li { b { (incident.openings.len()) } " " span { @if incident.openings.len() == 1 { "opening" } @else { "openings" } } }
+                @if !incident.mintings.is_empty() {
+                    li { b { (incident.mintings.len()) } " " span { "minted" } }
+                }
                 @match &incident.closed {
                     Some(closing) => li { b { (visible(&closing.verdict)) } " " span { "closed as" } },
                     None => li .bad { b { "open" } " " span { "not closed" } },
@@ -69,6 +74,7 @@ fn page(book: &Book<'_>, kit: &Assessment, incident: &Incident) -> Markup {
                 (front::table(book, &findings))
             }
             @for (number, one) in incident.openings.iter().enumerate() { (opening(book, incident, number, one)) }
+            @for one in &incident.mintings { (minting(book, one)) }
             @if let Some(closing) = &incident.closed {
                 h3 { "Close" }
                 @if book.told.contains_key(&closing.record.hash) { (rows(book, &closing.record.hash)) }
@@ -120,6 +126,43 @@ fn opening(book: &Book<'_>, incident: &Incident, number: usize, one: &Opening) -
         }
         (signed(book, &records))
         @for place in one.intents.iter().skip(1).chain(&one.released).filter(|place| book.told.contains_key(&place.hash)) {
+            p .small.line { (told(book, &place.hash, "place", "")) ": " (told(book, &place.hash, "title", "")) ", " (told(book, &place.hash, "line", "")) }
+        }
+    }
+}
+
+/// So many revocations of one minting get a line among its records.
+const MOST_REVOKED: usize = 20;
+
+fn minting(book: &Book<'_>, one: &Minting) -> Markup {
+    let mut records: Vec<(&str, &Place)> = vec![("about to mint", &one.intent)];
+    records.extend(one.issued.as_ref().map(|place| ("minted", place)));
+    for revoked in one.revoked.iter().take(MOST_REVOKED) {
+        records.push(("revoked", &revoked.record));
+    }
+    html! {
+        h3 { "Minted: " (visible(&one.rule)) ", " (one.kind.singular()) }
+        @if book.told.contains_key(&one.intent.hash) { (rows(book, &one.intent.hash)) }
+        @else {
+            p .small { "The records of this minting are not in this file; this is what the ledger says of them." }
+            dl .told {
+                dt { "operator" } dd { (visible(&one.operator)) }
+                dt { "accounts" } dd { (visible(&one.accounts.join("; "))) }
+                dt { "number" } dd { (visible(&one.numbers.join("; "))) }
+                dt { "holds from" } dd { (time(one.from)) }
+                dt { "until" } dd { (time(one.until)) }
+                dt { "emergency" } dd { (visible(&one.emergency)) }
+                dt { "reason" } dd { (visible(&one.reason)) }
+            }
+        }
+        @if one.issued.is_none() {
+            p .warning { "No record says that it was handed out, or that it was not. It may exist all the same." }
+        }
+        @for revoked in &one.revoked {
+            p { "Revoked: " (visible(&revoked.number)) ", since " (time(revoked.record.time.claimed)) ". " (visible(&revoked.why)) }
+        }
+        (signed(book, &records))
+        @for (_, place) in records.iter().skip(1).filter(|(_, place)| book.told.contains_key(&place.hash)) {
             p .small.line { (told(book, &place.hash, "place", "")) ": " (told(book, &place.hash, "title", "")) ", " (told(book, &place.hash, "line", "")) }
         }
     }

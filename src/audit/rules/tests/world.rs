@@ -35,10 +35,23 @@ impl World {
     }
 
     pub(super) fn founded(count: u8, kind: KitKind, policy: &str) -> Self {
+        World::made(count, kind, policy, |_, _| {})
+    }
+
+    /// The same; `change` has a say in the enrolment of each key, by its number.
+    pub(super) fn made(
+        count: u8,
+        kind: KitKind,
+        policy: &str,
+        change: impl Fn(usize, &mut KeyEnrolled),
+    ) -> Self {
         let mut keys: Vec<Writer> = (1..=count).map(Writer::new).collect();
         let mut fido2: Vec<Authenticator> = keys.iter().map(Writer::authenticator).collect();
-        for (key, side) in keys.iter_mut().zip(&mut fido2) {
-            let enrolment = key.fido2_enrolment(side);
+        for (number, (key, side)) in keys.iter_mut().zip(&mut fido2).enumerate() {
+            let mut enrolment = key.fido2_enrolment(side);
+            if let Event::KeyEnrolled(facts) = &mut enrolment {
+                change(number, facts);
+            }
             key.write(enrolment);
         }
         // The issuer of the sample records.

@@ -6,10 +6,10 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use super::Shown;
-use crate::audit::assess::assess;
+use crate::audit::assess::{assess, ledger_findings};
 use crate::audit::finding::{Finding, Sort};
 use crate::audit::ledger::Ledger;
-use crate::audit::reconcile::{Slack, findings_with};
+use crate::audit::reconcile::{OF_MINTED, Slack, findings_with};
 use crate::cli::Outcome;
 use crate::cli::audit::check::lines;
 use crate::cli::audit::desk::AuditDesk;
@@ -41,6 +41,14 @@ struct Log<'a> {
     first_unreadable: Vec<Line<'a>>,
     notes: &'a [String],
     credentials: Vec<Counted<'a>>,
+    /// Logins with what may be a minted credential, where these were looked for.
+    minted: Option<Seen>,
+}
+
+#[derive(Serialize)]
+struct Seen {
+    logins: u64,
+    failed: u64,
 }
 
 #[derive(Serialize)]
@@ -62,6 +70,7 @@ pub(super) fn tell(
     ledger: &mut dyn Ledger,
     read: &[Shown],
     names: &BTreeSet<String>,
+    minted: bool,
     slack: Slack,
 ) -> Result<Outcome, Trouble> {
     let now = desk.now();
@@ -80,6 +89,12 @@ pub(super) fn tell(
             incident.openings.retain(|opening| names.contains(&opening.credential));
         }
         findings.extend(findings_with(slack, &row.kit, &assessment.incidents, &logins, &covers));
+        findings
+            .extend(assessment.findings.into_iter().filter(|one| minted && OF_MINTED.contains(&one.rule)));
+    }
+    if minted {
+        let of_no_kit = ledger_findings(ledger, now)?.into_iter();
+        findings.extend(of_no_kit.filter(|one| OF_MINTED.contains(&one.rule)));
     }
     findings.sort_by_key(|finding| (finding.sort, finding.severity, finding.at));
     let told =
@@ -110,6 +125,7 @@ impl<'a> Log<'a> {
             first_unreadable: summary.first_unreadable.iter().map(line).collect(),
             notes: &summary.notes,
             credentials: shown.counts.iter().map(counted).collect(),
+            minted: shown.minted.map(|(logins, failed)| Seen { logins, failed }),
         }
     }
 
@@ -132,7 +148,11 @@ impl<'a> Log<'a> {
             let _ =
                 writeln!(text, "  {credential}: {} logins, {} failed", grouped(*logins), grouped(*failed));
         }
-        if self.credentials.is_empty() {
+        if let Some(Seen { logins, failed }) = &self.minted {
+            let (logins, failed) = (grouped(*logins), grouped(*failed));
+            let _ = writeln!(text, "  with what may be minted: {logins} logins, {failed} failed");
+        }
+        if self.credentials.is_empty() && self.minted.is_none() {
             text.push_str("  no login of the accounts that were asked for\n");
         }
         for note in self.notes {
