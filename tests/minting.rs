@@ -41,6 +41,8 @@ mod practice;
 mod real;
 #[path = "minting/revoke.rs"]
 mod revoke;
+#[path = "minting/ssh.rs"]
+mod ssh;
 #[path = "support/sshd.rs"]
 mod sshd;
 #[path = "support/terminal.rs"]
@@ -475,29 +477,4 @@ fn an_incident_that_only_minted_is_closed_and_owes_its_sessions() {
     done(&discharged);
     let shown = said(&kit.run(&["incident", "show", "INC-4711"]));
     assert!(shown.contains("done  sessions jump-hosts"), "{shown}");
-}
-
-#[test]
-fn a_virtual_yubikey_over_pcscd_mints_what_sshd_takes() {
-    use pcsc::Settings;
-    use real::{KEYS, Life, ONE, admit, complete, pin_line, provision};
-    let life = Life::blank(&Settings::usual(&KEYS[..1]));
-    life.run(&["init", "--name", "DC1 emergency kit"], &[]).done();
-    complete(&life.kit(), &life.world);
-    let toml = life.kit().join("kit.toml");
-    let text = std::fs::read_to_string(&toml).expect("kit.toml");
-    std::fs::write(&toml, text.replace("# mints = ", "mints = ") + RULES).expect("kit.toml");
-    provision(&life, ONE, &[]).done();
-    admit(&life, ONE, ONE).done();
-    let out = life.path("minted").display().to_string();
-    let words = [&minting("jump-hosts")[..], &["--out", &out, "--confirm", "mint jump-hosts"]].concat();
-    let _ = life.pins_sent();
-    let said = life.run(&words, &[pin_line(ONE)]).done();
-    let said = said.says(&["signed and on disk", "touch 4000001", "to mint it with 83", "minted jump-hosts"]);
-    assert_eq!(life.pins_sent(), [3], "to sign the intent, to mint, to sign the outcome: {said}");
-    let kit = Kit::read(Folder::at(&life.kit(), None), Depth::Every).expect("the kit");
-    let sshd = Sshd::start(&authority(&kit, ONE), None);
-    let login = ssh_with(&sshd, &life.path("minted/config"));
-    assert!(login.status.success(), "{}\n{}", sshd::said(&login), sshd.log());
-    life.run(&["records", "verify"], &[]).done();
 }
