@@ -30,7 +30,7 @@ terminal = true
 "#;
 
 fn main() {
-    let life = Life::blank(&Settings::usual(&[(ONE, "5.7.4"), (STRANGER, "5.7.4")]));
+    let life = Life::blank(&Settings::usual(&[(ONE, "5.7.4"), (STRANGER, "5.4.3")]));
     found(&life);
     let stock = Stock::new(&life);
     let mut ours = Minting { life: &life, count: 0 };
@@ -81,7 +81,8 @@ impl Minting<'_> {
     }
 }
 
-/// A key with a certificate in 9C, as OpenSC finds keys, and what ssh-keygen needs to sign with it.
+/// A key with a certificate in 9A, as OpenSC finds keys, and what ssh-keygen needs to sign with it. Of the older firmware: the
+/// yubico-piv-tool of Debian 12 does not know the management key of the newer.
 struct Stock<'l> {
     life: &'l Life,
     module: PathBuf,
@@ -92,18 +93,47 @@ impl<'l> Stock<'l> {
     fn new(life: &'l Life) -> Self {
         let module = tools::debian_file(&["/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so"], "opensc");
         let reader = life.world.reader(STRANGER).to_owned();
-        let point = life.path("9c.pem").display().to_string();
-        let certificate = life.path("9c-certificate.pem").display().to_string();
+        let point = life.path("9a.pem").display().to_string();
+        let certificate = life.path("9a-certificate.pem").display().to_string();
         let tool = |words: &[&str]| {
             let mut command = life.world.command(tools::debian("yubico-piv-tool", "yubico-piv-tool"));
             command.args(["-r", &reader]).args(words);
             life.world.run(&mut command);
         };
-        let policies = ["--pin-policy", "always", "--touch-policy", "always"];
-        tool(&[&["-a", "generate", "-s", "9c", "-A", "ECCP256", "-o", &point][..], &policies].concat());
-        let subject = ["-S", "/CN=ssh ca/", "-P", "123456", "-i", &point, "-o", &certificate];
-        tool(&[&["-a", "verify-pin", "-a", "selfsign", "-s", "9c"][..], &subject].concat());
-        tool(&["-a", "import-certificate", "-s", "9c", "-i", &certificate]);
+        let policies = ["--pin-policy", "once", "--touch-policy", "always"];
+        tool(&[&["-a", "generate", "-s", "9a", "-A", "ECCP256", "-o", &point][..], &policies].concat());
+        // OpenSC lists what has a certificate. Who signed it does not matter, so that no PIN is needed for it.
+        let openssl = |words: &[&str]| {
+            life.world.run(life.world.command(tools::debian("openssl", "openssl")).args(words));
+        };
+        let (request, other) =
+            (life.path("9a.csr").display().to_string(), life.path("other").display().to_string());
+        openssl(&[
+            "req",
+            "-new",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-subj",
+            "/CN=ssh ca",
+            "-keyout",
+            &other,
+            "-out",
+            &request,
+        ]);
+        openssl(&[
+            "x509",
+            "-req",
+            "-in",
+            &request,
+            "-signkey",
+            &other,
+            "-force_pubkey",
+            &point,
+            "-out",
+            &certificate,
+        ]);
+        tool(&["-a", "import-certificate", "-s", "9a", "-i", &certificate]);
         let ask = life.path("ask");
         std::fs::write(&ask, "#!/bin/sh\necho 123456\n").expect("written");
         std::fs::set_permissions(&ask, std::os::unix::fs::PermissionsExt::from_mode(0o700))
@@ -111,7 +141,7 @@ impl<'l> Stock<'l> {
         let stock = Stock { life, module, ask };
         let mut list = stock.keygen();
         let all = life.world.run(list.arg("-D").arg(&stock.module));
-        let line = all.lines().find(|line| line.starts_with("ecdsa-sha2-nistp256 ")).expect("the key of 9C");
+        let line = all.lines().find(|line| line.starts_with("ecdsa-sha2-nistp256 ")).expect("the key of 9A");
         std::fs::write(life.path("ca.pub"), line).expect("written");
         let mut subject = stock.keygen();
         life.world.run(subject.args(["-q", "-t", "ecdsa", "-N", "", "-f"]).arg(life.path("subject")));
