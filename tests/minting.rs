@@ -271,6 +271,22 @@ fn an_agent_gets_key_and_certificate_and_nothing_is_on_disk() {
 }
 
 #[test]
+fn an_agent_that_does_not_take_it_leaves_its_records_and_says_so() {
+    let (kit, agent) = (MintingKit::new(), Agent::start());
+    // SSH_AGENTC_LOCK with the passphrase "x" (RFC 9987).
+    assert_eq!(agent.ask(&[0, 0, 0, 6, 22, 0, 0, 0, 1, b'x']), breakglass::mint::ssh::AgentAnswer::Taken);
+    let socket = agent.socket().display().to_string();
+    let out = kit.mint("look", &["--agent", "--agent-socket", &socket]);
+    assert_eq!(out.status.code(), Some(1), "{}", said(&out));
+    for wanted in ["did not take the certificate", "its records stand", "--out DIR"] {
+        assert!(said(&out).contains(wanted), "{wanted}: {}", said(&out));
+    }
+    assert!(!said(&out).contains("nothing was changed"), "{}", said(&out));
+    let (intents, issued) = recorded(&kit.kit());
+    assert_eq!((intents.len(), issued.len()), (1, 1));
+}
+
+#[test]
 fn a_public_key_that_crossed_a_gap_is_certified_and_no_private_one_is_made() {
     let kit = MintingKit::new();
     let sshd = Sshd::start(&authority(&kit.kit(), ONE), None);

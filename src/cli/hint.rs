@@ -114,6 +114,9 @@ pub(crate) enum Trouble {
         #[source]
         cause: io::Error,
     },
+    /// The same of a certificate whose key was made for an agent, and is nowhere else.
+    #[error("the ssh-agent did not take the certificate, and it was minted already: {why}")]
+    NotTaken { why: String },
     #[error("several keys are plugged in: {}", list(serials))]
     WhichKey { serials: Vec<Serial> },
     #[error("no admitted key of this kit is plugged in")]
@@ -273,6 +276,11 @@ fn advice(trouble: &Trouble) -> Advice {
             Code::Disk,
             "its records stand. what is public of it was printed instead; what was written before is still there.",
             "save that beside the key, or mint again into another folder:  --out DIR",
+        ),
+        Trouble::NotTaken { .. } => say(
+            Code::Refused,
+            "its records stand. its key was in memory alone and is gone, so that nobody can use it.",
+            "mend the agent (locked?  ssh-add -X) and mint again, or into a folder:  --out DIR",
         ),
         Trouble::WhichKey { .. } => {
             say(Code::Usage, UNCHANGED, "say which one, or leave only one plugged in")

@@ -95,10 +95,16 @@ fn told(kit: &Kit, key: &Enrolled) -> (Option<Certified>, Vec<Finding>) {
         };
         match taken {
             Ok(now) => certified = Some(now),
-            Err(unfit) => wrong.push(Finding::wrong(
-                "AUTHORITY-WRONG",
-                format!("record {}/{} makes no authority: {unfit}", key.chain, record.link.seq),
-            )),
+            Err(unfit) => wrong.push(
+                Finding::wrong(
+                    "AUTHORITY-WRONG",
+                    format!(
+                        "record {}/{} makes no authority: {unfit}. it is not exported",
+                        key.chain, record.link.seq
+                    ),
+                )
+                .then("breakglass records export DIR --with SERIAL        and show it to the auditor"),
+            ),
         }
     }
     (certified, wrong)

@@ -173,23 +173,29 @@ impl Ledger {
 const ENDED: i64 = 86_400;
 
 impl Minted {
-    /// Its number as bytes without leading zeros, where it is one.
     fn bytes(&self) -> Option<Vec<u8>> {
-        match self.kind {
-            MintKind::Ssh => crate::mint::of_decimal(&self.number),
-            MintKind::X509 => {
-                Some(hex::decode(&self.number).ok()?.into_iter().skip_while(|byte| *byte == 0).collect())
-            }
-            _ => None,
-        }
+        bytes_of(self.kind, &self.number)
     }
 
-    /// The key id of an SSH certificate with that number.
     fn identity(&self) -> Option<KeyIdentity> {
-        let number: u64 = (self.kind == MintKind::Ssh).then(|| self.number.parse().ok())??;
-        let (incident, operator) = (self.incident.parse().ok()?, self.operator.parse().ok()?);
-        Some(KeyIdentity { incident, operator, numbers: Numbers::of_ssh(number) })
+        identity_of(self.kind, &self.number, &self.incident, &self.operator)
     }
+}
+
+/// A number as a record has it, as bytes without leading zeros; `None` for a `jti`, which is text.
+pub fn bytes_of(kind: MintKind, number: &str) -> Option<Vec<u8>> {
+    match kind {
+        MintKind::Ssh => crate::mint::of_decimal(number),
+        MintKind::X509 => Some(hex::decode(number).ok()?.into_iter().skip_while(|byte| *byte == 0).collect()),
+        MintKind::Token | MintKind::Assertion => None,
+    }
+}
+
+/// The key id of an SSH certificate with that number, minted for that incident and operator; `None` of other kinds.
+pub fn identity_of(kind: MintKind, number: &str, incident: &str, operator: &str) -> Option<KeyIdentity> {
+    let number: u64 = (kind == MintKind::Ssh).then(|| number.parse().ok())??;
+    let (incident, operator) = (incident.parse().ok()?, operator.parse().ok()?);
+    Some(KeyIdentity { incident, operator, numbers: Numbers::of_ssh(number) })
 }
 
 /// The key and the kind that a number names by itself, of the keys of this kit; for what no record minted.
@@ -202,11 +208,8 @@ pub fn names_a_key(kit: &Kit, number: &str) -> Option<(MintKind, Serial, String)
         if let Some(numbers) = Numbers::of_x509(&bytes).filter(|numbers| made(MintKind::X509, numbers.key)) {
             return Some((MintKind::X509, numbers.key, hex::encode(&bytes)));
         }
-        let mut whole = [0; 8];
-        whole[8usize.checked_sub(bytes.len())?..].copy_from_slice(&bytes);
-        let serial = u64::from_be_bytes(whole);
-        let key = Numbers::of_ssh(serial).key;
-        made(MintKind::Ssh, key).then(|| (MintKind::Ssh, key, serial.to_string()))
+        let numbers = Numbers::of_ssh_bytes(&bytes)?;
+        made(MintKind::Ssh, numbers.key).then(|| (MintKind::Ssh, numbers.key, numbers.ssh().to_string()))
     })
 }
 

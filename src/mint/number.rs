@@ -23,6 +23,13 @@ impl Numbers {
         Numbers { key: Serial((serial >> 32) as u32), record: serial as u32 }
     }
 
+    /// The same of its bytes, most significant first, leading zeros or not; `None` if they are more than 8.
+    pub fn of_ssh_bytes(serial: &[u8]) -> Option<Self> {
+        let mut whole = [0; 8];
+        whole[8usize.checked_sub(serial.len())?..].copy_from_slice(serial);
+        Some(Numbers::of_ssh(u64::from_be_bytes(whole)))
+    }
+
     /// Serial number of an X.509 certificate: `B`, so that it is positive and always 17 bytes; key; record; 8 random bytes
     /// (RFC 5280 section 4.1.2.2 has 20 at most).
     pub fn x509(self, random: [u8; 8]) -> [u8; 17] {
@@ -120,6 +127,9 @@ mod tests {
         fn they_lead_back(key: u32, record: u32, random: [u8; 8]) {
             let numbers = Numbers { key: Serial(key), record };
             prop_assert_eq!(Numbers::of_ssh(numbers.ssh()), numbers);
+            let bytes = of_decimal(&numbers.ssh().to_string()).unwrap();
+            prop_assert_eq!(Numbers::of_ssh_bytes(&bytes), Some(numbers));
+            prop_assert_eq!(Numbers::of_ssh_bytes(&[1; 9]), None);
             prop_assert_eq!(Numbers::of_x509(&numbers.x509(random)), Some(numbers));
         }
     }

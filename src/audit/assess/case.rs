@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::mints::Mints;
 use crate::attestation::Serial;
 use crate::audit::assessment::{Interval, Place};
+use crate::audit::finding::Finding;
 use crate::audit::ledger::{KitRow, LogCover, Login};
 use crate::audit::time::{At, Bounds, Graph};
 use crate::kit::credentials::Credential;
@@ -422,6 +423,11 @@ impl Case {
         let Some(known) = self.known.0.get(&(mine, its)) else { return false };
         let until = known.partition_point(|(seq, _)| *seq <= self.seq(later));
         until > 0 && known[until - 1].1 >= self.seq(earlier)
+    }
+
+    /// That finding, as one of that record in that incident.
+    pub fn found(&self, at: At, incident: u32, finding: Finding) -> Finding {
+        finding.on([self.hash(at)]).at(self.claimed(at)).in_incident(self.names.get(incident))
     }
 
     /// Their SHA-256.

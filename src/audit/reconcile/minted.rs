@@ -12,7 +12,8 @@ use super::trace::{Trace, parts};
 use crate::attestation::Serial;
 use crate::audit::finding::{Finding, Severity, Sort};
 use crate::audit::ledger::{LogCover, Login};
-use crate::mint::{KeyIdentity, Numbers, of_decimal, spellings};
+use crate::kit::minted::{bytes_of, identity_of};
+use crate::mint::{Numbers, of_decimal, spellings};
 use crate::record::event::MintKind;
 use crate::record::hash::Hash;
 
@@ -293,14 +294,9 @@ impl Known {
     /// Whether any text does: a number, or a key id.
     fn named(&self, number: &str) -> bool {
         let of_ssh = |bytes: &[u8]| {
-            let mut whole = [0; 8];
-            let from = 8usize.checked_sub(bytes.len())?;
-            whole[from..].copy_from_slice(bytes);
-            let key = Numbers::of_ssh(u64::from_be_bytes(whole)).key;
-            (key.0 != 0).then_some(key)
+            Numbers::of_ssh_bytes(bytes).is_some_and(|numbers| self.keys.contains(&numbers.key))
         };
-        let by_number =
-            |bytes: Vec<u8>| self.made(&bytes) || of_ssh(&bytes).is_some_and(|key| self.keys.contains(&key));
+        let by_number = |bytes: Vec<u8>| self.made(&bytes) || of_ssh(&bytes);
         let by_identity = number.strip_prefix("bg|").and_then(|rest| rest.rsplit_once("|rec="));
         let key = by_identity.and_then(|(_, place)| place.split('/').next()?.parse().ok());
         key.is_some_and(|key| self.keys.contains(&Serial(key)))
@@ -309,22 +305,12 @@ impl Known {
 }
 
 impl Issue {
-    /// Its number as bytes without leading zeros, where it is one.
     fn bytes(&self) -> Option<Vec<u8>> {
-        match self.kind {
-            MintKind::Ssh => of_decimal(&self.number),
-            MintKind::X509 => {
-                Some(hex::decode(&self.number).ok()?.into_iter().skip_while(|byte| *byte == 0).collect())
-            }
-            _ => None,
-        }
+        bytes_of(self.kind, &self.number)
     }
 
-    /// The key id of an SSH certificate with that number, as the record has it.
     fn identity(&self) -> Option<String> {
-        let number: u64 = (self.kind == MintKind::Ssh).then(|| self.number.parse().ok())??;
-        let (incident, operator) = (self.incident.parse().ok()?, self.operator.parse().ok()?);
-        Some(KeyIdentity { incident, operator, numbers: Numbers::of_ssh(number) }.text())
+        Some(identity_of(self.kind, &self.number, &self.incident, &self.operator)?.text())
     }
 
     fn holds(&self, at: i64) -> bool {
@@ -480,7 +466,7 @@ impl Run {
             format!("a login with {what} at {}{from}{more} (log {}): {why}", time(first.at), first.log);
         let next = match rule {
             "LOGIN-NOT-MINTED" => {
-                "find out who logged in; then  breakglass revoke --altogether --key SERIAL  in the kit whose key it names, and install what it exports"
+                "find out who logged in; then  breakglass revoke --altogether --key SERIAL --why …  in the kit whose key it names, and install what it exports"
             }
             "LOGIN-OTHER-ACCOUNT" => "find out who logged in, and why the platform takes it for that account",
             "LOGIN-NOT-IN-TIME" => "find out who logged in; set the clock of that platform",

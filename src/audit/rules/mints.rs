@@ -11,7 +11,7 @@ use crate::audit::assess::mints::{Issued, Mint, minting_keys};
 use crate::audit::assess::{Case, Told, judged_by};
 use crate::audit::finding::{Finding, Severity, Sort};
 use crate::audit::time::{At, TOLERANCE};
-use crate::kit::policy::{MintRule, Policy};
+use crate::kit::policy::Policy;
 use crate::mint::jwt::TokenId;
 use crate::mint::x509::{Authority, Signed, SignedList};
 use crate::mint::{BACKDATED, Numbers};
@@ -19,10 +19,7 @@ use crate::record::event::MintKind;
 
 /// A finding about an intent.
 fn about(case: &Case, mint: &Mint, rule: &'static str, severity: Severity, text: String) -> Finding {
-    Finding::new(rule, Sort::Wrong, severity, text)
-        .on([case.hash(mint.at)])
-        .at(case.claimed(mint.at))
-        .in_incident(case.names.get(mint.incident))
+    case.found(mint.at, mint.incident, Finding::new(rule, Sort::Wrong, severity, text))
 }
 
 /// `record 1-ab/3, jump-hosts, SSH certificate 85899771289337864`.
@@ -45,31 +42,11 @@ pub(super) fn mint_no_outcome(case: &Case, _: &Told) -> Vec<Finding> {
         let finding = match taken_back || facts.until < case.now {
             true => Finding::new("MINT-NO-OUTCOME", Sort::Note, Severity::Low, text),
             false => Finding::new("MINT-NO-OUTCOME", Sort::Due, Severity::High, text)
-                .then(format!("breakglass revoke {}", facts.numbers.join(" "))),
+                .then(format!("breakglass revoke {} --why …", facts.numbers.join(" "))),
         };
-        findings.push(
-            finding
-                .possibly()
-                .on([case.hash(mint.at)])
-                .at(case.claimed(mint.at))
-                .in_incident(case.names.get(mint.incident)),
-        );
+        findings.push(case.found(mint.at, mint.incident, finding.possibly()));
     }
     findings
-}
-
-fn of_issued(
-    case: &Case,
-    issued: &Issued,
-    rule: &'static str,
-    sort: Sort,
-    severity: Severity,
-    text: String,
-) -> Finding {
-    Finding::new(rule, sort, severity, text)
-        .on([case.hash(issued.at)])
-        .at(case.claimed(issued.at))
-        .in_incident(case.names.get(issued.incident))
 }
 
 /// An outcome whose intent the ledger has not.
@@ -82,8 +59,12 @@ pub(super) fn mint_intent_lacking(case: &Case, _: &Told) -> Vec<Finding> {
                 case.named(issued.at),
                 issued.facts.kind.singular()
             );
-            of_issued(case, issued, "MINT-INTENT-LACKING", Sort::CannotCheck, Severity::Medium, text)
-                .then("import the whole chain of that key")
+            case.found(
+                issued.at,
+                issued.incident,
+                Finding::new("MINT-INTENT-LACKING", Sort::CannotCheck, Severity::Medium, text),
+            )
+            .then("import the whole chain of that key")
         })
         .collect()
 }
@@ -96,7 +77,11 @@ pub(super) fn mint_mismatch(case: &Case, _: &Told) -> Vec<Finding> {
         let why = mismatch(case, mint, issued, index);
         let Some(why) = why else { continue };
         let text = format!("{}: {why}", minting(case, mint));
-        let finding = of_issued(case, issued, "MINT-MISMATCH", Sort::Wrong, Severity::High, text);
+        let finding = case.found(
+            issued.at,
+            issued.incident,
+            Finding::new("MINT-MISMATCH", Sort::Wrong, Severity::High, text),
+        );
         findings.push(finding.on([case.hash(mint.at)]));
     }
     findings
@@ -145,7 +130,7 @@ fn against(policy: &Policy, mint: &Mint) -> Vec<String> {
         return vec![format!("the policy lets nothing be minted as {:?}", facts.rule)];
     };
     let mut why = Vec::new();
-    if !mints(rule, facts.kind) {
+    if rule.says.kind() != facts.kind {
         why.push(format!("by the policy it is for {}", rule.says.kind().plural()));
     }
     if let Err(refusal) = policy.may_mint(rule, &facts.operator, &facts.emergency) {
@@ -161,11 +146,6 @@ fn against(policy: &Policy, mint: &Mint) -> Vec<String> {
         why.push(format!("it lets in as {said:?}, and the policy allows {allowed:?}"));
     }
     why
-}
-
-/// Whether that table is for that kind.
-fn mints(rule: &MintRule, kind: MintKind) -> bool {
-    rule.says.kind() == kind
 }
 
 /// A number that does not name its key and record.

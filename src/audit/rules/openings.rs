@@ -21,10 +21,7 @@ fn about(
     severity: Severity,
     text: String,
 ) -> Finding {
-    Finding::new(rule, sort, severity, text)
-        .on([case.hash(intent.at)])
-        .at(case.claimed(intent.at))
-        .in_incident(case.names.get(intent.incident))
+    case.found(intent.at, intent.incident, Finding::new(rule, sort, severity, text))
 }
 
 /// `record 1-ab/3, core-db/root generation 2`.
@@ -181,20 +178,6 @@ impl<'a> Named<'a> {
     }
 }
 
-fn of_release(
-    case: &Case,
-    release: &Release,
-    rule: &'static str,
-    sort: Sort,
-    severity: Severity,
-    text: String,
-) -> Finding {
-    Finding::new(rule, sort, severity, text)
-        .on([case.hash(release.at)])
-        .at(case.claimed(release.at))
-        .in_incident(case.names.get(release.incident))
-}
-
 /// An outcome that rests on the intents of fewer keys than it takes, or on intents for something else.
 pub(super) fn open_threshold(case: &Case, _: &Told) -> Vec<Finding> {
     let named = Named::of(case);
@@ -213,8 +196,12 @@ pub(super) fn open_threshold(case: &Case, _: &Told) -> Vec<Finding> {
         if let Some(other) = other {
             let text = format!("{what}: it rests on an intent for something else, {}", opening(case, other));
             findings.push(
-                of_release(case, release, "OPEN-THRESHOLD", Sort::Wrong, Severity::High, text)
-                    .on([case.hash(other.at)]),
+                case.found(
+                    release.at,
+                    release.incident,
+                    Finding::new("OPEN-THRESHOLD", Sort::Wrong, Severity::High, text),
+                )
+                .on([case.hash(other.at)]),
             );
             continue;
         }
@@ -228,7 +215,11 @@ pub(super) fn open_threshold(case: &Case, _: &Told) -> Vec<Finding> {
                 "{what}: it takes {threshold} keys, and {} on record opened it: the others' records are lacking, or it was opened otherwise",
                 count(keys.len() as u64, "key")
             );
-            findings.push(of_release(case, release, "OPEN-THRESHOLD", Sort::Wrong, Severity::High, text));
+            findings.push(case.found(
+                release.at,
+                release.incident,
+                Finding::new("OPEN-THRESHOLD", Sort::Wrong, Severity::High, text),
+            ));
         }
     }
     findings
@@ -250,8 +241,12 @@ pub(super) fn open_intent_lacking(case: &Case, _: &Told) -> Vec<Finding> {
             let text =
                 format!("{}, {}: {lacking}", case.named(release.at), case.names.get(release.credential));
             Some(
-                of_release(case, release, "OPEN-INTENT-LACKING", Sort::CannotCheck, Severity::Medium, text)
-                    .then("import the bundles of every key that took part"),
+                case.found(
+                    release.at,
+                    release.incident,
+                    Finding::new("OPEN-INTENT-LACKING", Sort::CannotCheck, Severity::Medium, text),
+                )
+                .then("import the bundles of every key that took part"),
             )
         })
         .collect()

@@ -144,13 +144,10 @@ fn to_agent(
     let seconds = minted.window.until().saturating_sub(u64::try_from(now()).unwrap_or(0));
     let seconds = u32::try_from(seconds).unwrap_or(u32::MAX).max(1);
     let request = add_to_agent(certificate, key, &minted.identity.text(), seconds);
-    let failed = |cause| Trouble::File { path: "the ssh-agent".into(), cause };
-    match asked(&mut stream, &request).map_err(failed)? {
-        AgentAnswer::Taken => Ok(()),
-        AgentAnswer::Refused => Err(Trouble::refused(
-            "the ssh-agent does not take the certificate: it is locked, or knows none",
-            "mint it again into a folder:  --out DIR",
-        )),
+    match asked(&mut stream, &request) {
+        Ok(AgentAnswer::Taken) => Ok(()),
+        Ok(AgentAnswer::Refused) => Err(Trouble::NotTaken { why: "it is locked, or knows none".into() }),
+        Err(cause) => Err(Trouble::NotTaken { why: cause.to_string() }),
     }
 }
 

@@ -160,7 +160,10 @@ fn mint_no_outcome_may_exist_all_the_same() {
     world.now = facts.until - 1;
     world.write(0, Event::MintIntent(facts));
     let finding = one(&world, "MINT-NO-OUTCOME", Sort::Due, "it may exist all the same");
-    assert_eq!((finding.claim, finding.next), (Claim::Possible, Some(format!("breakglass revoke {number}"))));
+    assert_eq!(
+        (finding.claim, finding.next),
+        (Claim::Possible, Some(format!("breakglass revoke {number} --why …")))
+    );
     let now = std::mem::replace(&mut world.now, NOW);
     one(&world, "MINT-NO-OUTCOME", Sort::Note, &number);
     world.now = now;
