@@ -31,7 +31,7 @@ fn exported(folder: &Path) -> (PracticeKit, String) {
 
 /// Types the PIN, lets the codes run, and presses a key.
 const WATCHER: &str = r#"
-set timeout 60
+set timeout 120
 set stty_init "rows 60 columns 120"
 spawn -noecho $env(PROGRAM) --kit $env(KIT) records export $env(TO) --with 23112 --qr
 expect -re "PIN for 23112.*: "
@@ -39,7 +39,7 @@ send -- "$env(PIN)\r"
 expect "any key ends it"
 set timeout 40
 expect eof { exit 1 } timeout { send -- "x" }
-set timeout 60
+set timeout 120
 expect eof
 exit [lindex [wait] 3]
 "#;

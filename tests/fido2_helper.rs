@@ -84,7 +84,7 @@ fn it_is_hardened_before_it_reads_and_ends_with_the_program_that_started_it() {
         note.display()
     );
     let mut parent = Command::new("sh").args(["-c", &script]).spawn().expect("a shell");
-    let until = Instant::now() + Duration::from_secs(20);
+    let until = Instant::now() + Duration::from_secs(60);
     let hardened = |process: &str| {
         let limits = std::fs::read_to_string(format!("/proc/{process}/limits")).unwrap_or_default();
         let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap_or("");

@@ -105,7 +105,7 @@ fn a_key_that_answers_any_command_with_nothing_neither_panics_nor_hangs_us() {
         let begun = std::time::Instant::now();
         let said = provision(world, serial);
         world.order(&format!("{serial} clear"));
-        assert!(begun.elapsed() < std::time::Duration::from_secs(20), "{at}: {:?}", begun.elapsed());
+        assert!(begun.elapsed() < std::time::Duration::from_secs(60), "{at}: {:?}", begun.elapsed());
         // The run inside fails by one panic, of its own thread, that tells the error.
         let panics = text(&said).matches("panicked at").count();
         assert_eq!(panics, usize::from(!said.status.success()), "{at}: {}", text(&said));

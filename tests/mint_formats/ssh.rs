@@ -157,12 +157,12 @@ fn an_agent_holds_key_and_certificate_and_forgets_them() {
     for _ in 0..8 {
         let key = holder();
         let certificate = mint(&ca, request(&key, 1));
-        assert_eq!(agent.ask(&add_to_agent(&certificate, &key, "INC-4711", 3)), AgentAnswer::Taken);
+        assert_eq!(agent.ask(&add_to_agent(&certificate, &key, "INC-4711", 15)), AgentAnswer::Taken);
     }
     let out = run(sshd.ssh(&[]).env("SSH_AUTH_SOCK", agent.socket()));
     assert!(out.status.success(), "{}\n{}", said(&out), sshd.log());
     assert!(agent.list().contains("ECDSA-CERT"), "{}", agent.list());
-    std::thread::sleep(Duration::from_secs(4));
+    std::thread::sleep(Duration::from_secs(16));
     assert!(agent.list().contains("no identities"), "{}", agent.list());
     assert_eq!(agent.ask(&[0, 0, 0, 1, 25]), AgentAnswer::Refused);
 }

@@ -24,7 +24,7 @@ pub(crate) fn path() -> String {
 }
 
 const TYPIST: &str = r#"
-set timeout 60
+set timeout 120
 spawn -noecho bash $env(SCRIPT)
 expect {
     -re "Enter PIN for YubiKey with serial \[0-9\]+\[: \]" { send -- "$env(PIN)\r"; exp_continue }

@@ -78,7 +78,7 @@ impl Nginx {
             if log.contains(what) {
                 return;
             }
-            assert!(begun.elapsed() < Duration::from_secs(10), "not logged: {what}\n{log}");
+            assert!(begun.elapsed() < Duration::from_secs(60), "not logged: {what}\n{log}");
             std::thread::sleep(Duration::from_millis(20));
         }
     }

@@ -32,7 +32,7 @@ use breakglass::device::practice::{Authority, Surroundings};
 pub(crate) const YUBIKEY_READER: &str = "Yubico YubiKey OTP+FIDO+CCID";
 
 /// Longest wait for a world to be ready, or for a reader to notice a key.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// First port of vpcd in the world's own network: a reader has two slots, each with a port.
 const FIRST_PORT: u16 = 0x9C40;

@@ -83,7 +83,7 @@ fn a_key_is_lost_and_found_by_somebody_else() {
 
 /// Somebody at a terminal: the next step is offered, and is the verb itself, with its own word and PIN.
 const PERSON: &str = r#"
-set timeout 30
+set timeout 120
 log_user 0
 proc answer {question text} {
     expect {

@@ -229,7 +229,7 @@ fn nobody_asks_too_often_and_nobody_stays_silent() {
             Err(error)
                 if matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut) =>
             {
-                assert!(began.elapsed() < Duration::from_secs(25), "still there");
+                assert!(began.elapsed() < Duration::from_secs(60), "still there");
                 let _ = stream.write_all(b"x");
             }
             Ok(0) | Err(_) => break,

@@ -229,7 +229,7 @@ pub(crate) fn said(output: &Output) -> String {
 pub(crate) fn wait_for(what: &str, mut so: impl FnMut() -> bool) {
     let began = Instant::now();
     while !so() {
-        assert!(began.elapsed() < Duration::from_secs(10), "{what} does not come");
+        assert!(began.elapsed() < Duration::from_secs(60), "{what} does not come");
         std::thread::sleep(Duration::from_millis(10));
     }
 }

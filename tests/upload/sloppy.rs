@@ -162,7 +162,7 @@ fn an_endless_body_ends_at_a_limit() {
     let (code, told) = push(&site, &to, &[]);
     assert_eq!(code, Some(0), "{told}");
     assert!(told.contains("202 with a body (4 times)"), "{told}");
-    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
 }
 
 #[test]
@@ -173,7 +173,7 @@ fn who_does_not_answer_is_not_waited_for_for_ever() {
     let (code, told) = push(&site, &to, &["--timeout", "1", "--patience", "3"]);
     assert_eq!(code, Some(8), "{told}");
     assert!(told.contains("timeout") && told.contains("run the same again"), "{told}");
-    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
 }
 
 #[test]

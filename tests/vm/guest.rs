@@ -25,7 +25,7 @@ use base64::engine::general_purpose::STANDARD;
 use crate::pcsc::{built, root, tools};
 
 /// Longest boot, and longest scene.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// A running guest. Dropping it switches it off.
 pub(crate) struct Guest {

@@ -247,7 +247,7 @@ fn a_key_that_goes_silent_is_given_up(guest: &mut Guest) {
     );
     let said: Vec<u32> = answer.out.lines().filter_map(|line| line.parse().ok()).collect();
     let [3, 3, seconds] = said[..] else { panic!("{answer}") };
-    assert!(seconds < 100, "{answer}");
+    assert!(seconds < 300, "{answer}");
     let limit = "the key did not finish GET ASSERTION within ";
     assert_eq!(answer.err.matches(limit).count(), 2, "{answer}");
     assert!(!answer.err.contains("oyster") && !answer.err.contains("panicked"), "{answer}");

@@ -1,8 +1,8 @@
 # What a scene can say in the guest, beside what Linux brings.
 
-# until_true COMMAND...    waits, for 20 s at the most, until the command succeeds
+# until_true COMMAND...    waits, for two minutes at the most, until the command succeeds
 until_true() {
-    for _ in $(seq 400); do
+    for _ in $(seq 2400); do
         "$@" && return
         sleep 0.05
     done

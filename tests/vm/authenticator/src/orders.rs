@@ -3,7 +3,7 @@
 //! ```text
 //! touch give | touch withhold     whether the key is touched when it waits for it; giving also ends a wait
 //! touch late                      ends a wait as if its time had come
-//! wait                            answers when the key waits for a touch (gives up after 20 s)
+//! wait                            answers when the key waits for a touch (gives up after 120 s)
 //! unplug | plug                   out of its port and in again, with all that a loss of power means
 //! port                            the port that it is in: 1 is the first of the virtual host controller
 //! spoil HOW [COMMAND] | honest    answers to COMMAND (make, assert, pin, info, any; assert if not said) go out spoilt
@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use crate::ctaphid::Line;
 use crate::hostile::Reply;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(120); // two guests and more may share two cores
 
 const MAKE_CREDENTIAL: u8 = 0x01;
 const GET_ASSERTION: u8 = 0x02;
