@@ -1,4 +1,7 @@
-//! ES256 signatures (RFC 7518 section 3.4), verified: the one place where the library that computes them is chosen.
+//! ES256 signatures (RFC 7518 section 3.4), verified: the one place where the libraries that compute them are chosen.
+
+#[cfg(feature = "audit")]
+pub mod prepared;
 
 use p256::ecdsa::{Signature, VerifyingKey};
 use ring::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};

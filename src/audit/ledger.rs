@@ -26,6 +26,13 @@ pub enum Signature {
     Unknown,
 }
 
+impl From<bool> for Signature {
+    /// Whether it verifies with the key, which is known.
+    fn from(good: bool) -> Self {
+        if good { Signature::Good } else { Signature::Bad }
+    }
+}
+
 /// One record as the ledger holds it.
 #[derive(Debug, Clone)]
 pub struct Held {

@@ -1,17 +1,24 @@
 //! Parses lines and verifies their signatures: the work that all cores share.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender};
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use p256::ecdsa::VerifyingKey;
 
 use super::pieces::{Content, Piece};
 use super::set_aside;
 use crate::audit::ledger::{SetAside, Signature};
+use crate::es256::prepared::{Claim, Prepared, verify_all};
 use crate::record::event::Event;
-use crate::record::hash::KeyId;
+use crate::record::hash::{Hash, KeyId};
 use crate::record::token::{READ_CAP, Record, RecordError};
+
+/// So many signatures of a key are verified one by one before it is prepared, which takes as long as some of them.
+const MANY: usize = 128;
+/// So many keys are prepared at the most, of which each takes memory.
+const PREPARED_MOST: usize = 64;
 
 /// A piece, and where to put what was found in it.
 pub(super) struct Task {
@@ -27,15 +34,37 @@ pub(super) enum Judged {
 
 /// The keys that are known so far. A key is told by its own id, so that it does not matter who says it.
 #[derive(Default)]
-pub(super) struct Keys(RwLock<HashMap<KeyId, VerifyingKey>>);
+pub(super) struct Keys {
+    known: RwLock<HashMap<KeyId, Arc<Known>>>,
+    prepared: AtomicUsize,
+}
+
+struct Known {
+    key: VerifyingKey,
+    /// Signatures of it so far.
+    met: AtomicUsize,
+    prepared: OnceLock<Arc<Prepared>>,
+}
 
 impl Keys {
-    fn get(&self, kid: &KeyId) -> Option<VerifyingKey> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(kid).copied()
+    fn get(&self, kid: &KeyId) -> Option<Arc<Known>> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).get(kid).map(Arc::clone)
     }
 
     pub(super) fn put(&self, kid: KeyId, key: VerifyingKey) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(kid, key);
+        let known = || Arc::new(Known { key, met: AtomicUsize::new(0), prepared: OnceLock::new() });
+        self.known.write().unwrap_or_else(PoisonError::into_inner).entry(kid).or_insert_with(known);
+    }
+
+    /// What makes one more verification with that key fast, if there have been many.
+    fn prepared<'a>(&self, known: &'a Known) -> Option<&'a Arc<Prepared>> {
+        // Of all threads, one meets the number itself: it prepares, and the others go on meanwhile.
+        if known.met.fetch_add(1, Ordering::Relaxed) == MANY
+            && self.prepared.fetch_add(1, Ordering::Relaxed) < PREPARED_MOST
+        {
+            let _ = known.prepared.set(Arc::new(Prepared::new(&known.key)));
+        }
+        known.prepared.get()
     }
 }
 
@@ -78,12 +107,26 @@ fn judge(piece: Piece, keys: &Keys, source: &str, at: i64) -> Vec<Judged> {
             keys.put(record.kid, VerifyingKey::from(facts.signing.0));
         }
     }
-    for one in &mut judged {
-        if let Judged::Record(record, signature) = one
-            && let Some(key) = keys.get(&record.kid)
-        {
-            *signature = if record.verify(&key).is_ok() { Signature::Good } else { Signature::Bad };
+    verify(&mut judged, keys);
+    judged
+}
+
+fn verify(judged: &mut [Judged], keys: &Keys) {
+    let (mut verdicts, mut claims) = (Vec::new(), Vec::new());
+    for one in judged {
+        let Judged::Record(record, verdict) = one else { continue };
+        let Some(known) = keys.get(&record.kid) else { continue };
+        match keys.prepared(&known) {
+            Some(prepared) => {
+                let key = Arc::clone(prepared);
+                let digest = Hash::of(record.signing_input()).0;
+                claims.push(Claim { key, digest, signature: record.signature() });
+                verdicts.push(verdict);
+            }
+            None => *verdict = Signature::from(record.verify(&known.key).is_ok()),
         }
     }
-    judged
+    for (verdict, good) in verdicts.into_iter().zip(verify_all(&claims)) {
+        *verdict = Signature::from(good);
+    }
 }
