@@ -16,7 +16,7 @@ use crate::record::hash::{Hash, KeyId};
 use crate::record::token::{READ_CAP, Record, RecordError};
 
 /// So many signatures of a key are verified one by one before it is prepared, which takes as long as some of them.
-const MANY: usize = 128;
+pub(super) const MANY: usize = 128;
 /// So many keys are prepared at the most, of which each takes memory.
 const PREPARED_MOST: usize = 64;
 

@@ -108,6 +108,27 @@ fn an_enrolment_that_comes_late_verifies_what_came_before_it() {
     assert!(held.iter().all(|one| one.signature != Signature::Unknown));
 }
 
+/// More than a key is prepared after; of the last ones, each second is forged.
+#[test]
+fn a_forged_one_among_many_of_one_key_is_found() {
+    let mut writer = Writer::founder(1);
+    writer.open(2 * judge::MANY);
+    let (kit, bytes) = (writer.kit.expect("founded"), writer.journal());
+    let mut lines: Vec<Vec<u8>> = lines(&bytes).into_iter().map(<[u8]>::to_vec).collect();
+    let forge = |line: &mut Vec<u8>| {
+        let at = line.len() - 40;
+        line[at] = if line[at] == b'A' { b'B' } else { b'A' };
+    };
+    lines.iter_mut().rev().take(100).step_by(2).for_each(forge);
+    let mut ledger = Sqlite::in_memory();
+    let taken = take(&mut ledger, &lines.concat());
+    assert_eq!((taken.stored, taken.bad, taken.unverified), (lines.len() as u64, 50, 0));
+    let verdicts: Vec<Signature> =
+        held(&mut ledger, &kit).iter().rev().take(101).map(|one| one.signature).collect();
+    let expected = [Signature::Bad, Signature::Good].into_iter().cycle().take(100).chain([Signature::Good]);
+    assert_eq!(verdicts, expected.collect::<Vec<_>>());
+}
+
 #[test]
 fn what_is_no_record_is_set_aside_with_its_line_and_the_rest_comes_in() {
     let (_, bytes) = bundle();
