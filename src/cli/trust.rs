@@ -22,7 +22,7 @@ use crate::mint::{jwt, ssh, trust};
 mod authority;
 mod x509;
 
-pub(super) use authority::authority;
+pub(super) use authority::{authority, make as make_authority};
 
 /// One file: where it is written below the folder, what is in it, and what to do with it.
 pub(super) type Piece = (String, Vec<u8>, String);
