@@ -26,8 +26,7 @@ pub(super) fn holder(desk: &mut Desk, given: &Holder) -> Result<(Binding, Option
     }
     if let Some(path) = &given.certificate {
         let binding = Binding::to_certificate(&input(path)?);
-        let wrong =
-            || Trouble::Usage(format!("{} is not one certificate, neither PEM nor DER", path.display()));
+        let wrong = || Trouble::Usage(format!("{} is no certificate, neither PEM nor DER", path.display()));
         return Ok((binding.ok_or_else(wrong)?, None));
     }
     let key = SubjectKey::generate(desk.rng());
