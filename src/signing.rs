@@ -468,7 +468,7 @@ impl Signer {
     }
 }
 
-/// Whether a record says what is sealed or who belongs: what was decided without it is to be decided again.
+/// Whether a record says what is sealed, who belongs or what is trusted no more: what was decided without it is to be decided again.
 fn changes_plans(event: &Event) -> bool {
     match event {
         Event::KeyEnrolled(_)
@@ -490,14 +490,14 @@ fn changes_plans(event: &Event) -> bool {
         | Event::MintIntent(_)
         | Event::MintIssued(_)
         | Event::MintAuthority(_)
-        | Event::MintRevoked(_)
         | Event::GapAccepted(_) => false,
         Event::KitFounded(_)
         | Event::KeyAdmitted(_)
         | Event::KeyRetired(_)
         | Event::PolicyAdopted(_)
         | Event::CredentialSealed(_)
-        | Event::CredentialConfirmed(_) => true,
+        | Event::CredentialConfirmed(_)
+        | Event::MintRevoked(_) => true,
     }
 }
 
