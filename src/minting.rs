@@ -203,6 +203,14 @@ struct Identity {
     issuers: Vec<crate::mint::jwt::Uri>,
 }
 
+/// The table of that name, if it is one of that kind.
+///
+/// # Errors
+/// [`MintingError::NoRule`], [`MintingError::OtherKind`].
+pub fn rule<'k>(kit: &'k Kit, name: &str, kind: Kind) -> Result<&'k MintRule, MintingError> {
+    judge::rule(kit, name, kind)
+}
+
 /// Judges, and tries that the journal can be written; every refusal that can be seen beforehand comes from here, before any
 /// PIN. `now` in Unix seconds, as the machine claims it.
 ///

@@ -287,12 +287,12 @@ impl Signer {
                     return Err(SigningError::Restored { serial, seq, what });
                 }
             }
-            head::Standing::Gap { from, to } => match &self.caution.accept_gap {
-                Some(why) => self.go_on_with(kit, "gap", why.clone(), head)?,
+            head::Standing::Gap { from, to } => match self.accepted_gap() {
+                Some(why) => self.go_on_with(kit, "gap", why, head)?,
                 None => return Err(SigningError::Gap { serial, from, to }),
             },
-            head::Standing::Fork { seq } => match &self.caution.accept_gap {
-                Some(why) => self.go_on_with(kit, "fork", why.clone(), head)?,
+            head::Standing::Fork { seq } => match self.accepted_gap() {
+                Some(why) => self.go_on_with(kit, "fork", why, head)?,
                 None => return Err(SigningError::Fork { serial, seq }),
             },
             head::Standing::OtherKit(other) => {
@@ -301,6 +301,11 @@ impl Signer {
             }
         }
         Ok(())
+    }
+
+    /// Why to go on without records, if somebody says why.
+    fn accepted_gap(&self) -> Option<String> {
+        self.caution.accept_gap.clone().filter(|why| !why.trim().is_empty())
     }
 
     /// Goes on after the higher of journal and head; what the head holds whole is put into the journal.
@@ -463,7 +468,7 @@ impl Signer {
     }
 }
 
-/// Whether a record says what is sealed or who belongs: what was decided without it is to be decided again.
+/// Whether a record says what is sealed, who belongs or what is trusted no more: what was decided without it is to be decided again.
 fn changes_plans(event: &Event) -> bool {
     match event {
         Event::KeyEnrolled(_)
@@ -485,14 +490,14 @@ fn changes_plans(event: &Event) -> bool {
         | Event::MintIntent(_)
         | Event::MintIssued(_)
         | Event::MintAuthority(_)
-        | Event::MintRevoked(_)
         | Event::GapAccepted(_) => false,
         Event::KitFounded(_)
         | Event::KeyAdmitted(_)
         | Event::KeyRetired(_)
         | Event::PolicyAdopted(_)
         | Event::CredentialSealed(_)
-        | Event::CredentialConfirmed(_) => true,
+        | Event::CredentialConfirmed(_)
+        | Event::MintRevoked(_) => true,
     }
 }
 

@@ -254,6 +254,18 @@ fn a_certificate_is_minted_logs_in_and_is_on_record() {
 }
 
 #[test]
+fn a_folder_may_be_called_as_it_likes() {
+    let kit = MintingKit::new();
+    let sshd = Sshd::start(&authority(&kit.kit(), ONE), None);
+    let folder = kit.path().join("100%h of \"INC-4711\" \\ $HOME");
+    let out = folder.display().to_string();
+    let words = ["--key", "23112", "--out", &out, "--confirm", "mint jump-hosts"];
+    done(&kit.run(&[&minting("jump-hosts")[..], &words].concat()));
+    let login = ssh_with(&sshd, &folder.join("config"));
+    assert!(login.status.success(), "{}\n{}", said(&login), sshd.log());
+}
+
+#[test]
 fn an_agent_gets_key_and_certificate_and_nothing_is_on_disk() {
     let kit = MintingKit::new();
     let (sshd, agent) = (Sshd::start(&authority(&kit.kit(), ONE), None), Agent::start());
@@ -294,7 +306,8 @@ fn a_public_key_that_crossed_a_gap_is_certified_and_no_private_one_is_made() {
     let made = sshd::run(keygen().args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&own));
     assert!(made.status.success(), "{}", said(&made));
     let public = own.with_extension("pub").display().to_string();
-    done(&kit.mint("jump-hosts", &["--public-key", &public]));
+    let minted = kit.mint("jump-hosts", &["--public-key", &public]);
+    done(&minted);
     let names: Vec<_> = std::fs::read_dir(kit.folder())
         .expect("a folder")
         .map(|entry| entry.expect("an entry").file_name())
@@ -302,6 +315,10 @@ fn a_public_key_that_crossed_a_gap_is_certified_and_no_private_one_is_made() {
     assert_eq!(names, ["id-cert.pub"]);
     let certificate = format!("CertificateFile={}", kit.folder().join("id-cert.pub").display());
     let own = own.display().to_string();
+    // What the plan shows is what ssh-keygen shows of the key over there.
+    let shown = said(&sshd::run(keygen().arg("-lf").arg(&public)));
+    let fingerprint = shown.split(' ').nth(1).expect("a fingerprint");
+    assert!(said(&minted).contains(&format!("holder    who has the key {fingerprint}")), "{}", said(&minted));
     let login = sshd::run(&mut sshd.ssh(&["-i", &own, "-o", &certificate, "-o", "IdentitiesOnly=yes"]));
     assert!(login.status.success(), "{}\n{}", said(&login), sshd.log());
     // A private key must not cross.
@@ -330,11 +347,13 @@ fn what_is_not_allowed_is_refused_before_any_pin() {
         words
     };
     refused(&usual("nothing"), 1, "it has: jump-hosts, look");
+    refused(&["mint", "ssh", "nothing", "--out", &folder], 1, "it has: jump-hosts, look");
     refused(&usual("cluster"), 2, "cluster is for client certificates");
     refused(&with("jump-hosts", "--emergency", "attack"), 1, "these are: pam-outage");
     refused(&with("jump-hosts", "--operator", "eve"), 1, "is not an operator");
     refused(&with("jump-hosts", "--reason", " "), 1, "a reason is");
     refused(&with("jump-hosts", "--incident", "INC 4711"), 2, "cannot stand in a certificate");
+    refused(&with("jump-hosts", "--incident", "INC-4711 "), 2, "cannot stand in a certificate");
     refused(&with("jump-hosts", "--key", "23115"), 3, "keys that would do: 23112");
     refused(&[&usual("jump-hosts")[..], &["--minutes", "16"]].concat(), 1, "for 15 minutes at most");
     refused(&[&usual("jump-hosts")[..], &["--minutes", "0"]].concat(), 1, "for 15 minutes at most");
@@ -468,6 +487,28 @@ fn a_clock_that_differs_from_the_one_there_is_told_before_minting() {
     let refused = kit.mint("look", &["--clock-there", "2020-02-29T11:00Z"]);
     assert_eq!(refused.status.code(), Some(1), "{}", said(&refused));
     assert!(said(&refused).contains("ahead of the one where it will be used"), "{}", said(&refused));
+}
+
+#[test]
+fn a_gap_is_left_behind_only_for_a_reason() {
+    let kit = MintingKit::new();
+    done(&kit.mint("jump-hosts", &[]));
+    std::fs::remove_dir_all(kit.folder()).expect("it is there");
+    // Another stick, without the last two records of the key.
+    let chain = kit.kit().enrolled(Serial(ONE)).expect("enrolled").chain;
+    let path = kit.path().join("journal").join(format!("{chain}.jws"));
+    let text = std::fs::read_to_string(&path).expect("a journal");
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    std::fs::write(&path, lines[..lines.len() - 2].concat()).expect("a journal");
+    for words in [&[][..], &["--accept-gap", ""], &["--accept-gap", " "]] {
+        let refused = kit.mint("jump-hosts", words);
+        assert_eq!(refused.status.code(), Some(6), "{words:?}: {}", said(&refused));
+        assert!(said(&refused).contains("breakglass mint … --accept-gap"), "{}", said(&refused));
+        assert!(said(&refused).contains("nothing was minted"), "{}", said(&refused));
+    }
+    done(&kit.mint("jump-hosts", &["--accept-gap", "the other stick is lost"]));
+    let overrides = recorded(&kit.kit()).0.pop().expect("an intent").1.overrides;
+    assert!(overrides.iter().any(|one| one.rule == "gap"), "{overrides:?}");
 }
 
 #[test]

@@ -136,3 +136,29 @@ fn a_counter_is_calibrated_on_a_key_of_no_kit() {
     assert_eq!(json["profile"], serde_json::json!({"kind": "exact", "step": 1}));
     assert_eq!(json["counters"].as_array().unwrap().len(), 3);
 }
+
+#[test]
+fn a_practice_kit_mints_everything_at_once_with_each_of_its_keys() {
+    let kit = tempfile::tempdir().expect("a folder");
+    let begun = run(kit.path(), &["practice", "start", &kit.path().display().to_string()], &[]);
+    done(&begun);
+    assert!(begun.stdout.is_empty(), "all of it is talk");
+    let told = text(&begun);
+    assert_eq!(run(kit.path(), &["status"], &[]).status.code(), Some(0));
+    for key in ["23112", "23115", "30877"] {
+        for (kind, rule) in
+            [("ssh", "jump-hosts"), ("x509", "cluster"), ("token", "payments"), ("assertion", "log-in")]
+        {
+            assert!(told.contains(&format!("{rule} (")), "{rule}: {told}");
+            let out = kit.path().join(format!("{rule}-{key}")).display().to_string();
+            let why =
+                ["--emergency", "pam-outage", "--incident", "INC-4711", "--reason", "x", "--operator", "ada"];
+            let word = format!("mint {rule}");
+            let words = [&["mint", kind, rule][..], &why, &["--key", key, "--out", &out, "--confirm", &word]];
+            let minted = run(kit.path(), &words.concat(), &[&format!("{key} pin 48151623")]);
+            done(&minted);
+            assert!(text(&minted).contains(&format!("minted {rule}:")), "{}", text(&minted));
+        }
+    }
+    done(&run(kit.path(), &["records", "verify"], &[]));
+}

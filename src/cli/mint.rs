@@ -3,16 +3,20 @@
 
 use std::path::PathBuf;
 
+use serde_json::{Value, json};
+
 use super::Outcome;
 use super::args::MintFor;
 use super::desk::{Desk, date, hour, now};
 use super::hint::Trouble;
 use super::incident;
 use super::why::Told;
+use crate::attestation::Serial;
+use crate::device::Readers;
 use crate::kit::Kit;
 use crate::kit::debts::quoted;
-use crate::kit::policy::Role;
-use crate::minting::{Minted, Plan, Subject, Wish};
+use crate::kit::policy::{MintRule, Role};
+use crate::minting::{self, Minted, Plan, Subject, Wish};
 use crate::signing::Caution;
 
 mod assertion;
@@ -29,16 +33,34 @@ pub(super) use ssh::ssh;
 pub(super) use token::token;
 pub(super) use x509::x509;
 
+/// Asks what is not given, judges all of it, and has the plan confirmed. What the policy does not have at all is told before
+/// anything is asked.
+fn confirmed(
+    desk: &mut Desk,
+    kit: &Kit,
+    readers: &mut dyn Readers,
+    options: MintFor,
+    subject: Subject,
+    output: &str,
+) -> Result<Plan, Trouble> {
+    let rule = minting::rule(kit, &options.rule, subject.kind())?;
+    let key = desk.signing_key(kit, readers, options.key)?;
+    let wish = wish(desk, kit, rule, options, key, subject, output)?;
+    let plan = minting::plan(kit, wish, now())?;
+    desk.confirm(&describe(kit, &plan), &plan.word())?;
+    Ok(plan)
+}
+
 fn wish(
     desk: &mut Desk,
     kit: &Kit,
+    rule: &MintRule,
     options: MintFor,
-    key: crate::attestation::Serial,
+    key: Serial,
     subject: Subject,
     output: &str,
 ) -> Result<Wish, Trouble> {
-    let emergencies = kit.policy.mint_rule(&options.rule).map_or(&[][..], |rule| &rule.emergencies);
-    let emergencies: Vec<&str> = emergencies.iter().map(|name| name.as_str()).collect();
+    let emergencies: Vec<&str> = rule.emergencies.iter().map(|name| name.as_str()).collect();
     let operators = kit.policy.with_role(Role::Operator);
     let Told { emergency, incident, reason, operator } = options.why.asked(desk, &emergencies, &operators)?;
     Ok(Wish {
@@ -71,6 +93,7 @@ fn describe(kit: &Kit, plan: &Plan) -> String {
         "plan".to_owned(),
         format!("  mint      {}, {what}", plan.rule.name),
         format!("  says      {}", plan.rule.says),
+        format!("  holder    {}", holder::told(&wish.subject)),
         format!(
             "  for       {}, {}, {}, until {}",
             wish.operator,
@@ -91,9 +114,6 @@ fn describe(kit: &Kit, plan: &Plan) -> String {
         },
         format!("  records   written to {} before it is signed", kit.folder.journal().display()),
     ];
-    if let Some(held) = holder::told(&wish.subject) {
-        lines.insert(3, format!("  holder    {held}"));
-    }
     let begins = plan.certified.as_ref().map_or(0, |one| one.certificate.from().cast_signed());
     if begins > now() {
         let begins = date(begins);
@@ -108,6 +128,25 @@ fn describe(kit: &Kit, plan: &Plan) -> String {
     lines.join("\n")
 }
 
+/// What is particular to a kind, of what was minted.
+struct Particulars {
+    /// `token …`, for a sentence.
+    what: String,
+    /// Members of the JSON object that other kinds do not have.
+    members: Value,
+    /// What is public of it, with a line feed; empty where that is nowhere but in an agent.
+    public: String,
+}
+
+impl Particulars {
+    /// Of one that has a number.
+    fn of_one(plan: &Plan, minted: &Minted, members: Value, public: String) -> Self {
+        let number = minted.numbers.first().map_or("", String::as_str);
+        let what = format!("{} {number}", plan.rule.says.kind().singular());
+        Particulars { what, members: with(json!({ "number": number }), members), public }
+    }
+}
+
 /// Says what could not be signed or put on the key, then what was minted, and passes on why it was not handed out. What is public
 /// of it goes to stdout then, so that it is not lost: as JSON it is there in any case.
 fn finish(
@@ -117,28 +156,34 @@ fn finish(
     minted: &Minted,
     handed: Result<(), Trouble>,
     files: &[PathBuf],
-    public: &str,
+    own: Particulars,
 ) -> Result<(), Trouble> {
     leftovers(desk, plan, minted);
-    let Minted { numbers, window, identity, intent, outcome, .. } = minted;
-    let (wish, until) = (&plan.wish, i64::try_from(window.until()).unwrap_or(i64::MAX));
-    let number = numbers.first().map_or("", String::as_str);
+    let (wish, window) = (&plan.wish, minted.window);
+    let until = i64::try_from(window.until()).unwrap_or(i64::MAX);
     if desk.json {
-        desk.json_result(&serde_json::json!({
+        let all = json!({
             "kind": plan.rule.says.kind(), "rule": plan.rule.name.to_string(), "incident": wish.incident,
-            "number": number, "key_id": identity.text(), "from": window.from(), "until": until, "key": wish.key,
-            "intent": intent, "issued": outcome.as_ref().ok(), "files": files,
-            "certificate": Some(public).filter(|text| !text.is_empty()),
+            "from": window.from(), "until": until, "key": wish.key, "intent": minted.intent,
+            "issued": minted.outcome.as_ref().ok(), "files": files,
             "debts": incident::debts(kit, &wish.incident),
-        }))?;
+        });
+        desk.json_result(&with(all, own.members))?;
         return handed;
     }
-    let kind = plan.rule.says.kind().singular();
-    desk.terminal.say(&format!("minted {}: {kind} {number}, good until {}.", plan.rule.name, date(until)));
-    if handed.is_err() && !public.is_empty() {
-        desk.text(public)?;
+    desk.terminal.say(&format!("minted {}: {}, good until {}.", plan.rule.name, own.what, date(until)));
+    if handed.is_err() {
+        desk.text(&own.public)?;
     }
     handed
+}
+
+/// One object with the members of both.
+fn with(mut object: Value, more: Value) -> Value {
+    if let (Value::Object(object), Value::Object(more)) = (&mut object, more) {
+        object.extend(more);
+    }
+    object
 }
 
 /// What the key could not do after it had minted.

@@ -22,7 +22,7 @@ use crate::mint::{jwt, ssh, trust};
 mod authority;
 mod x509;
 
-pub(super) use authority::authority;
+pub(super) use authority::{authority, make as make_authority};
 
 /// One file: where it is written below the folder, what is in it, and what to do with it.
 pub(super) type Piece = (String, Vec<u8>, String);
@@ -31,6 +31,8 @@ pub(super) fn export(desk: &mut Desk, options: &TrustExport) -> Result<Outcome, 
     let kit = desk.look()?;
     kit.founded()?;
     desk.practice_banner(&kit);
+    // A list that lacks what was taken back would give it back.
+    desk.refuse_damaged(&kit)?;
     let ledger = minted(&kit);
     let mut pieces = for_ssh(&kit, options, &ledger, &authorities(desk, &kit, &ledger, Kind::Ssh)?)?;
     pieces.extend(for_tokens(&kit, &ledger, &authorities(desk, &kit, &ledger, Kind::Token)?));
@@ -40,7 +42,7 @@ pub(super) fn export(desk: &mut Desk, options: &TrustExport) -> Result<Outcome, 
     if pieces.is_empty() {
         return Err(nothing(&lacking));
     }
-    write(&options.out, &pieces)?;
+    write(new_folder(&options.out)?, &pieces)?;
     if desk.json {
         let files: Vec<_> =
             pieces.iter().map(|(name, _, what)| serde_json::json!({"file": name, "what": what})).collect();
@@ -117,7 +119,12 @@ fn for_tokens(kit: &Kit, ledger: &Ledger, keys: &[(Serial, VerifyingKey)]) -> Ve
         return Vec::new();
     }
     let keys: Vec<VerifyingKey> = keys.iter().map(|(_, key)| *key).collect();
-    let pin = "pin it in resource servers as the keys of the emergency issuer".to_owned();
+    let mut pin = "pin it in resource servers as the keys of the emergency issuer".to_owned();
+    for rule in &kit.policy.mint_rules {
+        if let Says::Assertion { client, server, .. } = &rule.says {
+            pin += &format!("; in {}, as those of its client {client}", server.as_str());
+        }
+    }
     let refuse = "to resource servers: each line is the jti of a token that they refuse".to_owned();
     vec![
         ("token/jwks.json".into(), jwt::key_set(&keys).into_bytes(), pin),
@@ -181,9 +188,14 @@ fn for_ssh(
     Ok(pieces)
 }
 
-/// Into a folder that was not there: what was exported before is not mixed with what is now.
-pub(super) fn write(folder: &Path, pieces: &[Piece]) -> Result<(), Trouble> {
+/// A folder that was not there: what was exported before is not mixed with what is now.
+pub(super) fn new_folder(folder: &Path) -> Result<&Path, Trouble> {
     fs::create_dir(folder).map_err(|cause| Trouble::File { path: folder.to_owned(), cause })?;
+    Ok(folder)
+}
+
+/// Into that folder.
+pub(super) fn write(folder: &Path, pieces: &[Piece]) -> Result<(), Trouble> {
     for (name, content, _) in pieces {
         let path = folder.join(name);
         let failed = |cause| Trouble::File { path: path.clone(), cause };

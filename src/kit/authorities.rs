@@ -7,9 +7,10 @@ use p256::ecdsa::VerifyingKey;
 
 use crate::attestation::{Serial, Slot};
 use crate::kit::finding::Finding;
+use crate::kit::minted::Ledger;
 use crate::kit::roster::Standing;
 use crate::kit::{Enrolled, Kit, credentials};
-use crate::mint::x509::{Authority, NotAList, NotAnAuthority, Signed, SignedList};
+use crate::mint::x509::{Authority, NotAList, NotAnAuthority, RevokedCertificate, Signed, SignedList};
 use crate::record::event::{Event, MintKind, MintRevoked};
 use crate::record::token::Record;
 
@@ -24,6 +25,15 @@ pub struct Certified {
     pub certificate: Signed,
     /// The list of what it takes back: of all that it signed, the one with the highest number.
     pub list: SignedList,
+}
+
+impl Certified {
+    /// What its list takes back and has not ended long before `now`, in Unix seconds: what goes on the next list.
+    pub fn still_listed(&self, ledger: &Ledger, now: i64) -> Vec<RevokedCertificate> {
+        let mut listed = self.list.revoked();
+        listed.retain(|one| !ledger.is_over(MintKind::X509, self.serial, &hex::encode(&one.serial), now));
+        listed
+    }
 }
 
 /// Why a record makes no authority of a key.

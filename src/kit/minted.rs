@@ -92,7 +92,9 @@ impl Ledger {
             Event::MintRevoked(facts) => {
                 let place = (record.serial, record.link.seq);
                 let by = TakenBack { record: record.hash(), place, at: record.iat };
-                for number in &facts.numbers {
+                // Of certificates only the list of their own key tells servers.
+                let listed = record.serial == facts.key && facts.list.is_some();
+                for number in facts.numbers.iter().filter(|_| facts.kind != MintKind::X509 || listed) {
                     self.revoked.entry((facts.kind, facts.key, number.clone())).or_insert_with(|| by.clone());
                 }
                 let ended = keys.get(&facts.key).into_iter().flatten().filter(|_| facts.altogether);

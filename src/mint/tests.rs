@@ -97,6 +97,24 @@ fn an_ssh_certificate_says_what_was_asked_for_and_nothing_else() {
     assert_eq!(ssh_key::Certificate::from_bytes(&signed.blob()).unwrap().serial(), signed.serial());
 }
 
+/// It is made in memory that is wiped, however long the certificate is; a debug build watches over that.
+#[test]
+fn what_an_agent_gets_has_room_for_the_longest_certificate() {
+    let key = minting_key(3);
+    let long = UserCertificate {
+        command: Some("c".repeat(1_024)),
+        sources: (0..=255).map(|n| format!("2001:db8:{n:x}:ffff:ffff::/80").parse().unwrap()).collect(),
+        ..user_certificate()
+    };
+    for certificate in [long, user_certificate()] {
+        let signed = sign(certificate.prepare(key.verifying_key(), [1; 32]).unwrap(), &key).unwrap();
+        let request = ssh::add_to_agent(&signed, &holder(), &identity().text(), 900);
+        let scalar = holder().expose_scalar();
+        assert!(request.windows(32).any(|part| part == &scalar[..]));
+        assert_eq!(request[..4], u32::try_from(request.len() - 4).unwrap().to_be_bytes());
+    }
+}
+
 #[test]
 fn an_ssh_certificate_for_everybody_or_with_a_strange_command_is_refused() {
     let ca = minting_key(3);
@@ -329,6 +347,25 @@ fn an_access_token_is_bound_and_leads_to_its_record() {
     );
     let token = sign(access(Binding::Certificate(jkt)).prepare(key.verifying_key()).unwrap(), &key).unwrap();
     assert_eq!(part(&token, 1)["cnf"], serde_json::json!({"x5t#S256": jkt.to_string()}));
+}
+
+#[test]
+fn a_token_is_bound_to_the_first_certificate_of_a_file_as_it_lies_with_its_authority() {
+    let ca = minting_key(5);
+    let (authority, own) = authority_of(&ca);
+    let signed = sign(client().prepare(&authority).unwrap(), &ca).unwrap();
+    let wanted = Some(Binding::Certificate(signed.thumbprint()));
+    let (one, chain) = (signed.pem(), signed.pem() + &own.pem());
+    for text in [&one, &chain, &format!("\n{chain}\n"), &chain.replace('\n', "\r\n"), &one.trim().to_owned()]
+    {
+        assert_eq!(Binding::to_certificate(text.as_bytes()), wanted, "{text}");
+    }
+    assert_eq!(Binding::to_certificate(&signed.der()), wanted);
+    let key = holder().expose_pem();
+    for none in ["", "hello", &key, &format!("{}{one}", *key), &format!("{one}{}", *key), &one[..200]] {
+        assert_eq!(Binding::to_certificate(none.as_bytes()), None, "{none}");
+    }
+    assert_eq!(Binding::to_certificate(&[signed.der(), vec![0]].concat()), None);
 }
 
 #[test]

@@ -72,7 +72,7 @@ log_connections = on
 }
 
 /// A binding of the cluster-admin role to a group of ours. Unlike `system:masters`, whose members pass every check for ever,
-/// it is deleted when the incident is over.
+/// it is deleted when the incident is over. Names are quoted: `yes` and `4711` are labels, too.
 pub fn kubernetes_binding(group: &Label) -> String {
     let name = match group.as_str() {
         ours if ours.starts_with("breakglass") => ours.to_owned(),
@@ -86,7 +86,7 @@ pub fn kubernetes_binding(group: &Label) -> String {
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRoleBinding
 metadata:
-  name: {name}
+  name: \"{name}\"
 roleRef:
   apiGroup: rbac.authorization.k8s.io
   kind: ClusterRole
@@ -94,7 +94,7 @@ roleRef:
 subjects:
 - apiGroup: rbac.authorization.k8s.io
   kind: Group
-  name: {group}
+  name: \"{group}\"
 "
     )
 }

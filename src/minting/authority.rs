@@ -6,7 +6,8 @@
 //!    revoked (a touch); then `mint.authority`, with the bytes of both, is signed, appended and fsynced.
 //!
 //! Here the record comes last, other than with everything else that is minted. Both are public and let nobody in: the
-//! certificate says what the attestation of the slot says already, the list takes back what the lists before it took back.
+//! certificate says what the attestation of the slot says already, the list takes back what the lists before it took back and
+//! may still be taken for good.
 //! Bytes that were signed and did not come into the journal are in no file and are lost with the process; the next run
 //! signs others. Whereas a record that named a certificate before it is signed would leave, after a crash, an authority that
 //! nobody can install. So after a crash at any point there is a record with both, or none and nothing else either.
@@ -18,6 +19,7 @@ use p256::ecdsa::VerifyingKey;
 use super::{MintingError, judge};
 use crate::attestation::{Serial, Slot};
 use crate::device::DeviceError;
+use crate::kit::minted::minted;
 use crate::kit::policy::Kind;
 use crate::kit::{Kit, KitError};
 use crate::mint::x509::{self, Authority, LASTS, RevokedCertificate, Signed, SignedList};
@@ -102,7 +104,10 @@ pub fn carry_out(kit: &mut Kit, plan: &Plan, station: &mut Station) -> Result<Ma
     let certificate = unsigned.finish(&signature)?;
     // Of the journal as it is now that the key's head was brought together with it.
     let (revoked, number) = match kit.authority(plan.serial) {
-        Some(before) => (before.list.revoked(), before.list.number().saturating_add(1)),
+        Some(before) => {
+            let listed = before.still_listed(&minted(kit), (station.clock)());
+            (listed, before.list.number().saturating_add(1))
+        }
         None => (Vec::new(), 1),
     };
     let list = sign_list(&mut signer, station, &certificate, &revoked, number, now)?;

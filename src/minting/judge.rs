@@ -16,7 +16,7 @@ const REASON: usize = 256;
 
 pub(super) fn plan(kit: &Kit, wish: Wish, now: i64) -> Result<Plan, MintingError> {
     kit.founded()?;
-    let rule = rule(kit, &wish)?.clone();
+    let rule = allowed(kit, &wish)?.clone();
     let seconds = seconds(&rule, wish.minutes)?;
     let identity = Identity {
         incident: label(&wish.incident)?,
@@ -35,22 +35,26 @@ pub(super) fn plan(kit: &Kit, wish: Wish, now: i64) -> Result<Plan, MintingError
 }
 
 fn label(text: &str) -> Result<Label, NotALabel> {
-    text.trim().parse()
+    text.parse()
 }
 
-/// The table, for that person and emergency.
-fn rule<'k>(kit: &'k Kit, wish: &Wish) -> Result<&'k MintRule, MintingError> {
-    let kind = wish.subject.kind();
-    let rule = kit.policy.mint_rule(&wish.rule).ok_or_else(|| {
+pub(super) fn rule<'k>(kit: &'k Kit, name: &str, kind: Kind) -> Result<&'k MintRule, MintingError> {
+    let rule = kit.policy.mint_rule(name).ok_or_else(|| {
         let same = kit.policy.mint_rules.iter().filter(|rule| rule.says.kind() == kind);
         MintingError::NoRule {
-            name: wish.rule.clone(),
+            name: name.to_owned(),
             known: same.map(|rule| rule.name.to_string()).collect(),
         }
     })?;
-    if rule.says.kind() != kind {
-        return Err(MintingError::OtherKind { name: wish.rule.clone(), kind: rule.says.kind() });
+    match rule.says.kind() == kind {
+        true => Ok(rule),
+        false => Err(MintingError::OtherKind { name: name.to_owned(), kind: rule.says.kind() }),
     }
+}
+
+/// The table, for that person and emergency.
+fn allowed<'k>(kit: &'k Kit, wish: &Wish) -> Result<&'k MintRule, MintingError> {
+    let rule = rule(kit, &wish.rule, wish.subject.kind())?;
     let refuse = |what: String| Err(MintingError::Policy(what));
     if let Err(refusal) = kit.policy.may_mint(rule, &wish.operator, &wish.emergency) {
         return refuse(refusal.to_string());

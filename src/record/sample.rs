@@ -236,6 +236,26 @@ pub fn drill() -> DrillBegun {
     }
 }
 
+/// A minting, to which a clock was accepted.
+pub fn minting() -> Event {
+    Event::MintIntent(MintIntent {
+        kind: MintKind::Ssh,
+        rule: "jump-hosts".into(),
+        emergency: "outage".into(),
+        reason: "PAM lost its quorum".into(),
+        operator: "j.okafor".into(),
+        accounts: vec!["breakglass".into()],
+        numbers: vec!["85899771289337864".into()],
+        subject: Hash::of(b"subject"),
+        digests: vec![Hash::of(b"to be signed")],
+        from: 1_795_931_700,
+        until: 1_795_932_900,
+        presence: true,
+        tries: 3,
+        overrides: vec![Override { rule: "clock".into(), why: "the battery is flat".into() }],
+    })
+}
+
 /// An opening with a reason that has all kinds of characters.
 pub fn intent() -> Event {
     Event::OpenIntent(OpenIntent {
@@ -374,22 +394,7 @@ pub fn every_event() -> Vec<Event> {
             failed: Some("the key was not touched in time".into()),
         }),
         Event::RequestApproved(approval()),
-        Event::MintIntent(MintIntent {
-            kind: MintKind::Ssh,
-            rule: "jump-hosts".into(),
-            emergency: "outage".into(),
-            reason: "PAM lost its quorum".into(),
-            operator: "j.okafor".into(),
-            accounts: vec!["breakglass".into()],
-            numbers: vec!["85899771289337864".into()],
-            subject: Hash::of(b"subject"),
-            digests: vec![Hash::of(b"to be signed")],
-            from: 1_795_931_700,
-            until: 1_795_932_900,
-            presence: true,
-            tries: 3,
-            overrides: vec![Override { rule: "clock".into(), why: "the battery is flat".into() }],
-        }),
+        minting(),
         Event::MintIssued(MintIssued {
             kind: MintKind::Ssh,
             intent: Hash::of(b"intent"),

@@ -122,7 +122,7 @@ fn readers(kit: &MintingKit) -> PracticeReaders {
 }
 
 /// Works with the first key, ready to sign and its PIN typed, on that kit.
-fn with_key<T>(
+pub(crate) fn with_key<T>(
     kit: &MintingKit,
     later: i64,
     work: impl FnOnce(&mut Signer, &mut Station, &mut Kit, u64) -> T,
@@ -174,6 +174,22 @@ fn an_authority_is_made_anew_in_its_last_year_and_takes_back_what_it_took_back()
     assert_eq!((certified.list.number(), certified.list.revoked()), (3, revoked.to_vec()));
     // Servers with the old certificate know the list, and what is minted: name and key are the same.
     assert!(SignedList::of(&list.der(), &certified.authority).is_ok());
+}
+
+/// Its record would have no room for them beside the certificate.
+#[test]
+fn an_authority_that_took_back_as_much_as_it_can_is_made_anew_without_what_has_ended() {
+    let kit = certified_kit();
+    for _ in 0..8 {
+        done(&kit.mint_client("cluster", &[]));
+        std::fs::remove_dir_all(kit.folder()).expect("it is there");
+    }
+    let words = ["revoke", "--incident", "INC-4711", "--why", "left behind", "--with", "23112"];
+    done(&kit.run(&[&words[..], &["--confirm", "revoke INC-4711"]].concat()));
+    let before = kit.kit().authority(Serial(ONE)).expect("one").list;
+    assert_eq!(before.revoked().len(), 8);
+    let made = make(&kit, &mut readers(&kit), 9 * 365 * 86_400).expect("the second");
+    assert_eq!((made.list.revoked().len(), made.list.number()), (0, before.number() + 1));
 }
 
 #[test]

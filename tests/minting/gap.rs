@@ -224,7 +224,7 @@ fn what_no_token_is_minted_for_is_refused_before_any_pin() {
         (
             with(token("api", &[]), "--certificate", there.join("key.pem").display().to_string()),
             2,
-            "not one certificate",
+            "is no certificate",
         ),
         (token("api", &["--jwk", "-", "--certificate", "x"]), 2, "cannot be used with"),
         (token("api", &[]), 1, "not confirmed"),

@@ -249,6 +249,20 @@ fn text(path: PathBuf) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
+#[test]
+fn kubectl_reads_a_group_as_text_whatever_it_is_called() {
+    for group in ["breakglass:cluster-admins", "yes", "4711", "@on-call", "1e3", "on-call:"] {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let label = group.parse().expect("a label");
+        fs::write(file.path(), breakglass::mint::trust::kubernetes_binding(&label)).expect("writes");
+        let mut kubectl = Command::new(super::tools::kubectl());
+        kubectl.args(["label", "--local", "-o", "json", "read=yes", "-f"]).arg(file.path());
+        let out = run(&mut kubectl);
+        let read: Value = serde_json::from_slice(&out.stdout).unwrap_or_else(|_| panic!("{}", said(&out)));
+        assert_eq!(read["subjects"][0]["name"], group);
+    }
+}
+
 /// kubectl with a configuration of somebody's own, that knows the server and no user, and the one that was minted beside it.
 fn kubectl(nginx: &Nginx, minted: &Path, user: &str) -> Output {
     let own = nginx.folder.path().join("own-kubeconfig");
@@ -297,7 +311,7 @@ fn a_virtual_yubikey_over_pcscd_mints_what_postgresql_nginx_and_kubectl_take() {
     let database = Database::start(of_postgres, &access, &format!("{line}\n"), &settings);
     let binding = text(exported.join("kubernetes-binding.yaml"));
     assert!(
-        binding.contains("\n---\n") && binding.contains("  name: breakglass:cluster-admins\n"),
+        binding.contains("\n---\n") && binding.contains("  name: \"breakglass:cluster-admins\"\n"),
         "{binding}"
     );
     let anchor: Value =

@@ -2,16 +2,16 @@
 
 use std::path::PathBuf;
 
+use serde_json::json;
+
 use super::files::{Files, Room, free, though_minted};
 use super::holder::holder;
 use super::token::{CURL, KEY};
-use super::{Outcome, describe, end, leftovers, wish};
+use super::{Outcome, Particulars, confirmed, end, finish};
 use crate::cli::args::{Holder, MintAssertion};
-use crate::cli::desk::{Desk, date, now};
+use crate::cli::desk::{Desk, date};
 use crate::cli::hint::Trouble;
-use crate::cli::incident;
 use crate::cli::records::codes;
-use crate::kit::Kit;
 use crate::kit::debts::quoted;
 use crate::kit::policy::Says;
 use crate::mint::Label;
@@ -42,11 +42,8 @@ pub(crate) fn assertion(desk: &mut Desk, options: MintAssertion) -> Result<Outco
     rooms.extend(own.is_some().then_some((KEY, ROOM)));
     free(&options.out, &[&NAMES[..], &[CURL, KEY]].concat())?;
     let mut readers = desk.readers(kit.kind());
-    let key = desk.signing_key(&kit, readers.as_mut(), options.what.key)?;
     let subject = Subject::Assertions { proof: binding.thumbprint(), count: options.count };
-    let wish = wish(desk, &kit, options.what, key, subject, "files")?;
-    let plan = minting::plan(&kit, wish, now())?;
-    desk.confirm(&describe(&kit, &plan), &plan.word())?;
+    let plan = confirmed(desk, &kit, readers.as_mut(), options.what, subject, "files")?;
     let mut files = Files::make(&options.out, &rooms)?;
     if let Some(own) = &own {
         files.fill(KEY, own.expose_pem().as_bytes())?;
@@ -54,7 +51,7 @@ pub(crate) fn assertion(desk: &mut Desk, options: MintAssertion) -> Result<Outco
     let minted = desk.at_station(readers.as_mut(), |station| minting::carry_out(&mut kit, &plan, station))?;
     let handed = fill(&mut files, &plan, &minted).map_err(though_minted);
     let written = kept(&mut files, names, minted.credentials.len());
-    tell(desk, &kit, &plan, &minted, handed, &written)?;
+    finish(desk, &kit, &plan, &minted, handed, &written, particulars(&plan, &minted))?;
     if !desk.json {
         let script = quoted(&files.folder().join(CURL).display().to_string());
         desk.terminal.say(&match own {
@@ -102,41 +99,19 @@ fn kept(files: &mut Files, names: &[&str], signed: usize) -> Vec<PathBuf> {
     all
 }
 
-fn tell(
-    desk: &mut Desk,
-    kit: &Kit,
-    plan: &Plan,
-    minted: &Minted,
-    handed: Result<(), Trouble>,
-    files: &[PathBuf],
-) -> Result<(), Trouble> {
-    leftovers(desk, plan, minted);
-    let Minted { credentials, numbers, window, intent, outcome, cut_short, .. } = minted;
-    let (signed, wanted) = (credentials.len(), numbers.len());
-    let until = i64::try_from(window.until()).unwrap_or(i64::MAX);
-    if desk.json {
-        desk.json_result(&serde_json::json!({
-            "kind": plan.rule.says.kind(), "rule": plan.rule.name.to_string(), "incident": plan.wish.incident,
-            "numbers": numbers, "from": window.from(), "until": until, "key": plan.wish.key, "intent": intent,
-            "issued": outcome.as_ref().ok(), "assertions": texts(minted).collect::<Vec<_>>(), "files": files,
-            "failed": cut_short.as_ref().map(ToString::to_string),
-            "debts": incident::debts(kit, &plan.wish.incident),
-        }))?;
-        return handed;
-    }
+fn particulars(plan: &Plan, minted: &Minted) -> Particulars {
+    let texts: Vec<&str> = texts(minted).collect();
     let kind = plan.rule.says.kind();
-    let what = match (signed, wanted) {
+    let what = match (texts.len(), minted.numbers.len()) {
         (1, 1) => kind.singular().to_owned(),
         (signed, wanted) if signed == wanted => format!("{wanted} {}", kind.plural()),
         (signed, wanted) => format!("{signed} of {wanted} {}; the record names all {wanted}", kind.plural()),
     };
-    desk.terminal.say(&format!("minted {}: {what}, good until {}.", plan.rule.name, date(until)));
-    if handed.is_err() {
-        for text in texts(minted) {
-            desk.line(text)?;
-        }
-    }
-    handed
+    let members = json!({
+        "numbers": minted.numbers, "assertions": texts,
+        "failed": minted.cut_short.as_ref().map(ToString::to_string),
+    });
+    Particulars { what, members, public: texts.iter().map(|text| format!("{text}\n")).collect() }
 }
 
 /// For a shell. It finds its files by its own place, so that they may be carried to where the key is.

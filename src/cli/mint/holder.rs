@@ -26,21 +26,21 @@ pub(super) fn holder(desk: &mut Desk, given: &Holder) -> Result<(Binding, Option
     }
     if let Some(path) = &given.certificate {
         let binding = Binding::to_certificate(&input(path)?);
-        let wrong =
-            || Trouble::Usage(format!("{} is not one certificate, neither PEM nor DER", path.display()));
+        let wrong = || Trouble::Usage(format!("{} is no certificate, neither PEM nor DER", path.display()));
         return Ok((binding.ok_or_else(wrong)?, None));
     }
     let key = SubjectKey::generate(desk.rng());
     Ok((Binding::Proof(thumbprint(key.public())), Some(key)))
 }
 
-/// Who can use it, for the plan: what is compared where a key came over a gap.
-pub(super) fn told(subject: &Subject) -> Option<String> {
+/// Who can use it, for the plan: what is compared where a key came over a gap, as `ssh-keygen -l` and `mint key` show it.
+pub(super) fn told(subject: &Subject) -> String {
     match subject {
-        Subject::Token(Binding::Proof(hash)) => Some(format!("who has the key {hash}")),
-        Subject::Token(Binding::Certificate(hash)) => Some(format!("who comes with the certificate {hash}")),
-        Subject::Assertions { proof, .. } => Some(format!("what is got with it: who has the key {proof}")),
-        Subject::Ssh(_) | Subject::X509(_) => None,
+        Subject::Ssh(line) => format!("who has the key {}", line.fingerprint()),
+        Subject::X509(key) => format!("who has the key {}", thumbprint(key)),
+        Subject::Token(Binding::Proof(hash)) => format!("who has the key {hash}"),
+        Subject::Token(Binding::Certificate(hash)) => format!("who comes with the certificate {hash}"),
+        Subject::Assertions { proof, .. } => format!("what is got with it: who has the key {proof}"),
     }
 }
 

@@ -5,8 +5,10 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::files::{Files, Room, free, input, though_minted};
-use super::{Outcome, describe, end, finish, wish};
+use super::{Outcome, Particulars, confirmed, end, finish};
 use crate::cli::args::MintSsh;
 use crate::cli::desk::{Desk, date, now};
 use crate::cli::hint::Trouble;
@@ -39,10 +41,7 @@ pub(crate) fn ssh(desk: &mut Desk, options: MintSsh) -> Result<Outcome, Trouble>
         Output::Files(..) => "files",
     };
     let mut readers = desk.readers(kit.kind());
-    let key = desk.signing_key(&kit, readers.as_mut(), options.what.key)?;
-    let wish = wish(desk, &kit, options.what, key, Subject::Ssh(subject), named)?;
-    let plan = minting::plan(&kit, wish, now())?;
-    desk.confirm(&describe(&kit, &plan), &plan.word())?;
+    let plan = confirmed(desk, &kit, readers.as_mut(), options.what, Subject::Ssh(subject), named)?;
     let mut files = made(&output)?;
     let minted = desk.at_station(readers.as_mut(), |station| minting::carry_out(&mut kit, &plan, station))?;
     let [Credential::Ssh(certificate)] = &minted.credentials[..] else {
@@ -59,7 +58,11 @@ pub(crate) fn ssh(desk: &mut Desk, options: MintSsh) -> Result<Outcome, Trouble>
         Some(files) => (files.keep(), certificate.line()),
         None => (Vec::new(), String::new()),
     };
-    finish(desk, &kit, &plan, &minted, handed, &written, &public)?;
+    let members = json!({
+        "key_id": minted.identity.text(), "certificate": Some(&public).filter(|text| !text.is_empty()),
+    });
+    let told = Particulars::of_one(&plan, &minted, members, public);
+    finish(desk, &kit, &plan, &minted, handed, &written, told)?;
     if !desk.json {
         match &written[..] {
             [] => {
@@ -171,11 +174,16 @@ fn asked(stream: &mut UnixStream, request: &[u8]) -> std::io::Result<AgentAnswer
 
 fn config(folder: &Path, minted: &Minted) -> String {
     let until = i64::try_from(minted.window.until()).unwrap_or(i64::MAX);
-    let folder = folder.display();
+    let [key, certificate] = [KEY, CERTIFICATE].map(|name| word(&folder.join(name)));
     format!(
-        "# {}, until {}\nHost *\n    IdentityFile \"{folder}/id\"\n    CertificateFile \"{folder}/id-cert.pub\"\n    \
-         IdentitiesOnly yes\n",
+        "# {}, until {}\nHost *\n    IdentityFile {key}\n    CertificateFile {certificate}\n    IdentitiesOnly yes\n",
         minted.identity.incident,
         date(until)
     )
+}
+
+/// A path as ssh_config(5) takes it: one word, in which nothing stands for something else.
+fn word(path: &Path) -> String {
+    let text = path.display().to_string();
+    format!("\"{}\"", text.replace('\\', r"\\").replace('"', "\\\"").replace('%', "%%"))
 }

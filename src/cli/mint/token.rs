@@ -1,13 +1,14 @@
 //! `mint token`: an access token for a resource server while the authorisation server is down. There is none that works for
 //! its bearer.
 
+use serde_json::json;
+
 use super::files::{Files, Room, free, though_minted};
 use super::holder::holder;
-use super::{Outcome, describe, end, leftovers, wish};
+use super::{Outcome, Particulars, confirmed, end, finish};
 use crate::cli::args::MintToken;
-use crate::cli::desk::{Desk, date, now};
+use crate::cli::desk::{Desk, date};
 use crate::cli::hint::Trouble;
-use crate::cli::incident;
 use crate::cli::records::codes;
 use crate::kit::debts::quoted;
 use crate::mint::jwt::Binding;
@@ -28,10 +29,7 @@ pub(crate) fn token(desk: &mut Desk, options: MintToken) -> Result<Outcome, Trou
     rooms.extend(own.is_some().then_some((KEY, ROOM)));
     free(&options.out, &[TOKEN, CURL, KEY])?;
     let mut readers = desk.readers(kit.kind());
-    let key = desk.signing_key(&kit, readers.as_mut(), options.what.key)?;
-    let wish = wish(desk, &kit, options.what, key, Subject::Token(binding), "files")?;
-    let plan = minting::plan(&kit, wish, now())?;
-    desk.confirm(&describe(&kit, &plan), &plan.word())?;
+    let plan = confirmed(desk, &kit, readers.as_mut(), options.what, Subject::Token(binding), "files")?;
     let mut files = Files::make(&options.out, &rooms)?;
     if let Some(own) = &own {
         files.fill(KEY, own.expose_pem().as_bytes())?;
@@ -40,24 +38,13 @@ pub(crate) fn token(desk: &mut Desk, options: MintToken) -> Result<Outcome, Trou
     let [Credential::Token(text)] = &minted.credentials[..] else { unreachable!("a token was asked for") };
     let handed = fill(&mut files, &minted, text, binding).map_err(though_minted);
     let written = files.keep();
-    leftovers(desk, &plan, &minted);
-    let Minted { numbers, window, identity, intent, outcome, .. } = &minted;
-    let until = i64::try_from(window.until()).unwrap_or(i64::MAX);
+    let subject = minted.identity.subject();
+    let members = json!({ "subject": subject, "token": text });
+    let told = Particulars::of_one(&plan, &minted, members, format!("{text}\n"));
+    finish(desk, &kit, &plan, &minted, handed, &written, told)?;
     if desk.json {
-        desk.json_result(&serde_json::json!({
-            "kind": plan.rule.says.kind(), "rule": plan.rule.name.to_string(), "incident": plan.wish.incident,
-            "number": numbers.first(), "subject": identity.subject(), "from": window.from(), "until": until,
-            "key": plan.wish.key, "intent": intent, "issued": outcome.as_ref().ok(), "token": text,
-            "files": written, "debts": incident::debts(&kit, &plan.wish.incident),
-        }))?;
-        return handed.map(|()| Outcome::Done);
+        return Ok(Outcome::Done);
     }
-    let number = numbers.first().map_or("", String::as_str);
-    desk.terminal.say(&format!("minted {}: token {number}, good until {}.", plan.rule.name, date(until)));
-    if handed.is_err() {
-        desk.line(text)?;
-    }
-    handed?;
     let path = |name: &str| quoted(&files.folder().join(name).display().to_string());
     desk.terminal.say(&match (&options.holder.certificate, &own) {
         (Some(certificate), _) => format!(
@@ -74,9 +61,10 @@ pub(crate) fn token(desk: &mut Desk, options: MintToken) -> Result<Outcome, Trou
             )
         }
     });
-    desk.terminal.say(&format!("what servers see of it:  {}", identity.subject()));
+    desk.terminal.say(&format!("what servers see of it:  {subject}"));
     if options.qr {
-        codes::show_plain(desk, text.as_bytes(), &format!("the token, good until {}", date(until)));
+        let until = date(i64::try_from(minted.window.until()).unwrap_or(i64::MAX));
+        codes::show_plain(desk, text.as_bytes(), &format!("the token, good until {until}"));
     }
     end(desk, &kit, &plan.wish.incident);
     Ok(Outcome::Done)

@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_json::json;
+
 use super::files::{Files, Room, free, input, though_minted};
-use super::{Outcome, describe, end, finish, wish};
+use super::{Outcome, Particulars, confirmed, end, finish};
 use crate::cli::args::MintX509;
-use crate::cli::desk::{Desk, now};
+use crate::cli::desk::Desk;
 use crate::cli::hint::Trouble;
 use crate::cli::records::codes;
 use crate::kit::debts::quoted;
@@ -42,10 +44,7 @@ pub(crate) fn x509(desk: &mut Desk, options: MintX509) -> Result<Outcome, Troubl
     let rooms = if own.is_some() { &ALL[..] } else { &ALL[..2] };
     free(&options.out, &rooms.iter().map(|(name, _)| *name).collect::<Vec<_>>())?;
     let mut readers = desk.readers(kit.kind());
-    let key = desk.signing_key(&kit, readers.as_mut(), options.what.key)?;
-    let wish = wish(desk, &kit, options.what, key, subject, "files")?;
-    let plan = minting::plan(&kit, wish, now())?;
-    desk.confirm(&describe(&kit, &plan), &plan.word())?;
+    let plan = confirmed(desk, &kit, readers.as_mut(), options.what, subject, "files")?;
     let mut files = Files::make(&options.out, rooms)?;
     if let Some(own) = &own {
         files.fill(KEY, own.expose_pem().as_bytes())?;
@@ -59,7 +58,9 @@ pub(crate) fn x509(desk: &mut Desk, options: MintX509) -> Result<Outcome, Troubl
     let handed = fill(&mut files, &chain, &authority, own.as_ref(), certificate, &minted);
     let handed = handed.map_err(though_minted);
     let written = files.keep();
-    finish(desk, &kit, &plan, &minted, handed, &written, &chain)?;
+    let members = json!({ "key_id": minted.identity.text(), "certificate": chain });
+    let told = Particulars::of_one(&plan, &minted, members, chain);
+    finish(desk, &kit, &plan, &minted, handed, &written, told)?;
     if !desk.json {
         match own {
             Some(_) => say_uses(desk, files.folder()),
@@ -129,8 +130,7 @@ fn say_back(desk: &mut Desk, written: &[PathBuf]) {
 fn say_logged(desk: &mut Desk, plan: &Plan, certificate: &Signed) {
     if let Says::X509 { user, groups, .. } = &plan.rule.says {
         let groups: String = groups.iter().rev().map(|group| format!(",O={group}")).collect();
-        desk.terminal
-            .say(&format!("what servers log of it:  CN={user},OU={}{groups}", plan.wish.incident.trim()));
+        desk.terminal.say(&format!("what servers log of it:  CN={user},OU={}{groups}", plan.wish.incident));
     }
     let [nginx, _, postgres] = x509::names_of_serial(certificate.serial());
     desk.terminal.say(&format!("its serial number:  {nginx} (nginx)  {postgres} (PostgreSQL)"));

@@ -5,13 +5,14 @@ use std::path::Path;
 
 use crate::attestation::Serial;
 use crate::cli::Outcome;
-use crate::cli::args::{Admit, Init, LastTry, Provision, Seal, Source};
+use crate::cli::args::{Admit, Init, LastTry, Provision, Seal, Source, TrustAuthority};
 use crate::cli::desk::Desk;
 use crate::cli::hint::Trouble;
-use crate::cli::{admit, init, provision, seal};
+use crate::cli::{admit, init, provision, seal, trust};
 use crate::device::practice::{Counting, Profile};
 use crate::kit::debts::quoted;
 use crate::kit::name::CredentialName;
+use crate::kit::policy::MintRule;
 
 /// The PIN of every key that is made here.
 const PIN: &str = "48151623";
@@ -44,11 +45,25 @@ principals = ["breakglass"]
 terminal = true
 
 [[mint]]
+name = "cluster"
+kind = "x509"
+user = "breakglass"
+groups = ["breakglass:cluster-admins"]
+
+[[mint]]
 name = "payments"
 kind = "token"
 issuer = "urn:example:breakglass"
 resource = "https://api.example.org/payments"
 client = "breakglass"
+scopes = ["payments.stop"]
+
+[[mint]]
+name = "log-in"
+kind = "assertion"
+client = "breakglass"
+server = "https://login.example.org"
+token-endpoint = "https://login.example.org/token"
 scopes = ["payments.stop"]
 "#;
 
@@ -71,6 +86,9 @@ pub(in crate::cli) fn start(desk: &mut Desk, folder: &Path) -> Result<Outcome, T
     begin(folder)?;
     for key in KEYS {
         enrol(folder, Serial(key.0))?;
+    }
+    for key in KEYS {
+        certify(folder, Serial(key.0))?;
     }
     for credential in CREDENTIALS {
         sealed(folder, credential)?;
@@ -124,6 +142,14 @@ fn enrol(folder: &Path, serial: Serial) -> Result<(), Trouble> {
     Ok(())
 }
 
+/// Makes a key an authority for client certificates: before that it mints none.
+fn certify(folder: &Path, serial: Serial) -> Result<(), Trouble> {
+    let word = format!("authority {serial}");
+    let mut desk = Desk::scripted(folder, &format!("{serial} pin {PIN}\n"), Some(word))?;
+    trust::make_authority(&mut desk, &TrustAuthority { key: Some(serial), caution: LastTry::default() })?;
+    Ok(())
+}
+
 fn sealed(
     folder: &Path,
     (name, threshold, user, login, runbook): (&str, u8, &str, &str, &str),
@@ -159,10 +185,11 @@ fn tell(desk: &mut Desk, folder: &Path) -> Result<(), Trouble> {
     let words = kit.words().unwrap_or_default();
     let shown = folder.display().to_string();
     let serials: Vec<String> = KEYS.iter().map(|key| key.0.to_string()).collect();
+    let rules = |told: fn(&MintRule) -> String| kit.policy.mint_rules.iter().map(told).collect::<Vec<_>>();
     if desk.json {
         return desk.json_result(&serde_json::json!({
             "kit": folder, "words": words, "keys": KEYS.map(|key| key.0), "pin": PIN,
-            "credentials": CREDENTIALS.map(|one| one.0),
+            "credentials": CREDENTIALS.map(|one| one.0), "mints": rules(|rule| rule.name.to_string()),
         }));
     }
     let sealed: Vec<String> =
@@ -172,7 +199,8 @@ fn tell(desk: &mut Desk, folder: &Path) -> Result<(), Trouble> {
         .say(&format!("keys      {}, plugged in; they are touched when they ask", serials.join(", ")));
     desk.terminal.say(&format!("PIN       {PIN}, of each of them"));
     desk.terminal.say(&format!("sealed    {}", sealed.join(", ")));
-    desk.terminal.say("mints     jump-hosts (SSH certificate), payments (token)");
+    let mints = rules(|rule| format!("{} ({})", rule.name, rule.says.kind().singular()));
+    desk.terminal.say(&format!("mints     {}", mints.join(", ")));
     desk.terminal.say("you are   ada");
     desk.terminal.say(&format!("to be led through it:  breakglass --kit {}", quoted(&shown)));
     Ok(())

@@ -1,5 +1,6 @@
 //! `trust authority`: the certificate by which platforms trust a key that mints client certificates.
 
+use crate::attestation::Serial;
 use crate::cli::Outcome;
 use crate::cli::args::TrustAuthority;
 use crate::cli::desk::{Desk, date, now};
@@ -7,10 +8,17 @@ use crate::cli::hint::Trouble;
 use crate::kit::Kit;
 use crate::mint::BACKDATED;
 use crate::mint::x509::LASTS;
-use crate::minting::authority::{self, Plan};
+use crate::minting::authority::{self, Made, Plan};
 use crate::signing::Caution;
 
 pub(crate) fn authority(desk: &mut Desk, options: &TrustAuthority) -> Result<Outcome, Trouble> {
+    let (kit, serial, made) = make(desk, options)?;
+    tell(desk, &kit, serial, &made)?;
+    Ok(Outcome::Done)
+}
+
+/// Has it signed and recorded, and tells nobody but of the key.
+pub(crate) fn make(desk: &mut Desk, options: &TrustAuthority) -> Result<(Kit, Serial, Made), Trouble> {
     let (mut kit, _lock) = desk.work()?;
     kit.founded()?;
     desk.refuse_damaged(&kit)?;
@@ -24,13 +32,16 @@ pub(crate) fn authority(desk: &mut Desk, options: &TrustAuthority) -> Result<Out
         desk.terminal
             .say(&format!("note: key {serial} does not carry its last record: {cause}. the journal has it."));
     }
+    Ok((kit, serial, made))
+}
+
+fn tell(desk: &mut Desk, kit: &Kit, serial: Serial, made: &Made) -> Result<(), Trouble> {
     let fingerprint = hex::encode(made.certificate.thumbprint().0);
     if desk.json {
-        desk.json_result(&serde_json::json!({
+        return desk.json_result(&serde_json::json!({
             "key": serial, "certificate": made.certificate.pem(), "fingerprint": fingerprint,
             "until": made.certificate.until(), "record": made.record,
-        }))?;
-        return Ok(Outcome::Done);
+        }));
     }
     let until = i64::try_from(made.certificate.until()).unwrap_or(i64::MAX);
     desk.terminal
@@ -40,7 +51,7 @@ pub(crate) fn authority(desk: &mut Desk, options: &TrustAuthority) -> Result<Out
     for lacking in kit.lacking_authority() {
         desk.terminal.say(&format!("key {lacking} is none yet:  breakglass trust authority --key {lacking}"));
     }
-    Ok(Outcome::Done)
+    Ok(())
 }
 
 fn describe(kit: &Kit, plan: &Plan) -> String {

@@ -140,6 +140,14 @@ fn what_cannot_be_minted_is_said_with_its_line() {
         let text = text().replace("# mints = [\"ssh\", \"x509\", \"token\"]", &format!("mints = {bad}"));
         assert!(Policy::parse(text.as_bytes()).is_err(), "{bad}");
     }
+    // Names that no record has room for would fail only in the emergency, too.
+    let principals = |count: usize| {
+        let names: Vec<String> = (0..count).map(|n| format!("\"host-{n:03}-{}\"", "x".repeat(32))).collect();
+        minting(&MINTS.replace("\"breakglass\"]\nsources", &format!("{}]\nsources", names.join(", "))))
+    };
+    assert!(principals(9).is_ok());
+    let error = principals(10).unwrap_err().to_string();
+    assert!(error.contains("too long to be recorded"), "{error}");
     // A table for which no key has a slot would fail only in the emergency.
     let error = Policy::parse((text() + MINTS).as_bytes()).unwrap_err().to_string();
     assert!(error.contains("no key is made for it"), "{error}");

@@ -29,18 +29,29 @@ impl Binding {
         }
     }
 
-    /// To that certificate, PEM or DER; `None` if it is not one certificate.
+    /// To that certificate, PEM or DER. In PEM those of its authorities may follow, as in what TLS programs send. `None` if it is
+    /// none.
     pub fn to_certificate(bytes: &[u8]) -> Option<Self> {
         let der = match bytes.first() {
             Some(0x30) => bytes.to_vec(),
-            _ => match pem::decode_vec(bytes.trim_ascii()).ok()? {
-                ("CERTIFICATE", der) => der,
-                _ => return None,
-            },
+            _ => first_of_chain(bytes.trim_ascii())?,
         };
         // Nothing behind it, and the hash is over the bytes as they came.
         Certificate::from_der(&der).ok()?;
         Some(Binding::Certificate(Hash::of(&der)))
+    }
+}
+
+fn first_of_chain(pem: &[u8]) -> Option<Vec<u8>> {
+    const END: &[u8] = b"-----END CERTIFICATE-----";
+    let end = pem.windows(END.len()).position(|part| part == END)? + END.len();
+    let (first, others) = pem.split_at(end);
+    if !others.is_empty() {
+        Certificate::load_pem_chain(others.trim_ascii_start()).ok()?;
+    }
+    match pem::decode_vec(first).ok()? {
+        ("CERTIFICATE", der) => Some(der),
+        _ => None,
     }
 }
 

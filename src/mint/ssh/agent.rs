@@ -29,14 +29,17 @@ pub fn add_to_agent(
     comment: &str,
     seconds: u32,
 ) -> Zeroizing<Vec<u8>> {
-    let mut body = Zeroizing::new(Vec::with_capacity(4_096)); // never grown, so never copied
+    let blob = certificate.blob();
+    let room = blob.len() + comment.len() + 128;
+    let mut body = Zeroizing::new(Vec::with_capacity(room)); // never grown, so never copied
     body.push(ADD_ID_CONSTRAINED);
     string(&mut body, KIND);
-    string(&mut body, &certificate.blob());
+    string(&mut body, &blob);
     mpint(&mut body, &key.expose_scalar()[..]);
     string(&mut body, comment.as_bytes());
     body.push(CONSTRAIN_LIFETIME);
     body.extend(seconds.to_be_bytes());
+    debug_assert!(body.len() <= room, "it was copied, and the copy not wiped");
     let mut request = Zeroizing::new(Vec::with_capacity(body.len() + 4));
     string(&mut request, &body);
     request

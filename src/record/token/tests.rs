@@ -407,6 +407,28 @@ fn the_longest_opening_fits_with_whatever_it_rests_on() {
     }
 }
 
+/// With as many names as a policy lets a table have (400 characters, each with its quotes and comma): one of the longest everything,
+/// and the most client assertions at once of what is usual.
+#[test]
+fn the_longest_minting_fits() {
+    for (count, length, issuer, reason) in [(1, 64, 128, REASON_CAP), (10, 24, 40, 100)] {
+        let writer = Writer::founder(1);
+        let Event::MintIntent(mut facts) = sample::minting() else { unreachable!() };
+        let name = "n".repeat(length);
+        (facts.rule, facts.emergency, facts.operator) = (name.clone(), name.clone(), name);
+        facts.reason = "r".repeat(reason);
+        facts.accounts = if count == 1 { vec!["a".repeat(37); 10] } else { vec!["a".repeat(37); 3] };
+        facts.numbers = vec!["n".repeat(if count == 1 { 34 } else { 22 }); count];
+        facts.digests = vec![Hash([1; 32]); count];
+        facts.overrides.clear();
+        let mut draft = writer.draft(Event::MintIntent(facts));
+        (draft.txn, draft.jti) = (Some("t".repeat(length)), "j".repeat(32));
+        draft.iss = format!("https://{}", "i".repeat(issuer - 8));
+        let bytes = draft.with_room().signing_input().map(|input| input.bytes().len() + 87);
+        assert!(bytes.as_ref().is_ok_and(|bytes| *bytes <= WRITTEN_CAP), "{bytes:?}");
+    }
+}
+
 #[test]
 fn a_consent_says_something_and_names_a_request_with_its_approvals() {
     let writer = Writer::founder(1);

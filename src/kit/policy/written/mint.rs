@@ -14,6 +14,10 @@ use crate::mint::ssh::Permissions;
 /// Longest command, in characters; as the certificate takes it.
 const COMMAND: usize = 1_024;
 
+/// Longest that all names together may be as whom a table lets in, each with three characters around it: a record names them, and has
+/// to fit on a key with the longest reason, too.
+const NAMES: usize = 400;
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct WrittenMint {
@@ -68,8 +72,22 @@ impl Page<'_> {
             })
         };
         let rules: Vec<MintRule> = written.iter().map(rule).collect::<Result<_, _>>()?;
+        self.names_fit(written, &rules)?;
         self.clients_are_no_issuers(written, &rules)?;
         Ok(rules)
+    }
+
+    /// What does not fit into a record cannot be minted, and only the emergency would tell.
+    fn names_fit(&self, written: &[WrittenMint], rules: &[MintRule]) -> Result<(), PolicyError> {
+        let length = |rule: &MintRule| rule.says.accounts().iter().map(|name| name.len() + 3).sum::<usize>();
+        match written.iter().zip(rules).find(|(_, rule)| length(rule) > NAMES) {
+            None => Ok(()),
+            Some((table, _)) => {
+                let what =
+                    "the names as whom it lets in are too long to be recorded: divide it into several tables";
+                Err(self.wrong(&table.name, "mint", what))
+            }
+        }
     }
 
     /// Neither in one table nor across: a server that knows the client would take an access token for its assertion.
