@@ -348,8 +348,8 @@ pub(super) struct Open {
     pub credential: Option<CredentialName>,
     #[command(flatten)]
     pub why: Why,
-    /// An approval, as breakglass approve wrote it (may be given again); what it says needs no typing
-    #[arg(long, value_name = "FILE")]
+    /// An approval, as breakglass approve wrote it (may be given again); what it says needs no typing. - for its lines or its codes, typed or scanned here
+    #[arg(long, value_name = "FILE|-")]
     pub approval: Vec<PathBuf>,
     /// Another generation than the current one
     #[arg(long, value_name = "N")]
