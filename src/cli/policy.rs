@@ -5,6 +5,7 @@ use super::admit::sign_change;
 use super::args::Adopt;
 use super::desk::Desk;
 use super::hint::Trouble;
+use super::terminal::one_line;
 use crate::kit::name::CredentialName;
 use crate::kit::policy::{Policy, changes, describe};
 use crate::kit::roster::Change;
@@ -86,6 +87,7 @@ fn differences(kit: &Kit, draft: &Policy) -> Vec<String> {
     let told = changes(&kit.policy, draft, &sealed);
     match told.is_empty() {
         true => vec!["only comments differ".into()],
-        false => told,
+        // Whoever signs reads each as a sentence of ours.
+        false => told.iter().map(|sentence| one_line(sentence)).collect(),
     }
 }
