@@ -18,6 +18,7 @@ use crate::device::DeviceError;
 use crate::kit::Kit;
 use crate::kit::debts::quoted;
 
+mod due;
 mod find;
 mod finish;
 mod now;
@@ -169,6 +170,7 @@ fn carry_out(desk: &mut Desk, choice: Choice) -> Result<Step, Trouble> {
         Choice::Open => open::open(desk, Open::default()),
         Choice::Close(open) => return end(desk, &open),
         Choice::Finish(owed) => return finish::finish(desk, &owed),
+        Choice::Due(due) => return due::carry_out(desk, &due),
         Choice::Status => status::status(desk),
         Choice::Damage => damage(desk),
         Choice::Keys => inventory::inventory(desk, &Inventory::default()),
