@@ -4,12 +4,20 @@ use super::flow::signing;
 use super::kit::kit;
 use super::{Advice, Code, Keys, say};
 use crate::minting::MintingError;
+use crate::signing::SigningError;
 
 const NOT_MINTED: &str = "nothing was minted.";
 
 pub(super) fn minting(error: &MintingError) -> Advice {
     match error {
         MintingError::Kit(error) => kit(error),
+        MintingError::Key(SigningError::Gap { .. } | SigningError::Fork { .. }) | MintingError::Lacks(_) => {
+            say(
+                Code::Integrity,
+                NOT_MINTED,
+                "bring the other stick and run  breakglass kit merge DIR        or go on and leave the gap visible:  --accept-gap \"why\"",
+            )
+        }
         MintingError::Key(error) => signing(error, &Keys::NONE),
         MintingError::Policy(_) | MintingError::NoRule { .. } => {
             say(Code::Refused, NOT_MINTED, "what may be minted:  breakglass policy check")
@@ -51,11 +59,6 @@ pub(super) fn minting(error: &MintingError) -> Advice {
             Code::Integrity,
             NOT_MINTED,
             "keep this stick as it is; mint from the other copy, or go on with  --accept-damage \"why\"",
-        ),
-        MintingError::Lacks(_) => say(
-            Code::Integrity,
-            NOT_MINTED,
-            "bring the other stick and run  breakglass kit merge DIR        or go on and leave the gap visible:  --accept-gap \"why\"",
         ),
         MintingError::Clock { .. } => say(
             Code::Refused,
