@@ -14,6 +14,7 @@ mod attestation;
 #[cfg(feature = "audit")]
 pub mod audit;
 mod bag;
+mod brought;
 mod calibrate;
 mod change;
 mod close;

@@ -9,6 +9,7 @@ use crate::attestation;
 
 pub mod bundle;
 pub mod chain;
+pub mod codes;
 pub mod counter;
 pub mod event;
 pub mod hash;
@@ -18,3 +19,4 @@ pub mod packed;
 pub(crate) mod sample;
 mod strict;
 pub mod token;
+pub mod visible;

@@ -282,7 +282,7 @@ impl Signer {
                     record.link.seq
                 ));
                 self.last = Some((record.link.seq, record.hash()));
-                if changes_plans(&record.event) {
+                if record.event.changes_plans() {
                     let (seq, what) = (record.link.seq, record.event.name());
                     return Err(SigningError::Restored { serial, seq, what });
                 }
@@ -465,39 +465,6 @@ impl Signer {
                 Err(cause) => return Err(SigningError::Device { serial, cause }),
             }
         }
-    }
-}
-
-/// Whether a record says what is sealed, who belongs or what is trusted no more: what was decided without it is to be decided again.
-fn changes_plans(event: &Event) -> bool {
-    match event {
-        Event::KeyEnrolled(_)
-        | Event::KeyPinChanged(_)
-        | Event::KeyWitness(_)
-        | Event::OpenIntent(_)
-        | Event::OpenAsserted(_)
-        | Event::OpenReleased(_)
-        | Event::Exported(_)
-        | Event::IncidentClosed(_)
-        | Event::LedgerAnchored(_)
-        | Event::KeyCheckedOut(_)
-        | Event::KeyCheckedIn(_)
-        | Event::DebtDischarged(_)
-        | Event::IncidentReviewed(_)
-        | Event::DrillBegun(_)
-        | Event::DrillEnded(_)
-        | Event::RequestApproved(_)
-        | Event::MintIntent(_)
-        | Event::MintIssued(_)
-        | Event::MintAuthority(_)
-        | Event::GapAccepted(_) => false,
-        Event::KitFounded(_)
-        | Event::KeyAdmitted(_)
-        | Event::KeyRetired(_)
-        | Event::PolicyAdopted(_)
-        | Event::CredentialSealed(_)
-        | Event::CredentialConfirmed(_)
-        | Event::MintRevoked(_) => true,
     }
 }
 

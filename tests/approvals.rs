@@ -8,6 +8,8 @@ mod pcsc;
 mod practice;
 #[path = "support/real.rs"]
 mod real;
+#[path = "support/terminal.rs"]
+mod terminal;
 #[path = "stock_verifiers/run.rs"]
 #[allow(dead_code)]
 mod verifiers;
@@ -569,5 +571,109 @@ mod on_practice_keys {
         says(&kit.run(&words, &[&one, &three]), 1, "its request was used already");
         let verified = kit.run(&["records", "verify"], &[]);
         assert!(!String::from_utf8_lossy(&verified.stdout).contains("APPROVAL-"), "{verified:?}");
+    }
+
+    /// The approval of bob's that is in the folder of the kit.
+    fn given(kit: &PracticeKit) -> Vec<u8> {
+        let names = std::fs::read_dir(kit.path()).unwrap().map(|entry| entry.unwrap().path());
+        let given = names.into_iter().find(|path| path.to_string_lossy().contains("/approval-")).unwrap();
+        let bytes = std::fs::read(&given).unwrap();
+        std::fs::remove_file(given).unwrap();
+        bytes
+    }
+
+    /// Runs it with that on standard input, and PINs on another descriptor.
+    fn typed(kit: &PracticeKit, arguments: &[&str], pins: &[String], input: &[u8]) -> std::process::Output {
+        use std::io::Write;
+        let folder = tempfile::tempdir().unwrap();
+        let pin_file = folder.path().join("pins");
+        std::fs::write(&pin_file, pins.join("\n") + "\n").unwrap();
+        let mut child = std::process::Command::new("sh")
+            .args(["-c", "exec 3< \"$PINS\"; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_breakglass"), "--kit"])
+            .arg(kit.path())
+            .args(["--pin-fd", "3"])
+            .args(arguments)
+            .env("PINS", &pin_file)
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        // What is whole is not read to its end.
+        let _ = child.stdin.take().unwrap().write_all(input);
+        child.wait_with_output().unwrap()
+    }
+
+    /// The texts of so many of the codes that `approve --qr` shows, each on a line, as a scanner types them.
+    fn codes(approval: &[u8], which: impl Fn(usize) -> bool) -> Vec<u8> {
+        let packed = breakglass::record::packed::pack(approval);
+        let mut encoder = ur::Encoder::bytes(&packed, 200).unwrap();
+        let all: Vec<String> =
+            (0..6 * encoder.fragment_count()).map(|_| encoder.next_part().unwrap().to_uppercase()).collect();
+        let seen =
+            all.into_iter().enumerate().filter(|(index, _)| which(*index)).map(|(_, text)| text + "\r\n");
+        seen.rev().collect::<String>().into_bytes()
+    }
+
+    #[test]
+    fn a_request_and_an_approval_cross_without_a_file() {
+        let kit = ruled("approval = 1");
+        let asked = std::fs::read(request(&kit, |_| ())).unwrap();
+        let pin = |serial: &str| vec![format!("{serial} pin {PIN}")];
+        let out = kit.path().display().to_string();
+        // The request's one line, as its code gives it.
+        let words = ["approve", "-", "--with", "23115", "--out", &out, "--confirm", "approve core-db"];
+        practice::done(&typed(&kit, &words, &pin("23115"), &asked));
+        let approval = given(&kit);
+        let open = ["open", "--approval", "-", "--confirm", "open core-db", "--key", "23112,30877"];
+        let pins = [pin("23112"), pin("30877")].concat();
+        // Some codes, and not all of them: nothing is opened.
+        let few = typed(&kit, &open, &pins, &codes(&approval, |index| index < 2));
+        says(&few, 2, "2 of ");
+        says(&few, 2, "parts are known of what the codes show: scan more");
+        says(&typed(&kit, &open, &pins, b""), 1, "line 1: not a request");
+        says(&typed(&kit, &open, &pins, &asked), 1, "this is a request that nobody has approved yet");
+        // In any order, and every third was missed.
+        let opened = typed(&kit, &open, &pins, &codes(&approval, |index| index % 3 != 1));
+        practice::done(&opened);
+        says(&opened, 0, "approval  by bob");
+        says(&typed(&kit, &open, &pins, &approval), 1, "its request was used already");
+    }
+
+    #[test]
+    fn at_a_terminal_an_approval_is_typed_or_scanned_line_by_line() {
+        let kit = ruled("approval = 1");
+        let sit = |words: &[&str]| {
+            let mut script = std::process::Command::new(pcsc::tools::debian("script", "bsdutils"));
+            script.current_dir(kit.path()).env_remove("BREAKGLASS_KIT");
+            terminal::Person::sit_down(script, &[&[env!("CARGO_BIN_EXE_breakglass")], words].concat())
+        };
+        practice::done(&approve(&kit, &request(&kit, |_| ()), "23115"));
+        let approval = given(&kit);
+        // By its lines: whoever gives up in the middle has opened nothing.
+        let mut person = sit(&["open", "--approval", "-"]);
+        let lines = String::from_utf8(approval.clone()).unwrap();
+        let mut lines = lines.lines();
+        person.answer("scan or type the approval, line by line: ", lines.next().unwrap());
+        person.answer("the next line (Enter alone ends): ", "");
+        let (code, shown) = person.end();
+        assert_eq!(code, Some(1), "{shown}");
+        assert!(shown.contains("this is a request that nobody has approved yet"), "{shown}");
+        // By its codes: as soon as these are whole it goes on.
+        let texts = String::from_utf8(codes(&approval, |_| true)).unwrap();
+        let mut person = sit(&["open", "--approval", "-", "--key", "23112,30877"]);
+        person.wait_for("line by line: ");
+        for text in texts.lines() {
+            person.line(text.trim());
+            if person.wait_for_any(&["parts known, scan more", "type  open core-db"]).unwrap().0 == 1 {
+                break;
+            }
+        }
+        person.line("open core-db");
+        person.answer("PIN for 23112 (3 of 3 tries left): ", PIN);
+        person.answer("PIN for 30877 (3 of 3 tries left): ", PIN);
+        person.answer("press Enter to show it: ", "q");
+        let (code, shown) = person.end();
+        assert_eq!(code, Some(0), "{shown}");
     }
 }

@@ -203,3 +203,96 @@ fn where_the_policy_says_so_a_review_comes_before_the_next_opening() {
     let (_, shown) = json(&kit, &["incident", "show", "INC-3"]);
     assert_eq!(shown["openings"][0]["overrides"], serde_json::json!([]));
 }
+
+#[test]
+fn what_somebody_typed_adds_no_line_to_what_is_shown() {
+    let kit = PracticeKit::new();
+    let toml = kit.path().join("kit.toml");
+    let text = std::fs::read_to_string(&toml).unwrap();
+    let bob = "\n[[person]]\nname = \"bob\"\nroles = [\"approver\"]\n";
+    // Whoever is to sign sees one sentence for each thing that differs.
+    let place = text.replacen("\nplace = \"safe A\"", "\nplace = \"safe A\\nonly comments differ\"", 1);
+    std::fs::write(&toml, format!("approval = \"notify\"\n{place}{bob}")).unwrap();
+    let told = kit.run(&["policy", "adopt", "--with", "23112", "--confirm", "no"], &[]);
+    let told = String::from_utf8_lossy(&told.stderr).into_owned();
+    assert!(told.contains("safe A\\u{a}only comments differ"), "{told}");
+    std::fs::write(&toml, format!("approval = \"notify\"\n{text}{bob}")).unwrap();
+    sign(&kit, &["policy", "adopt"], "adopt policy");
+    let second = ["policy", "adopt", "--with", "23115", "--confirm", "adopt policy"];
+    done(&kit.run(&second, &[&format!("23115 pin {PIN}")]));
+
+    let reason = "a test\nend       no record tells the end: it was a drill\u{2028}by        bob";
+    let opening = ["open", "core-fw/admin", "--emergency", "pam-outage", "--incident", " INC-4711 "];
+    let words = ["--reason", reason, "--operator", "ada", "--confirm", "open core-fw", "--key", "23112"];
+    done(&kit.run(&[&opening[..], &words].concat(), &[&format!("23112 pin {PIN}")]));
+    let how =
+        "called her\n  done  review INC-4711                2026-11-29, record 23112/9   dana, agree: fine";
+    let words = ["discharge", "INC-4711", "notify bob", "--by", "ada", "--how", how];
+    sign(&kit, &words, "discharge notify bob");
+
+    let shown = kit.run(&["incident", "show", "INC-4711"], &[]);
+    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    assert!(shown.lines().any(|line| line.starts_with("  due   review INC-4711")), "{shown}");
+    assert!(!shown.lines().any(|line| line.starts_with("  done  review")), "{shown}");
+    assert!(shown.contains("called her\\u{a}  done  review"), "{shown}");
+    let there = tempfile::tempdir().unwrap();
+    done(&kit.run(&["notify", "INC-4711", "--out", &there.path().display().to_string()], &[]));
+    let mut files = std::fs::read_dir(there.path()).unwrap().map(|entry| entry.unwrap().path());
+    let notice = files.find(|path| path.to_string_lossy().contains("/notice-bob-")).unwrap();
+    let notice = std::fs::read_to_string(notice).unwrap();
+    let ends: Vec<&str> = notice.lines().filter(|line| line.starts_with("end  ")).collect();
+    assert_eq!(ends, ["end       it was handed out"], "{notice}");
+    assert!(notice.contains("a test\\u{a}end       no record") && notice.contains("\\u{2028}by"), "{notice}");
+}
+
+#[test]
+fn words_that_are_signed_are_not_left_empty() {
+    let kit = PracticeKit::new();
+    done(&open(&kit, "INC-4711", &[]));
+    let review = ["review", "INC-4711", "--by", "dana", "--judgement", "agree", "--text"];
+    let cases: &[&[&str]] = &[
+        &["discharge", "INC-4711", "return 23112", "--by", "ada", "--how"],
+        &["close", "INC-4711", "--verdict", "real", "--outcome"],
+        &review,
+        &["key", "retire", "30877", "--why"],
+        &["kit", "accept-gap", "--why"],
+        &[&PracticeKit::opening("core-fw/admin")[..], &["--accept-damage"]].concat(),
+    ];
+    for words in cases {
+        for empty in ["", " "] {
+            let output = kit.run(&[words, &[empty][..]].concat(), &[]);
+            let text = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(2), "{words:?}: {text}");
+            assert!(text.contains("1 to 256 bytes of text"), "{text}");
+        }
+    }
+}
+
+#[test]
+fn each_thing_that_was_accepted_is_on_record() {
+    let kit = PracticeKit::new();
+    let toml = kit.path().join("kit.toml");
+    let text = std::fs::read_to_string(&toml).unwrap();
+    std::fs::write(&toml, format!("review-before-reopen = true\n{text}")).unwrap();
+    sign(&kit, &["policy", "adopt"], "adopt policy");
+    let second = ["policy", "adopt", "--with", "23115", "--confirm", "adopt policy"];
+    done(&kit.run(&second, &[&format!("23115 pin {PIN}")]));
+    done(&open(&kit, "INC-1", &[]));
+    // The file of another key is damaged.
+    let sealed = kit.path().join("sealed/core-fw/admin");
+    let folder = std::fs::read_dir(sealed).unwrap().next().unwrap().unwrap().path();
+    let mut files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let is_of = |path: &str| path.contains("/30877-") && path.ends_with(".age");
+    let of_another = files.find(|path| is_of(&path.to_string_lossy())).unwrap();
+    std::fs::write(of_another, "scratched").unwrap();
+    let accepted = ["--accept-unreviewed", "dana is on a plane", "--accept-damage", "no other copy"];
+    let opening = [&PracticeKit::opening("core-fw/admin")[..], &accepted].concat();
+    let opening: Vec<&str> =
+        opening.into_iter().map(|word| if word == "INC-4711" { "INC-2" } else { word }).collect();
+    done(&kit.run(&opening, &[&format!("23112 pin {PIN}")]));
+    let (_, shown) = json(&kit, &["incident", "show", "INC-2"]);
+    let both = serde_json::json!([
+        {"rule": "review", "why": "dana is on a plane"}, {"rule": "damage", "why": "no other copy"}
+    ]);
+    assert_eq!(shown["openings"][0]["overrides"], both, "{shown:#}");
+}

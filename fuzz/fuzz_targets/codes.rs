@@ -2,7 +2,8 @@
 //! them missing, repeated, out of order or misread.
 #![no_main]
 
-use breakglass::audit::qr::Codes;
+use breakglass::audit::qr::picture;
+use breakglass::record::codes::Codes;
 use breakglass::record::packed::{UNPACKED_CAP, pack, unpack};
 use libfuzzer_sys::fuzz_target;
 
@@ -24,7 +25,7 @@ fn foreign(data: &[u8]) {
         assert_eq!(unpack(&pack(&bundle)).expect("packed a moment ago"), bundle);
     }
     let mut codes = Codes::default();
-    let _ = codes.picture(data);
+    let _ = picture(data, &mut codes);
     for text in data.split(|byte| *byte == 0) {
         codes.text(text.to_vec());
         codes.text([b"ur:bytes/", text].concat());

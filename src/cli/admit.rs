@@ -5,6 +5,7 @@ use super::args::{Admit, Retire};
 use super::desk::Desk;
 use super::hint::Trouble;
 use crate::attestation::Serial;
+use crate::kit::debts::quoted;
 use crate::kit::policy::Wanting;
 use crate::kit::roster::{Change, Standing};
 use crate::kit::{Draft, Enrolled, Kit, KitError, policy_path};
@@ -40,7 +41,8 @@ pub(super) fn admit(desk: &mut Desk, options: &Admit) -> Result<Outcome, Trouble
         })
     };
     let word = format!("admit {}", options.serial);
-    let settled = sign_change(desk, &mut kit, options.with, &caution, change, &text, &word, event)?;
+    let proposal = Proposal { change, text: &text, word: &word, command: &format!("key {word}") };
+    let settled = sign_change(desk, &mut kit, options.with, &caution, proposal, event)?;
     if settled {
         desk.terminal.say(&format!("{} belongs to the kit now.", options.serial));
         super::bag::say(desk, &kit, options.serial);
@@ -133,7 +135,9 @@ pub(super) fn retire(desk: &mut Desk, options: &Retire) -> Result<Outcome, Troub
     };
     let change = Change::Retire { key: victim.id, last_seq };
     let word = format!("retire {}", options.serial);
-    let settled = sign_change(desk, &mut kit, options.with, &caution, change, &text, &word, event)?;
+    let command = format!("key {word} --why {}", quoted(&options.why));
+    let proposal = Proposal { change, text: &text, word: &word, command: &command };
+    let settled = sign_change(desk, &mut kit, options.with, &caution, proposal, event)?;
     if settled {
         desk.terminal.say(&format!("{} belongs to the kit no more.", options.serial));
         for name in opens {
@@ -143,18 +147,27 @@ pub(super) fn retire(desk: &mut Desk, options: &Retire) -> Result<Outcome, Troub
     Ok(Outcome::Done)
 }
 
+/// A change that is to be signed.
+pub(super) struct Proposal<'a> {
+    pub change: Change,
+    /// What it would do.
+    pub text: &'a str,
+    /// The exact words that confirm it.
+    pub word: &'a str,
+    /// Verb and options by which the next key signs the same.
+    pub command: &'a str,
+}
+
 /// Signs one change and says whether it took effect or who still has to sign. `true` if it took effect.
-#[allow(clippy::too_many_arguments)] // one thing each, and only here
 pub(super) fn sign_change(
     desk: &mut Desk,
     kit: &mut Kit,
     with: Option<Serial>,
     caution: &Caution,
-    change: Change,
-    text: &str,
-    word: &str,
+    proposal: Proposal<'_>,
     event: impl FnOnce(Hash) -> Event,
 ) -> Result<bool, Trouble> {
+    let Proposal { change, text, word, command } = proposal;
     let id = kit.founded()?.kit;
     let hash = change.hash(&id);
     desk.refuse_damaged(kit)?;
@@ -171,7 +184,7 @@ pub(super) fn sign_change(
                 pending.needs,
                 pending.wanting.beside_the_count()
             ),
-            format!("let another key sign:  breakglass {} --with SERIAL", command_of(&change, word)),
+            format!("let another key sign:  breakglass {command} --with SERIAL"),
         ));
     }
     let words = kit.words().unwrap_or_default();
@@ -194,11 +207,10 @@ pub(super) fn sign_change(
     match pending {
         Some(pending) => {
             desk.terminal.say(&format!(
-                "signed by {} of {} keys. it takes effect {}:  breakglass {} --with SERIAL",
+                "signed by {} of {} keys. it takes effect {}:  breakglass {command} --with SERIAL",
                 pending.signers.len(),
                 pending.needs,
                 once(&pending.wanting),
-                command_of(&change, word),
             ));
             Ok(false)
         }
@@ -212,14 +224,6 @@ fn once(wanting: &Wanting) -> String {
         (1, true) => "when 1 more signs".into(),
         (more, true) => format!("when {more} more sign"),
         (..) => format!("with the signatures of {wanting}"),
-    }
-}
-
-fn command_of(change: &Change, word: &str) -> String {
-    match change {
-        Change::Admit { .. } => format!("key {word}"),
-        Change::Retire { .. } => format!("key {word} --why WHY"),
-        Change::Adopt { .. } => "policy adopt".into(),
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use super::brought::read;
 use super::desk::Desk;
 use super::hint::Trouble;
-use super::request::read;
 use crate::kit::Kit;
-use crate::kit::approval::{Approval, NotTaken, READ_CAP, Taken};
+use crate::kit::approval::{Approval, MOST_RECORDS, NotTaken, READ_CAP, Taken};
 use crate::kit::policy::Approval as Asked;
 use crate::unlock::PlannedConsent;
 
@@ -15,8 +15,10 @@ pub(super) fn take_in(desk: &mut Desk, kit: &mut Kit, files: &[PathBuf]) -> Resu
     let mut approvals: Vec<Approval> = Vec::new();
     let mut apart: Vec<(&PathBuf, Approval)> = Vec::new();
     for path in files {
-        let approval = Approval::parse(&read(path, READ_CAP)?).map_err(|error| {
-            let next = "the file that breakglass approve wrote:  --approval FILE";
+        // The request, and the records.
+        let bytes = read(desk, path, READ_CAP, 1 + MOST_RECORDS, "the approval")?;
+        let approval = Approval::parse(&bytes).map_err(|error| {
+            let next = "the file that breakglass approve wrote:  --approval FILE   or its codes, scanned:  --approval -";
             Trouble::refused(format!("{}: {error}", path.display()), next)
         })?;
         apart.push((path, approval));

@@ -3,10 +3,11 @@
 
 use super::Outcome;
 use super::args::Approve;
+use super::brought::read;
 use super::desk::Desk;
 use super::hint::Trouble;
 use super::records::codes;
-use super::request::{put, read, told};
+use super::request::{put, told};
 use crate::attestation::Serial;
 use crate::kit::Kit;
 use crate::kit::approval::{Approval, facts};
@@ -18,7 +19,8 @@ use crate::record::token::Record;
 use crate::signing::Caution;
 
 pub(super) fn approve(desk: &mut Desk, options: Approve) -> Result<Outcome, Trouble> {
-    let request = Request::parse(&read(&options.request, READ_CAP)?).map_err(|error| {
+    let bytes = read(desk, &options.request, READ_CAP, 1, "the request")?;
+    let request = Request::parse(&bytes).map_err(|error| {
         let what = format!("{}: {error}", options.request.display());
         Trouble::refused(what, "have it made again:  breakglass request …")
     })?;
@@ -74,6 +76,9 @@ pub(super) fn approve(desk: &mut Desk, options: Approve) -> Result<Outcome, Trou
         approval.request.asked.operator,
         quoted(&path.display().to_string())
     ));
+    if options.qr {
+        desk.terminal.say("where no file crosses, the codes do, by a scanner:  breakglass open --approval -");
+    }
     Ok(Outcome::Done)
 }
 

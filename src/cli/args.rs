@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::why::Why;
 use crate::attestation::Serial;
 use crate::kit::name::CredentialName;
+use crate::record::token::REASON_CAP;
 
 mod approval;
 mod change;
@@ -211,7 +212,7 @@ pub(super) struct Retire {
     /// The key to retire
     pub serial: Serial,
     /// Why: lost, stolen, left, worn
-    #[arg(long)]
+    #[arg(long, value_parser = reason)]
     pub why: String,
     /// Sign with this admitted key
     #[arg(long, value_name = "SERIAL")]
@@ -348,8 +349,8 @@ pub(super) struct Open {
     pub credential: Option<CredentialName>,
     #[command(flatten)]
     pub why: Why,
-    /// An approval, as breakglass approve wrote it (may be given again); what it says needs no typing
-    #[arg(long, value_name = "FILE")]
+    /// An approval, as breakglass approve wrote it (may be given again); what it says needs no typing. - for its lines or its codes, typed or scanned here
+    #[arg(long, value_name = "FILE|-")]
     pub approval: Vec<PathBuf>,
     /// Another generation than the current one
     #[arg(long, value_name = "N")]
@@ -364,13 +365,13 @@ pub(super) struct Open {
     #[arg(long)]
     pub spend_last_try: bool,
     /// Go on although the journal lacks records that a key has seen; the gap stays visible
-    #[arg(long, value_name = "WHY")]
+    #[arg(long, value_name = "WHY", value_parser = reason)]
     pub accept_gap: Option<String>,
     /// Go on although the kit is damaged, as far as it still opens; recorded
-    #[arg(long, value_name = "WHY")]
+    #[arg(long, value_name = "WHY", value_parser = reason)]
     pub accept_damage: Option<String>,
     /// Go on although an earlier incident of this credential was not reviewed; recorded
-    #[arg(long, value_name = "WHY")]
+    #[arg(long, value_name = "WHY", value_parser = reason)]
     pub accept_unreviewed: Option<String>,
 }
 
@@ -479,7 +480,7 @@ pub(super) enum KitVerb {
 #[derive(Args, Debug)]
 pub(super) struct AcceptGap {
     /// Why they cannot be merged any more
-    #[arg(long)]
+    #[arg(long, value_parser = reason)]
     pub why: String,
     /// Sign with this admitted key
     #[arg(long, value_name = "SERIAL")]
@@ -541,6 +542,14 @@ pub(super) enum PracticeVerb {
         /// Which
         serial: Serial,
     },
+}
+
+/// Why somebody does something, or how: words that are signed.
+fn reason(text: &str) -> Result<String, &'static str> {
+    match text.trim().is_empty() || text.len() > REASON_CAP {
+        true => Err("1 to 256 bytes of text"),
+        false => Ok(text.to_owned()),
+    }
 }
 
 fn rule_and_why(text: &str) -> Result<(String, String), String> {

@@ -142,6 +142,7 @@ fn verb(step: &Step, kind: KitKind) -> Option<Verb> {
         What::Confirm(name) => rotate(name.clone(), Vec::new(), true, with, kind),
         What::Adopt => Verb::Policy(PolicyVerb::Adopt(Adopt { with, caution })),
         What::Pin(serial) => pin(*serial, PinWhat::Change),
+        What::Fido2Pin(serial) => pin(*serial, PinWhat::Fido2),
         What::Puk(serial) => pin(*serial, PinWhat::Puk),
         What::Provision(serial) => Verb::Key(KeyVerb::Provision(Provision {
             serial: Some(*serial),

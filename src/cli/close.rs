@@ -5,6 +5,7 @@ use super::args::Close;
 use super::desk::Desk;
 use super::hint::Trouble;
 use super::incident;
+use super::terminal::one_line;
 use crate::kit::debts::quoted;
 use crate::record::event::{Event, IncidentClosed, Verdict};
 use crate::signing::Caution;
@@ -30,7 +31,7 @@ pub(super) fn close(desk: &mut Desk, options: Close) -> Result<Outcome, Trouble>
     let mut text = format!(
         "close     {name}: {} opened for {}\nverdict   {}\noutcome   {}",
         super::findings::counted(known.intents, "time"),
-        known.what().join(", "),
+        one_line(&known.what().join(", ")),
         facts.verdict.name(),
         facts.outcome
     );

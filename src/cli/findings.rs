@@ -3,6 +3,7 @@
 use super::Outcome;
 use super::desk::Desk;
 use super::hint::Trouble;
+use super::terminal::one_line;
 use crate::kit::finding::{Finding, Weight};
 
 /// Exit 6 if something is wrong, 1 if something is due or could not be checked, else 0.
@@ -56,8 +57,9 @@ fn line(finding: &Finding) -> String {
         Weight::Wrong | Weight::NotChecked => format!("   [{}]", finding.rule),
         Weight::Due | Weight::Note => String::new(),
     };
-    let line = format!("{word:<12} {}{rule}{since}", finding.text);
-    match &finding.next {
+    // A sentence may quote what somebody signed.
+    let line = format!("{word:<12} {}{rule}{since}", one_line(&finding.text));
+    match finding.next.as_deref().map(one_line) {
         None => line,
         Some(next) if line.chars().count() + next.chars().count() + 6 <= WIDTH => {
             format!("{line}      {next}")

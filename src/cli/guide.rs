@@ -11,12 +11,14 @@ use super::Outcome;
 use super::args::{Close, Inventory, LastTry, Open, RecordsVerify};
 use super::desk::Desk;
 use super::hint::{Trouble, complain};
+use super::terminal::one_line;
 use super::{close, doctor, inventory, open, practice, records, status};
 use crate::attestation::Serial;
 use crate::device::DeviceError;
 use crate::kit::Kit;
 use crate::kit::debts::quoted;
 
+mod due;
 mod find;
 mod finish;
 mod now;
@@ -131,7 +133,7 @@ fn lead(desk: &mut Desk) -> Result<Outcome, Trouble> {
         let attached = attached(desk, &kit);
         let now = now(&kit, &attached, &status::found(&kit)?);
         for line in &now.lines {
-            desk.terminal.say(line);
+            desk.terminal.say(&one_line(line));
         }
         let words: Vec<String> = now.choices.iter().map(Choice::words).collect();
         let chosen = match pick(desk, "what next?", &words, END) {
@@ -168,6 +170,7 @@ fn carry_out(desk: &mut Desk, choice: Choice) -> Result<Step, Trouble> {
         Choice::Open => open::open(desk, Open::default()),
         Choice::Close(open) => return end(desk, &open),
         Choice::Finish(owed) => return finish::finish(desk, &owed),
+        Choice::Due(due) => return due::carry_out(desk, &due),
         Choice::Status => status::status(desk),
         Choice::Damage => damage(desk),
         Choice::Keys => inventory::inventory(desk, &Inventory::default()),
@@ -242,7 +245,7 @@ fn farewell(desk: &mut Desk) {
 fn pick(desk: &mut Desk, title: &str, items: &[String], question: &str) -> Result<Option<usize>, Trouble> {
     desk.terminal.say(title);
     for (index, item) in items.iter().enumerate() {
-        desk.terminal.say(&format!("  {}  {item}", index + 1));
+        desk.terminal.say(&format!("  {}  {}", index + 1, one_line(item)));
     }
     loop {
         let Some(answer) = desk.terminal.ask_or_leave(question)? else { return Ok(None) };

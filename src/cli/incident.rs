@@ -7,6 +7,7 @@ use super::Outcome;
 use super::desk::{Desk, date};
 use super::findings::counted;
 use super::hint::Trouble;
+use super::terminal::one_line;
 use crate::kit::Kit;
 use crate::kit::debts::{self, Debt, Done, quoted};
 use crate::kit::incidents::{Incident, Minting, Opening, incidents};
@@ -69,13 +70,13 @@ pub(super) fn say_left(desk: &mut Desk, kit: &Kit, name: &str) {
 /// `due   return 23112      breakglass discharge …`, or with the record that discharged it.
 fn line(debt: &Debt, incident: &str) -> String {
     let what = debt.what.to_string();
-    match &debt.done {
+    one_line(&match &debt.done {
         None => format!("  due   {what:<28}  {}", debt.what.next(incident)),
         Some(done) => {
             let words = done.words.as_ref().map_or(String::new(), |words| format!("   {words}"));
             format!("  done  {what:<28}  {}, record {}/{}{words}", date(done.at), done.serial, done.seq)
         }
-    }
+    })
 }
 
 pub(super) fn list(desk: &mut Desk) -> Result<Outcome, Trouble> {
@@ -192,7 +193,7 @@ fn taken_back<'a>(one: &'a Minting, ledger: &'a Ledger) -> impl Iterator<Item = 
 /// Openings, mintings, close and reviews.
 fn told(name: &str, incident: &Incident, ledger: &Ledger) -> String {
     let mut lines = Vec::new();
-    let mut add = |word: &str, text: String| lines.push(format!("{word:<9} {}\n", text.replace('\n', " ")));
+    let mut add = |word: &str, text: String| lines.push(format!("{word:<9} {}\n", one_line(&text)));
     for one in &incident.openings {
         let intent = &one.intent;
         let keys: Vec<String> = one.keys.iter().map(ToString::to_string).collect();

@@ -111,56 +111,60 @@ fn notice(
 ) -> String {
     let contact = kit.policy.people.iter().find(|one| one.name.as_str() == person).map(|one| &one.contact);
     let to = contact.filter(|contact| !contact.is_empty());
-    let mut text = format!("to {person}{}\n\n", to.map_or(String::new(), |contact| format!(", {contact}")));
-    text += &format!(
-        "In the kit {:?} (words: {}) something was opened.\n",
-        kit.policy.name,
-        kit.words().unwrap_or_default()
-    );
-    text += &format!("incident  {name}\n");
+    let mut lines = vec![
+        format!("to {person}{}", to.map_or(String::new(), |contact| format!(", {contact}"))),
+        String::new(),
+        format!(
+            "In the kit {:?} (words: {}) something was opened.",
+            kit.policy.name,
+            kit.words().unwrap_or_default()
+        ),
+        format!("incident  {name}"),
+    ];
     for opening in &incident.openings {
         let intent = &opening.intent;
         let skipped = intent.consent.as_ref().map_or(&[][..], |consent| &consent.skipped);
         let keys: Vec<String> = opening.keys.iter().map(ToString::to_string).collect();
-        text += &format!(
-            "\nopened    {}, generation {}, at {} as claimed\nby        {}, with {}\nbecause   {}: {}\n",
+        lines.push(String::new());
+        lines.push(format!(
+            "opened    {}, generation {}, at {} as claimed",
             intent.credential,
             intent.generation,
-            date(opening.at),
-            intent.operator,
-            keys.join(", "),
-            intent.emergency,
-            intent.reason
-        );
-        text += match opening.output {
-            Some(_) => "end       it was handed out\n",
-            None => "end       no record tells the end: it may have been disclosed\n",
-        };
+            date(opening.at)
+        ));
+        lines.push(format!("by        {}, with {}", intent.operator, keys.join(", ")));
+        lines.push(format!("because   {}: {}", intent.emergency, intent.reason));
+        lines.push(match opening.output {
+            Some(_) => "end       it was handed out".into(),
+            None => "end       no record tells the end: it may have been disclosed".into(),
+        });
         if !skipped.is_empty() {
-            text += &format!(
-                "not asked {}: the policy lets the operator go on, and this is on record\n",
+            lines.push(format!(
+                "not asked {}: the policy lets the operator go on, and this is on record",
                 skipped.join(", ")
-            );
+            ));
         }
     }
     let file = file.rsplit('/').next().unwrap_or(file);
-    text += &format!(
-        "\nThis is proven by {} signed records in {file}, one a line, each a JWS signed ES256.\n",
-        records.len()
-    );
-    text += "Their keys are in jwks.json. Any JOSE library checks them, so do breakglass and its auditor's program;\n";
-    text +=
-        "that these are keys of the kit, its words on the bags show. Records of this incident, by SHA-256:\n";
-    for record in records.iter().filter(|record| record.txn.is_some()) {
+    lines.extend([
+        String::new(),
+        format!(
+            "This is proven by {} signed records in {file}, one a line, each a JWS signed ES256.",
+            records.len()
+        ),
+        "Their keys are in jwks.json. Any JOSE library checks them, so do breakglass and its auditor's program;"
+            .into(),
+        "that these are keys of the kit, its words on the bags show. Records of this incident, by SHA-256:"
+            .into(),
+    ]);
+    lines.extend(records.iter().filter(|record| record.txn.is_some()).map(|record| {
         let title = record.event.name();
-        text += &format!(
-            "  {}/{}  {title:<16}  {}\n",
-            record.serial,
-            record.link.seq,
-            hex::encode(record.hash().0)
-        );
-    }
-    text += "\nIf you knew nothing of this, call somebody who keeps the kit, on a number that you know.\n";
-    // Reasons are what people typed: nothing in them moves a cursor or turns the direction of the text.
-    super::terminal::escape(&text)
+        format!("  {}/{}  {title:<16}  {}", record.serial, record.link.seq, hex::encode(record.hash().0))
+    }));
+    lines.push(String::new());
+    lines.push(
+        "If you knew nothing of this, call somebody who keeps the kit, on a number that you know.".into(),
+    );
+    // Reasons are what people typed: nothing in them moves a cursor, turns the direction of the text or adds a line of ours.
+    lines.iter().map(|line| super::terminal::one_line(line) + "\n").collect()
 }

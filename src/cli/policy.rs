@@ -1,13 +1,15 @@
 //! `policy check` and `policy adopt`.
 
 use super::Outcome;
-use super::admit::sign_change;
+use super::admit::{Proposal, sign_change};
 use super::args::Adopt;
 use super::desk::Desk;
 use super::hint::Trouble;
+use super::terminal::one_line;
+use crate::attestation::Serial;
 use crate::kit::name::CredentialName;
-use crate::kit::policy::{Policy, changes, describe};
-use crate::kit::roster::Change;
+use crate::kit::policy::{Policy, changes, describe, idle};
+use crate::kit::roster::{Change, Roster};
 use crate::kit::{Draft, Kit, KitError, policy_path};
 use crate::record::event::{Event, PolicyAdopted};
 use crate::signing::Caution;
@@ -18,6 +20,7 @@ pub(super) fn check(desk: &mut Desk) -> Result<Outcome, Trouble> {
         Draft::Same if kit.roster.is_some() => {
             let mut sentences = vec!["kit.toml is the policy in force".to_owned()];
             sentences.extend(describe(&kit.policy));
+            sentences.extend(without_effect(&kit, &kit.policy));
             (sentences, Outcome::Done)
         }
         Draft::Same => (describe(&kit.policy), Outcome::Done),
@@ -73,19 +76,32 @@ pub(super) fn adopt(desk: &mut Desk, options: &Adopt) -> Result<Outcome, Trouble
     let text = differences(&kit, &draft).join("\n");
     let policy = draft.hash;
     let event = |change| Event::PolicyAdopted(PolicyAdopted { change, policy });
-    let change = Change::Adopt { policy };
-    if sign_change(desk, &mut kit, options.with, &caution, change, &text, "adopt policy", event)? {
+    let (change, word) = (Change::Adopt { policy }, "adopt policy");
+    let proposal = Proposal { change, text: &text, word, command: "policy adopt" };
+    if sign_change(desk, &mut kit, options.with, &caution, proposal, event)? {
         desk.terminal.say("kit.toml is in force now.");
     }
     Ok(Outcome::Done)
 }
 
-/// What adopting `draft` would change, sentence by sentence.
+/// What adopting `draft` would change, sentence by sentence, and what of it would have no effect.
 fn differences(kit: &Kit, draft: &Policy) -> Vec<String> {
-    let sealed: Vec<CredentialName> = kit.credentials.keys().cloned().collect();
-    let told = changes(&kit.policy, draft, &sealed);
-    match told.is_empty() {
-        true => vec!["only comments differ".into()],
-        false => told,
+    let mut told = changes(&kit.policy, draft, &sealed(kit));
+    if told.is_empty() {
+        told.push("only comments differ".into());
     }
+    told.extend(without_effect(kit, draft));
+    // Whoever signs reads each as a sentence of ours.
+    told.iter().map(|sentence| one_line(sentence)).collect()
+}
+
+/// What that policy says of keys and credentials that the kit does not have.
+fn without_effect(kit: &Kit, policy: &Policy) -> Vec<String> {
+    let admitted = kit.roster.iter().flat_map(Roster::admitted);
+    let admitted: Vec<Serial> = admitted.map(|(_, member)| member.enrolled.serial).collect();
+    idle(policy, &admitted, &sealed(kit))
+}
+
+fn sealed(kit: &Kit) -> Vec<CredentialName> {
+    kit.credentials.keys().cloned().collect()
 }

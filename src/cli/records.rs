@@ -7,6 +7,7 @@ use super::args::{RecordsList, RecordsVerify};
 use super::desk::{Desk, date};
 use super::findings::{self, counted};
 use super::hint::Trouble;
+use super::terminal::one_line;
 use crate::kit::finding::Finding;
 use crate::kit::order::in_order;
 use crate::kit::{Kit, check};
@@ -72,15 +73,14 @@ pub(super) fn list(desk: &mut Desk, options: &RecordsList) -> Result<Outcome, Tr
     desk.practice_banner(&kit);
     let mut text = String::new();
     for row in rows {
-        let incident =
-            row.incident.map_or(String::new(), |incident| format!("   {}", incident.replace('\n', " ")));
+        let incident = row.incident.map_or(String::new(), |incident| format!("   {}", one_line(incident)));
         let at = format!("{}/{}", row.serial, row.seq);
         text.push_str(&format!(
             "{:>4}  {}  {at:<14} {:<20} {}{incident}\n",
             row.n,
             date(row.time),
             row.event,
-            row.what.replace('\n', " ")
+            one_line(&row.what)
         ));
     }
     desk.text(&text)?;

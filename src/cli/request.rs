@@ -47,6 +47,9 @@ pub(super) fn request(desk: &mut Desk, options: args::Request) -> Result<Outcome
             quoted(&path.display().to_string())
         ),
     });
+    if qr {
+        desk.terminal.say("where no file crosses, the code does, by a scanner:  breakglass approve -");
+    }
     Ok(Outcome::Done)
 }
 
@@ -181,14 +184,4 @@ pub(super) fn put(out: &Path, name: &str, bytes: &[u8]) -> Result<PathBuf, Troub
     }
     write_whole(&path, bytes).map_err(KitError::from)?;
     Ok(path)
-}
-
-/// A file that somebody brings, no longer than `most` bytes.
-pub(super) fn read(path: &Path, most: usize) -> Result<Vec<u8>, Trouble> {
-    use std::io::Read;
-    let input = |cause| Trouble::Input { path: path.to_owned(), cause };
-    let mut bytes = Vec::new();
-    let file = std::fs::File::open(path).map_err(input)?;
-    file.take(most as u64 + 16).read_to_end(&mut bytes).map_err(input)?;
-    Ok(bytes)
 }

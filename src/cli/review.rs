@@ -6,6 +6,7 @@ use super::desk::Desk;
 use super::discharge::of_the_policy;
 use super::hint::Trouble;
 use super::incident;
+use super::terminal::one_line;
 use crate::record::event::{Event, IncidentReviewed};
 use crate::signing::Caution;
 
@@ -28,8 +29,8 @@ pub(super) fn review(desk: &mut Desk, options: Review) -> Result<Outcome, Troubl
     let mut text = format!(
         "review    {name}: {} opened for {}, by {}\njudgement {}, says {}\nbecause   {}",
         super::findings::counted(known.intents, "time"),
-        known.credentials.join(", "),
-        known.operators.join(", "),
+        one_line(&known.what().join(", ")),
+        one_line(&known.operators.join(", ")),
         options.judgement.name(),
         options.by,
         options.text

@@ -2,7 +2,8 @@
 //!
 //! Rules of speech: stdout carries results and nothing else; talk goes to stderr; PINs and secrets go over the
 //! controlling terminal. One line says what happened, one what state things are in, one what to do next. What comes
-//! from files (reasons, names) is shown with control and bidi characters escaped. A closed or full stdout is an error
+//! from files (reasons, names) is shown with control and bidi characters escaped, and without line feeds where it is part
+//! of a line. A closed or full stdout is an error
 //! that is handled, never a panic.
 
 use std::fs::File;
@@ -30,6 +31,8 @@ pub(super) use progress::Progress;
 pub(super) use screen::Shown;
 pub(super) use signals::Signals;
 pub(super) use tty::Tty;
+
+pub(super) use crate::record::visible::{visible as one_line, visible_lines as escape};
 
 /// How long a flow waits before it looks again at what is plugged in.
 const LOOK_AGAIN: Duration = Duration::from_millis(400);
@@ -83,9 +86,9 @@ impl Terminal {
         out.flush()
     }
 
-    /// A line of results.
+    /// A line of results, whatever is in it.
     pub(super) fn line(&mut self, text: &str) -> io::Result<()> {
-        self.result(format!("{}\n", escape(text)).as_bytes())
+        self.result(format!("{}\n", one_line(text)).as_bytes())
     }
 
     /// Lines of results, each with its line feed.
@@ -265,38 +268,8 @@ fn talk(text: &str) {
     let _ = io::stderr().write_all(format!("{}\n", escape(text)).as_bytes());
 }
 
-/// What a file or a person wrote, safe to show: control characters but line feeds, and characters that turn the
-/// direction of text or are invisible, as `\u{…}`.
-pub(super) fn escape(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        match is_hidden(c) && c != '\n' {
-            true => safe.extend(c.escape_unicode()),
-            false => safe.push(c),
-        }
-    }
-    safe
-}
-
-fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}' | '\u{61C}')
-}
-
 /// Opens a descriptor that the caller of the program handed over, without taking ownership of a raw number. What is
 /// written goes to the end: a file that is opened again would be written over from its beginning.
 pub(super) fn descriptor(number: i32, write: bool) -> io::Result<File> {
     File::options().read(!write).append(write).open(format!("/proc/self/fd/{number}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_could_move_the_cursor_is_escaped() {
-        assert_eq!(escape("a\x1b[2Jb"), "a\\u{1b}[2Jb");
-        assert_eq!(escape("abc\u{202e}txt"), "abc\\u{202e}txt");
-        assert_eq!(escape("zwei\nzeilen, ä"), "zwei\nzeilen, ä");
-    }
 }

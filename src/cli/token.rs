@@ -6,9 +6,9 @@ use zeroize::Zeroizing;
 
 use super::Outcome;
 use super::args::TokenProof;
+use super::brought::file;
 use super::desk::{Desk, now};
 use super::hint::Trouble;
-use super::request::read;
 use crate::mint::SubjectKey;
 use crate::mint::jwt::{Proof, TokenId};
 
@@ -37,7 +37,7 @@ pub(super) fn proof(desk: &mut Desk, options: &TokenProof) -> Result<Outcome, Tr
 }
 
 fn private_key(path: &Path) -> Result<SubjectKey, Trouble> {
-    let bytes = Zeroizing::new(read(path, FILE)?);
+    let bytes = Zeroizing::new(file(path, FILE)?);
     let key = std::str::from_utf8(&bytes).ok().and_then(SubjectKey::from_pem);
     key.ok_or_else(|| {
         Trouble::Usage(format!("{} is no key as breakglass writes it to key.pem", path.display()))
@@ -46,7 +46,7 @@ fn private_key(path: &Path) -> Result<SubjectKey, Trouble> {
 
 /// The token that a file holds, white space around it allowed.
 fn token(path: &Path) -> Result<String, Trouble> {
-    let bytes = read(path, FILE)?;
+    let bytes = file(path, FILE)?;
     let text = std::str::from_utf8(bytes.trim_ascii()).unwrap_or_default();
     let parts = text.split('.').filter(|part| {
         !part.is_empty() && part.bytes().all(|c| c.is_ascii_alphanumeric() || b"-_".contains(&c))

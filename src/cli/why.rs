@@ -44,7 +44,8 @@ impl Why {
         };
         Ok(Told {
             emergency: ask(self.emergency, &format!("why ({})? ", emergencies.join(", ")), emergencies)?,
-            incident: ask(self.incident, "incident or ticket? ", &[])?,
+            // Space that nobody sees would make it another incident.
+            incident: ask(self.incident, "incident or ticket? ", &[])?.trim().to_owned(),
             reason: ask(self.reason, "in a few words: ", &[])?,
             operator: ask(self.operator, "your name as in the policy: ", operators)?,
         })

@@ -96,6 +96,8 @@ pub enum What {
     Adopt,
     /// A new PIN.
     Pin(Serial),
+    /// A new FIDO2 PIN, where that is another one than the PIN.
+    Fido2Pin(Serial),
     /// A new PUK.
     Puk(Serial),
     /// Two people put a key into a bag; (`true`) after they took it out of that in which it lies.
@@ -116,6 +118,7 @@ impl fmt::Display for What {
             What::Edit(lines) => write!(f, "edit kit.toml: {}", lines.join("; ")),
             What::Adopt => f.write_str("adopt kit.toml"),
             What::Pin(serial) => write!(f, "change the PIN of {serial}"),
+            What::Fido2Pin(serial) => write!(f, "change the FIDO2 PIN of {serial}"),
             What::Puk(serial) => write!(f, "change the PUK of {serial}"),
             What::PutAway(serial, _) => write!(f, "put {serial} into a new bag"),
             What::Provision(serial) => write!(f, "provision {serial}"),
@@ -142,6 +145,7 @@ impl Step {
             What::Edit(_) => return None,
             What::Adopt => format!("breakglass policy adopt{with}"),
             What::Pin(serial) => format!("breakglass key pin {serial}"),
+            What::Fido2Pin(serial) => format!("breakglass key pin {serial} --what fido2"),
             What::Puk(serial) => format!("breakglass key pin {serial} --what puk"),
             What::PutAway(serial, true) | What::Look(serial, false) => format!(
                 "breakglass key checkout {serial} --bag … --seal … --person … --witness … --why 'a change'"

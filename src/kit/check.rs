@@ -10,7 +10,7 @@ use crate::kit::folder::FolderError;
 use crate::kit::name::CredentialName;
 use crate::kit::roster::Standing;
 use crate::kit::{Kit, KitError, SealedFile, enrolment};
-use crate::record::event::Event;
+use crate::record::event::{Event, Matter};
 use crate::record::hash::Hash;
 use crate::record::token::Record;
 
@@ -193,38 +193,16 @@ fn no_right(kit: &Kit, chain: &str, record: &Record) -> Option<Finding> {
             "it names files outside its folder, or a threshold, generation or envelopes that cannot be",
         );
     }
-    let counts = match &record.event {
-        Event::KeyAdmitted(_) | Event::KeyRetired(_) | Event::PolicyAdopted(_) => return None,
-        Event::KeyEnrolled(_)
-        | Event::KitFounded(_)
-        | Event::KeyPinChanged(_)
-        | Event::KeyWitness(_)
-        | Event::OpenAsserted(_)
-        | Event::Exported(_) => false,
-        Event::CredentialSealed(_)
-        | Event::CredentialConfirmed(_)
-        | Event::OpenIntent(_)
-        | Event::OpenReleased(_)
-        | Event::IncidentClosed(_)
-        | Event::LedgerAnchored(_)
-        | Event::KeyCheckedOut(_)
-        | Event::KeyCheckedIn(_)
-        | Event::DebtDischarged(_)
-        | Event::IncidentReviewed(_)
-        | Event::DrillBegun(_)
-        | Event::DrillEnded(_)
-        | Event::RequestApproved(_)
-        | Event::MintIntent(_)
-        | Event::MintIssued(_)
-        | Event::MintAuthority(_)
-        | Event::MintRevoked(_)
-        | Event::GapAccepted(_) => true,
+    let of_members = match record.event.matter() {
+        Matter::Roster => return None,
+        Matter::Key | Matter::Sight => false,
+        Matter::Content | Matter::Deed => true,
     };
     match roster.keys.get(&record.kid).map(|member| member.standing) {
         Some(Standing::Retired { last_seq }) if seq > last_seq => {
             wrong("its key had been retired as of an earlier record")
         }
-        Some(Standing::Enrolled) | None if counts => wrong("its key is not admitted"),
+        Some(Standing::Enrolled) | None if of_members => wrong("its key is not admitted"),
         _ => None,
     }
 }

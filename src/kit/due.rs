@@ -10,7 +10,7 @@ use crate::kit::drills;
 use crate::kit::finding::Finding;
 use crate::kit::incidents::incidents;
 use crate::kit::name::CredentialName;
-use crate::kit::policy::{Kind, Rotation};
+use crate::kit::policy::{Kind, PolicyError, Rotation};
 use crate::kit::roster::{Change, Roster, Standing};
 use crate::kit::{Draft, Kit, change, check, custody};
 
@@ -74,15 +74,26 @@ fn draft(kit: &Kit) -> Option<Finding> {
             "breakglass policy check   then   breakglass policy adopt".to_owned(),
         ),
         Draft::Broken(error) => (
-            format!("kit.toml cannot be read as a policy ({error}); the policy in force stands"),
+            format!("kit.toml cannot be read as a policy ({}); the policy in force stands", brief(error)),
             "mend kit.toml, then  breakglass policy check".to_owned(),
         ),
-        Draft::Missing => (
-            "kit.toml is missing; the policy in force stands".to_owned(),
-            format!("cp {} kit.toml", crate::kit::policy_path(&kit.policy.hash)),
-        ),
+        Draft::Missing => {
+            let at = |path: &str| debts::quoted(&kit.folder.root().join(path).display().to_string());
+            (
+                "kit.toml is missing; the policy in force stands".to_owned(),
+                format!("cp {} {}", at(&crate::kit::policy_path(&kit.policy.hash)), at("kit.toml")),
+            )
+        }
     };
     Some(Finding::due("POLICY-DRAFT", text, next))
+}
+
+/// Where it is and what is wrong, without the lines of the file between.
+fn brief(error: &PolicyError) -> String {
+    let text = error.to_string();
+    let mut lines = text.lines();
+    let ends = [lines.next(), lines.next_back()];
+    ends.into_iter().flatten().collect::<Vec<_>>().join(": ")
 }
 
 /// Changes that lack signatures, and keys that wait to be admitted.

@@ -23,6 +23,7 @@ mod approval;
 mod changes;
 mod decide;
 mod describe;
+mod idle;
 mod length;
 mod mint_rule;
 mod mints;
@@ -33,6 +34,7 @@ mod written;
 
 pub use changes::changes;
 pub use describe::{checklist, describe};
+pub use idle::idle;
 
 /// A policy that was read and is whole; nothing half-valid exists.
 #[derive(Debug, Clone)]

@@ -7,6 +7,7 @@ mod custody;
 mod drill;
 mod fido2;
 mod incident;
+mod matter;
 mod mint;
 
 use std::collections::BTreeMap;
@@ -27,6 +28,7 @@ pub use fido2::{
     WrongLength, enrolment_challenge,
 };
 pub use incident::{DebtDischarged, IncidentClosed, IncidentReviewed, Judgement, Verdict};
+pub use matter::Matter;
 pub use mint::{MintAuthority, MintIntent, MintIssued, MintKind, MintRevoked};
 
 /// What the URI of each event begins with; its name follows. A name reserved for examples (RFC 2606) until the project
@@ -157,29 +159,6 @@ impl Event {
             Event::MintRevoked(_) => 26,
         };
         Event::NAMES[index]
-    }
-
-    /// Whether it changes what the kit is (keys, policy, what is sealed, and to what it may be sealed), rather than
-    /// telling what was done with it.
-    pub const fn changes_the_kit(&self) -> bool {
-        !matches!(
-            self,
-            Event::OpenIntent(_)
-                | Event::OpenReleased(_)
-                | Event::Exported(_)
-                | Event::KeyWitness(_)
-                | Event::IncidentClosed(_)
-                | Event::LedgerAnchored(_)
-                | Event::KeyCheckedOut(_)
-                | Event::KeyCheckedIn(_)
-                | Event::DebtDischarged(_)
-                | Event::IncidentReviewed(_)
-                | Event::DrillBegun(_)
-                | Event::DrillEnded(_)
-                | Event::RequestApproved(_)
-                | Event::MintIntent(_)
-                | Event::MintIssued(_)
-        )
     }
 
     /// The reasons people typed, each with the name of its member.

@@ -164,7 +164,7 @@ pub fn plan(kit: &Kit, wish: Wish) -> Result<Plan, UnlockError> {
         Some(error) if wish.accept_damage.is_none() || keys.len() < usize::from(threshold) => {
             return Err(error);
         }
-        Some(_) if overrides.is_empty() => overrides
+        Some(_) if overrides.iter().all(|one| one.rule != "damage") => overrides
             .push(Override { rule: "damage".into(), why: wish.accept_damage.clone().unwrap_or_default() }),
         _ => {}
     }

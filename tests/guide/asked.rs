@@ -1,7 +1,7 @@
 //! Verbs that ask at a terminal for what was not given, and what is said after sealing.
 
 use crate::practice::{PIN, PracticeKit, add_to_policy, done};
-use crate::story::at;
+use crate::story::{LIST, at, choose, number};
 
 fn pin(serial: u32) -> String {
     format!("{serial} pin {PIN}")
@@ -175,4 +175,38 @@ fn key_list_names_who_keeps_each_key() {
     let told: serde_json::Value = serde_json::from_slice(&told.stdout).expect("JSON");
     assert_eq!(told["keys"][0]["keeper"], "carol");
     assert!(told["keys"][1]["keeper"].is_null());
+}
+
+#[test]
+fn what_is_due_beside_incidents_is_offered_and_done() {
+    let kit = PracticeKit::of_piv_alone();
+    let rotate = ["rotate", "core-fw/admin", "--generate", "--with", "23112", "--confirm", "seal core-fw"];
+    done(&kit.run(&rotate, &[&pin(23112)]));
+    let out = ["key", "checkout", "30877", "--bag", "0102", "--seal", "intact", "--why", "drill"];
+    crate::practice::add_person(kit.path(), "bob", "operator");
+    let people = ["--person", "ada", "--witness", "bob", "--with", "30877", "--confirm", "checkout 30877"];
+    done(&kit.run(&[&out[..], &people].concat(), &[&pin(30877)]));
+
+    let mut person = at(kit.path(), &[]);
+    let list = choose(&mut person, "do what else is due: 2 things");
+    assert!(!list.contains("incidents left"), "{list}");
+    let due = person.wait_for("which (Enter for none)? ");
+    person.line(&number(&due, "core-fw/admin, generation 2, is sealed and not confirmed"));
+    person.answer("to go on: ", "confirm core-fw");
+    person.answer("which key signs (23112, 23115, 30877)? ", "23115");
+    person.answer("tries left): ", PIN);
+    person.wait_for("generation 2 of core-fw/admin is the current one now.");
+    choose(&mut person, "do what is due: key 30877 is out of its bag, with ada: drill");
+    person.answer("which (Enter for none)? ", "1");
+    person.answer("where does it lie now? ", "safe B");
+    person.answer("the number of its new bag (or none): ", "0103");
+    person.answer("who puts it away, by the name in the policy: ", "ada");
+    person.answer("who sees it, by the name in the policy: ", "bob");
+    person.answer("to go on: ", "checkin 30877");
+    person.answer("which key signs (23112, 23115, 30877)? ", "30877");
+    person.answer("tries left): ", PIN);
+    let list = person.wait_for(LIST);
+    assert!(!list.contains("do what"), "{list}");
+    person.line("");
+    assert_eq!(person.end().0, Some(0));
 }

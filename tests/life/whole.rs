@@ -278,7 +278,7 @@ fn retired(life: &Life) {
     };
     retire(ONE).done().says(&[
         "to rotate core-db/root, core-fw/admin, core-sw/console",
-        "it takes effect when 1 more signs:  breakglass key retire 4000003 --why WHY --with SERIAL",
+        "it takes effect when 1 more signs:  breakglass key retire 4000003 --why lost --with SERIAL",
     ]);
     retire(TWO).is(
         0,

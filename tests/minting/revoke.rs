@@ -80,6 +80,12 @@ fn what_an_incident_minted_is_taken_back_by_number_and_key_id_and_once() {
     done(&kit.run(&["records", "verify"]));
     let shown = said(&kit.run(&["incident", "show", "INC-4711"]));
     assert!(shown.contains("revoked"), "{shown}");
+    // Who reviews sees what was minted.
+    super::practice::add_person(kit.path(), "dana", "auditor");
+    let words =
+        ["review", "INC-4711", "--by", "dana", "--judgement", "agree", "--text", "fine", "--confirm", "no"];
+    let review = said(&kit.run(&words));
+    assert!(review.contains("review    INC-4711: 2 times opened for jump-hosts, by ada"), "{review}");
 }
 
 #[test]
@@ -116,6 +122,26 @@ fn a_key_that_is_trusted_no_more_leaves_the_export_and_hosts_refuse_all_of_it() 
     assert!(said(&again).contains("tokens of 23112 are trusted no more already"), "{}", said(&again));
     let shown = said(&kit.run(&["incident", "show", "INC-4711"]));
     assert!(shown.contains("done  trust 23112"), "{shown}");
+}
+
+#[test]
+fn a_revocation_that_only_the_key_remembers_is_known_before_it_mints() {
+    let kit = MintingKit::new();
+    let chain = kit.kit().enrolled(breakglass::attestation::Serial(ONE)).expect("a key").chain;
+    let journal = kit.path().join(format!("journal/{chain}.jws"));
+    let before = std::fs::read(&journal).expect("a journal");
+    let words =
+        ["revoke", "--altogether", "--key", "23112", "--kind", "ssh", "--why", "it was out of its bag"];
+    done(&kit.run(&[&words[..], &["--with", "23112", "--confirm", "revoke all of 23112"]].concat()));
+    // An older copy of the kit, by just that record.
+    std::fs::write(&journal, before).expect("written");
+    for what in ["was only on the key: mint.revoked", "trusted no more"] {
+        let refused = kit.mint("jump-hosts", &[]);
+        assert_eq!(refused.status.code(), Some(1), "{}", said(&refused));
+        assert!(said(&refused).contains(what), "{what}: {}", said(&refused));
+        assert!(!kit.folder().join("id-cert.pub").exists());
+    }
+    assert!(recorded(&kit.kit()).0.is_empty());
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Times, stretches of time and foreign text, as reports write them.
 
+pub use crate::record::visible::visible;
+
 /// As `2026-11-21 12:00:05 UTC`; a time that no calendar holds as a number of seconds.
 pub fn time(seconds: i64) -> String {
     const YEARS_1_TO_9999: std::ops::RangeInclusive<i64> = -62_135_596_800..=253_402_300_799;
@@ -34,25 +36,6 @@ pub fn count(number: usize, one: &str, more: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { more })
 }
 
-/// Foreign text on one line: what could move a cursor, turn the direction of reading or hide is shown as `\u{202e}`.
-pub fn visible(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        match is_hidden(c) {
-            true => shown.extend(c.escape_unicode()),
-            false => shown.push(c),
-        }
-    }
-    shown
-}
-
-/// The same set as `HIDDEN` in `page.js`.
-fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}')
-        || matches!(c, '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{E0000}'..='\u{E007F}')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,11 +54,5 @@ mod tests {
         for (seconds, text) in all.into_iter().chain([(97 * 86_400, "97 days")]) {
             assert_eq!(stretch(seconds), text);
         }
-    }
-
-    #[test]
-    fn what_hides_is_shown() {
-        let text = "a\x1b[2J\u{202e}b\nc\u{e0041}ä</script>";
-        assert_eq!(visible(text), "a\\u{1b}[2J\\u{202e}b\\u{a}c\\u{e0041}ä</script>");
     }
 }

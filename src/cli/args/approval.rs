@@ -41,8 +41,8 @@ pub(in crate::cli) struct Request {
 
 #[derive(Args, Debug)]
 pub(in crate::cli) struct Approve {
-    /// The request, as breakglass request wrote it
-    #[arg(value_name = "FILE")]
+    /// The request, as breakglass request wrote it; - for its one line, typed or scanned here
+    #[arg(value_name = "FILE|-")]
     pub request: PathBuf,
     /// Sign with this key of yours (the only admitted one plugged in, if not said)
     #[arg(long, value_name = "SERIAL")]

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::LastTry;
+use super::{LastTry, reason};
 use crate::attestation::Serial;
 use crate::kit::name::Name;
 use crate::record::event::SealSeen;
@@ -73,12 +73,5 @@ pub(in crate::cli) fn place(text: &str) -> Result<String, &'static str> {
     match text.trim().is_empty() {
         true => Err("say where"),
         false => number(text),
-    }
-}
-
-fn reason(text: &str) -> Result<String, &'static str> {
-    match text.trim().is_empty() || text.len() > 256 {
-        true => Err("1 to 256 bytes of text"),
-        false => Ok(text.to_owned()),
     }
 }

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::LastTry;
+use super::{LastTry, reason};
 use crate::attestation::Serial;
 use crate::record::event::{Judgement, Verdict};
 
@@ -14,7 +14,7 @@ pub(in crate::cli) struct Close {
     #[arg(long, value_parser = verdict)]
     pub verdict: Option<Verdict>,
     /// How it ended, in a few words; asked for on a terminal
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
     pub outcome: Option<String>,
     /// Something that was switched off for the emergency and has to be put back (may be given again)
     #[arg(long, value_name = "TEXT")]
@@ -45,13 +45,13 @@ pub(in crate::cli) enum IncidentVerb {
 pub(in crate::cli) struct Discharge {
     /// The incident
     pub incident: String,
-    /// What was done, as incident show names it: "return SERIAL", "account PLATFORM/ACCOUNT", "sessions NAME", "trust SERIAL", "restore TEXT"
+    /// What was done, as incident show names it: "return SERIAL", "account PLATFORM/ACCOUNT", "sessions NAME", "trust SERIAL", "restore TEXT", "notify NAME"
     pub debt: String,
     /// Your name as in the policy
     #[arg(long, value_name = "NAME")]
     pub by: String,
     /// How it was done, in a few words
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
     pub how: String,
     /// Sign with this admitted key
     #[arg(long, value_name = "SERIAL")]
@@ -71,10 +71,10 @@ pub(in crate::cli) struct Review {
     #[arg(long, value_parser = judgement)]
     pub judgement: Judgement,
     /// Why, in a few words
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
     pub text: String,
     /// What the policy should learn from it
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
     pub lesson: Option<String>,
     /// Sign with this admitted key
     #[arg(long, value_name = "SERIAL")]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::reason;
 use super::token::{MintAssertion, MintKey, MintToken};
 use crate::attestation::Serial;
 use crate::cli::why::Why;
@@ -39,16 +40,16 @@ pub(in crate::cli) struct MintFor {
     #[arg(long)]
     pub spend_last_try: bool,
     /// Go on although the journal lacks records that a key has seen; the gap stays visible
-    #[arg(long, value_name = "WHY")]
+    #[arg(long, value_name = "WHY", value_parser = reason)]
     pub accept_gap: Option<String>,
     /// Go on although the kit is damaged; recorded
-    #[arg(long, value_name = "WHY")]
+    #[arg(long, value_name = "WHY", value_parser = reason)]
     pub accept_damage: Option<String>,
     /// What the clock says where it will be used, such as 2026-11-29T11:00Z: refused if this machine's differs by more than 5 minutes
     #[arg(long, value_name = "TIME")]
     pub clock_there: Option<jiff::Timestamp>,
     /// Go on although the clock is behind the newest record, or differs from the one there; recorded
-    #[arg(long, value_name = "WHY")]
+    #[arg(long, value_name = "WHY", value_parser = reason)]
     pub accept_clock: Option<String>,
 }
 

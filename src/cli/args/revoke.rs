@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::LastTry;
+use super::{LastTry, reason};
 use crate::attestation::Serial;
 use crate::kit::policy::Kind;
 
@@ -26,7 +26,7 @@ pub(in crate::cli) struct Revoke {
     #[arg(long, value_parser = kind)]
     pub kind: Option<Kind>,
     /// Why, in a few words
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
     pub why: String,
     /// Write what platforms have to replace into this new folder
     #[arg(long, value_name = "DIR")]

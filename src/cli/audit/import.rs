@@ -12,9 +12,9 @@ use super::trouble::Trouble;
 use crate::audit::import::sources::{self, POLICY_CAP, Source};
 use crate::audit::import::{self, Job};
 use crate::audit::ledger::{BundleEnd, Imported, Ledger, PATIENCE, SetAside};
-use crate::audit::qr::FromCodes;
 use crate::cli::Outcome;
 use crate::cli::terminal::escape;
+use crate::record::codes::FromCodes;
 
 mod pictures;
 

@@ -38,7 +38,7 @@ pub(super) fn finish(desk: &mut Desk, owed: &[(String, Debt)]) -> Result<Step, T
 }
 
 /// Seals the next generation; or, where that is done, has it confirmed that the platform has it.
-fn rotate(desk: &mut Desk, kit: &Kit, name: &CredentialName) -> Result<Outcome, Trouble> {
+pub(super) fn rotate(desk: &mut Desk, kit: &Kit, name: &CredentialName) -> Result<Outcome, Trouble> {
     let confirm_pending = kit.credentials.get(name).is_some_and(|credential| credential.pending().is_some());
     let made_up = match kit.kind() {
         KitKind::Practice => true,
@@ -75,9 +75,14 @@ fn return_key(
     serial: Serial,
 ) -> Result<Outcome, Trouble> {
     let out = kit.enrolled(serial).and_then(|key| kit.whereabouts(&key.id, serial).out);
-    if out.is_none() {
-        return by_word(desk, kit, incident, what);
+    match out {
+        Some(_) => put_away(desk, kit, serial),
+        None => by_word(desk, kit, incident, what),
     }
+}
+
+/// Asks for what two people see when they put a key into a bag.
+pub(super) fn put_away(desk: &mut Desk, kit: &Kit, serial: Serial) -> Result<Outcome, Trouble> {
     let place = ask_until(desk, "where does it lie now? ", place)?;
     let none_or_number = |text: &str| if text == "none" { Ok(String::new()) } else { number(text) };
     let bag = ask_until(desk, "the number of its new bag (or none): ", none_or_number)?;

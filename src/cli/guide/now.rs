@@ -1,5 +1,6 @@
 //! What a kit shows at one moment, and what can be done with it then: nothing else is offered.
 
+use super::due::led;
 use crate::attestation::Serial;
 use crate::cli::bag;
 use crate::cli::desk::date;
@@ -23,6 +24,8 @@ pub(super) enum Choice {
     Close(Vec<String>),
     /// Do one of these, each left by the incident that is named.
     Finish(Vec<(String, Debt)>),
+    /// Do one of these, which are due beside what incidents left.
+    Due(Vec<Finding>),
     /// See everything that is due or wrong.
     Status,
     /// See what is wrong with this copy of the kit.
@@ -46,6 +49,10 @@ impl Choice {
             Choice::Finish(owed) => match &owed[..] {
                 [(incident, debt)] => format!("do what {incident} left: {}", debt.what),
                 _ => format!("do what incidents left: {} things", owed.len()),
+            },
+            Choice::Due(due) => match &due[..] {
+                [one] => format!("do what is due: {}", one.text),
+                _ => format!("do what else is due: {} things", due.len()),
             },
             Choice::Status => "see all that is due".into(),
             Choice::Damage => "see what is wrong with this copy of the kit".into(),
@@ -72,6 +79,8 @@ pub(super) fn now(kit: &Kit, attached: &Result<Vec<Serial>, String>, found: &[Fi
         .flat_map(|(name, debts)| debts.into_iter().map(move |debt| (name.clone(), debt)))
         .filter(|(_, debt)| debt.done.is_none())
         .collect();
+    let commands: Vec<String> = owed.iter().map(|(incident, debt)| debt.what.next(incident)).collect();
+    let due = led(found, &commands);
     let wounds = check::wounds(kit).filter(|wounds| !wounds.accepted);
     let signs = kit.roster.is_some() && attached.is_ok() && wounds.is_none();
     let mut choices = Vec::new();
@@ -81,6 +90,7 @@ pub(super) fn now(kit: &Kit, attached: &Result<Vec<Serial>, String>, found: &[Fi
     add(signs && !kit.credentials.is_empty(), Choice::Open);
     add(signs && !open.is_empty(), Choice::Close(open.clone()));
     add(signs && !owed.is_empty(), Choice::Finish(owed));
+    add(signs && !due.is_empty(), Choice::Due(due));
     add(found.iter().any(|finding| finding.weight != Weight::Note), Choice::Status);
     add(attached.is_ok() && !kit.enrolled_keys().is_empty(), Choice::Keys);
     add(attached.is_ok(), Choice::Doctor);
@@ -108,7 +118,7 @@ fn lines(
     let incidents = incidents(kit);
     for name in open.iter().take(MOST) {
         let Some(one) = incidents.get(name) else { continue };
-        let (what, who) = (one.credentials.join(", "), one.operators.join(", "));
+        let (what, who) = (one.what().join(", "), one.operators.join(", "));
         lines.push(format!("open      {name} since {}: {what}, by {who}", date(one.since)));
     }
     if open.len() > MOST {

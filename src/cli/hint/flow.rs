@@ -13,14 +13,17 @@ use crate::unlock::{PlannedKey, Unapproved, UnlockError};
 
 const GAP: &str = "bring the other stick and run  breakglass kit merge DIR        or, in an emergency, go on and leave the gap visible:  breakglass open … --accept-gap \"why\"";
 
+const NOT_SIGNED: &str = "nothing was signed.";
+
+/// The same for who has time.
+const LOST: &str = "bring the other stick and run  breakglass kit merge DIR        or, if it is lost for good:  breakglass kit accept-gap --why …";
+
 pub(super) fn signing(error: &SigningError, keys: &Keys) -> Advice {
     match error {
         SigningError::Device { serial, cause } => device(cause, Some(*serial), keys),
         SigningError::Fido2 { cause, .. } => fido2(cause, keys),
         SigningError::Kit(error) => kit(error),
-        SigningError::Record(_) => {
-            say(Code::Refused, "nothing was signed.", "shorten the texts that you gave")
-        }
+        SigningError::Record(_) => say(Code::Refused, NOT_SIGNED, "shorten the texts that you gave"),
         SigningError::Unanswered(unanswered) => nobody(*unanswered),
         SigningError::NotEnrolled(_) => {
             with(keys, say(Code::Key, UNCHANGED, "this kit's keys:  breakglass key list"))
@@ -53,11 +56,14 @@ pub(super) fn signing(error: &SigningError, keys: &Keys) -> Advice {
             "the journal has it now; nothing else was done.",
             "run it again: the kit is not what it was taken for",
         ),
-        SigningError::Gap { .. } => say(Code::Integrity, NOT_OPENED, GAP),
-        SigningError::Fork { .. } => say(
-            Code::Integrity,
-            NOT_OPENED,
-            "bring the other stick and run  breakglass kit merge DIR        or, in an emergency:  breakglass open … --accept-gap \"why\"",
+        SigningError::Gap { .. } => say(Code::Integrity, NOT_SIGNED, LOST),
+        SigningError::Fork { .. } => with(
+            keys,
+            say(
+                Code::Integrity,
+                NOT_SIGNED,
+                "bring the other stick and run  breakglass kit merge DIR        or sign with another key:  --with SERIAL",
+            ),
         ),
     }
 }
@@ -115,6 +121,9 @@ pub(super) fn unlock(error: &UnlockError, keys: &Keys) -> Advice {
         ),
         UnlockError::Lacks(_) => say(Code::Integrity, NOT_OPENED, GAP),
         UnlockError::Readers(cause) => device(cause, None, keys),
+        UnlockError::Key(SigningError::Gap { .. } | SigningError::Fork { .. }) => {
+            say(Code::Integrity, NOT_OPENED, GAP)
+        }
         UnlockError::Key(error) => signing(error, keys),
         UnlockError::Unseal { serial, cause: UnsealError::Device(cause) } => {
             device(cause, Some(*serial), keys)

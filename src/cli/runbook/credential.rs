@@ -68,7 +68,7 @@ fn keys(kit: &Kit, generation: &Generation) -> Vec<(String, String)> {
 }
 
 fn open(kit: &Kit, name: &CredentialName, threshold: u8) -> Vec<Block> {
-    let emergencies: Vec<&str> = kit.policy.emergencies.iter().map(|one| one.as_str()).collect();
+    let emergencies: Vec<&str> = kit.policy.terms(name).emergencies.iter().map(|one| one.as_str()).collect();
     let operators = kit.policy.with_role(Role::Operator);
     let fetch = match threshold {
         1 => "Fetch one of the keys and its PIN letter, two of you.".to_owned(),
@@ -126,7 +126,7 @@ fn afterwards(name: &CredentialName) -> Vec<Block> {
              breakglass key pin SERIAL   # of each key that was used; write a new PIN letter\n\
              breakglass key checkin SERIAL --place PLACE --bag NUMBER \\\n    \
              --person YOU --witness OTHER   # of each key\n\
-             breakglass records export DIR   # give that folder to the auditor\n\
+             breakglass records export DIR --with SERIAL   # give that folder to the auditor\n\
              breakglass status   # what is still to be done"
         )),
     ]

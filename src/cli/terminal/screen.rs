@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::{Tty, is_hidden};
+use super::Tty;
 use crate::kit::sealed::About;
+use crate::record::visible::is_hidden;
 use crate::secret::Plaintext;
 
 /// How long the secret stays on the screen, in seconds.

@@ -7,7 +7,7 @@ use crate::kit::credentials::{Generation, belongs};
 use crate::kit::debts::Done;
 use crate::kit::order::in_order;
 use crate::kit::policy::Policy;
-use crate::record::event::Event;
+use crate::record::event::{Event, KeyPinChanged};
 use crate::record::hash::KeyId;
 use crate::record::token::Record;
 
@@ -64,13 +64,35 @@ impl<'k> History<'k> {
         Some((sealed, self.all().find(confirms).map_or(sealed, |(at, _)| at)))
     }
 
-    /// The first change of that key's PIN (or its PUK) after a place.
-    pub(super) fn changed(&self, key: &KeyId, puk: bool, after: usize) -> Option<usize> {
-        let is = |what: &str| if puk { what == "puk" } else { what == "pin" || what == "unblock" };
+    /// The first change of that of a key after a place.
+    pub(super) fn changed(&self, key: &KeyId, known: Known, after: usize) -> Option<usize> {
         let changes = |record: &Record| {
-            record.kid == *key && matches!(&record.event, Event::KeyPinChanged(facts) if is(&facts.what))
+            let is = |facts: &KeyPinChanged| known.records().contains(&facts.what.as_str());
+            record.kid == *key && matches!(&record.event, Event::KeyPinChanged(facts) if is(facts))
         };
         self.all().find(|(at, record)| *at > after && changes(record)).map(|(at, _)| at)
+    }
+}
+
+/// What somebody knows of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Known {
+    /// Its PIN.
+    Pin,
+    /// Its FIDO2 PIN.
+    Fido2Pin,
+    /// Its PUK.
+    Puk,
+}
+
+impl Known {
+    /// What a record of a change of it says.
+    fn records(self) -> &'static [&'static str] {
+        match self {
+            Known::Pin => &["pin", "unblock"],
+            Known::Fido2Pin => &[KeyPinChanged::FIDO2_SHARED, KeyPinChanged::FIDO2_OWN],
+            Known::Puk => &["puk"],
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::history::History;
+use super::history::{History, Known};
 use super::keys::{coming, lies, put_away};
 use super::policy::list;
 use super::reach::{Rotation, is_to, rotation, step};
@@ -77,6 +77,8 @@ struct Had {
     typed: Option<usize>,
     /// Since that place its PIN is another one than they know.
     safe: Option<usize>,
+    /// The same of its FIDO2 PIN; `None` outside where it has none of its own.
+    fido2_safe: Option<Option<usize>>,
 }
 
 /// What a credential asks.
@@ -103,8 +105,11 @@ impl<'k> Leaver<'k> {
                 (Some(Some(until)), typed) => Some(until.max(typed.unwrap_or_default())),
                 (None, Some(typed)) => Some(typed),
             };
-            let safe = from.and_then(|from| history.changed(&key.id, false, from));
-            Had { key, kept, puk, typed, safe }
+            let safe = from.and_then(|from| history.changed(&key.id, Known::Pin, from));
+            let own = key.facts.fido2.is_some() && !kit.fido2_pin_shared(&key.id);
+            let fido2_safe =
+                own.then(|| from.and_then(|from| history.changed(&key.id, Known::Fido2Pin, from)));
+            Had { key, kept, puk, typed, safe, fido2_safe }
         };
         let keys = kit.enrolled_keys().into_iter().map(had);
         let keys = keys.filter(|had| had.kept.is_some() || had.puk.is_some() || had.typed.is_some());
@@ -182,15 +187,19 @@ impl<'k> Leaver<'k> {
                     Some(_) => format!("{who} kept it"),
                     None => format!("{who} typed it"),
                 };
-                let state = match (had.safe, had.kept) {
+                let state = |safe: Option<usize>| match (safe, had.kept) {
                     (Some(at), _) => State::Done(self.history.done(at)),
                     (None, Some(None)) => until(),
                     (None, _) => State::Then,
                 };
-                add(&mut steps, What::Pin(serial), why, state);
+                add(&mut steps, What::Pin(serial), why.clone(), state(had.safe));
+                if let Some(safe) = had.fido2_safe {
+                    let why = format!("{why}, and its FIDO2 PIN is one of its own");
+                    add(&mut steps, What::Fido2Pin(serial), why, state(safe));
+                }
             }
             if let Some(ended) = had.puk {
-                let changed = ended.and_then(|at| self.history.changed(&had.key.id, true, at));
+                let changed = ended.and_then(|at| self.history.changed(&had.key.id, Known::Puk, at));
                 let state = match (changed, ended) {
                     (Some(at), _) => State::Done(self.history.done(at)),
                     (None, Some(_)) => State::Then,
@@ -278,6 +287,7 @@ fn typed(record: &Record, key: &KeyId, name: &Name) -> bool {
     let operator = match &record.event {
         Event::OpenIntent(facts) => &facts.operator,
         Event::DrillBegun(facts) => &facts.operator,
+        Event::MintIntent(facts) => &facts.operator,
         _ => return false,
     };
     record.kid == *key && operator == name.as_str()

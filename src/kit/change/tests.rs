@@ -7,7 +7,7 @@ use crate::kit::roster::Change;
 use crate::record::chain::Depth;
 use crate::record::event::*;
 use crate::record::hash::{Hash, KeyId};
-use crate::record::sample::{Writer, intent};
+use crate::record::sample::{Writer, every_event, intent};
 
 /// Keys 1 and 2 lie in safe A, 3 in safe B, kept by carol, who holds its PUK too.
 const PEOPLE: &str = r#"
@@ -51,13 +51,20 @@ puk = "ada"
 struct World {
     keys: Vec<Writer>,
     texts: Vec<String>,
+    /// The FIDO2 side of each key, by how its PIN is; none, if none is said.
+    fido2: Option<Fido2PinKind>,
 }
 
 impl World {
     /// `core-db/root` takes two of all three, `core-fw/admin` opens with 1 or 3, `core-lb/root` takes 2 and 3, `core-sw/root`
     /// opens with 1 or 2.
     fn new() -> Self {
-        let mut world = World { keys: Vec::new(), texts: Vec::new() };
+        Self::of(None)
+    }
+
+    /// The same of keys with a FIDO2 side.
+    fn of(fido2: Option<Fido2PinKind>) -> Self {
+        let mut world = World { keys: Vec::new(), texts: Vec::new(), fido2 };
         let policy = world.policy(PEOPLE);
         for n in 1..=3 {
             world.enrol(n);
@@ -85,7 +92,15 @@ impl World {
         let mut key = Writer::new(n);
         key.serial = Serial(n.into());
         key.kit = self.keys.first().and_then(|first| first.kit);
-        let enrolment = key.enrolment();
+        let enrolment = match self.fido2 {
+            None => key.enrolment(),
+            Some(kind) => {
+                let mut enrolment = key.fido2_enrolment(&mut key.authenticator());
+                let Event::KeyEnrolled(facts) = &mut enrolment else { panic!("an enrolment") };
+                facts.fido2.as_mut().unwrap().pin = kind;
+                enrolment
+            }
+        };
         key.write(enrolment);
         self.keys.push(key);
     }
@@ -427,6 +442,53 @@ fn who_leaves_has_read_kept_and_typed() {
     let plan = world.plan(&carol(), None);
     assert!(plan.steps.iter().all(|step| matches!(step.state, State::Done(Some(_)))), "{plan:#?}");
     assert_eq!(unfinished(&world.kit().1), []);
+}
+
+#[test]
+fn who_leaves_knows_the_pin_of_a_key_that_they_minted_with() {
+    let mut world = World::new();
+    let minted = every_event().into_iter().find_map(|event| match event {
+        Event::MintIntent(facts) => Some(MintIntent { operator: "carol".into(), ..facts }),
+        _ => None,
+    });
+    world.write(2, Event::MintIntent(minted.unwrap()));
+    assert!(world.told(&carol(), None).contains(&"then change the PIN of 2".to_owned()));
+}
+
+#[test]
+fn a_fido2_pin_that_is_not_the_pin_is_changed_by_a_step_of_its_own() {
+    let asked = |world: &World| {
+        let told = world.told(&carol(), None);
+        told.into_iter().filter(|step| step.contains(" PIN of ")).collect::<Vec<_>>()
+    };
+    // One PIN for both sides: one change, of both.
+    let mut one = World::of(Some(Fido2PinKind::Shared));
+    one.open(1, "core-sw/root", "carol");
+    assert_eq!(asked(&one), ["then change the PIN of 1", "waits change the PIN of 3"]);
+    one.pin(1, "pin");
+    one.pin(1, "fido2");
+    assert_eq!(asked(&one), ["done change the PIN of 1", "waits change the PIN of 3"]);
+
+    let mut two = World::of(Some(Fido2PinKind::Own));
+    two.open(1, "core-sw/root", "carol");
+    assert_eq!(
+        asked(&two),
+        [
+            "then change the PIN of 1",
+            "then change the FIDO2 PIN of 1",
+            "waits change the PIN of 3",
+            "waits change the FIDO2 PIN of 3"
+        ]
+    );
+    let plan = two.plan(&carol(), None);
+    let step = plan.steps.iter().find(|step| step.what == What::Fido2Pin(Serial(1))).unwrap();
+    assert_eq!(step.command(KitKind::Real).as_deref(), Some("breakglass key pin 1 --what fido2"));
+    two.adopt(WITHOUT_CAROL, &[1, 2]);
+    for key in [1, 3] {
+        two.pin(key, "pin");
+        two.pin(key, "fido2-own");
+    }
+    assert!(asked(&two).iter().all(|step| step.starts_with("done ")), "{:?}", asked(&two));
 }
 
 #[test]

@@ -58,7 +58,8 @@ impl TryFrom<String> for Verdict {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DebtDischarged {
-    /// What was to be done: `return SERIAL`, `account PLATFORM/ACCOUNT`, `sessions NAME`, `trust SERIAL`, `restore WHAT`.
+    /// What was to be done: `return SERIAL`, `account PLATFORM/ACCOUNT`, `sessions NAME`, `trust SERIAL`, `restore WHAT`,
+    /// `notify NAME`.
     pub debt: String,
     /// Who says so, by the name in the policy.
     pub by: String,

@@ -3,9 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::audit::qr::{Codes, FromCodes};
+use crate::audit::qr::picture;
 use crate::cli::audit::desk::AuditDesk;
 use crate::cli::audit::trouble::Trouble;
+use crate::record::codes::{Codes, FromCodes};
 
 /// No picture of a camera is larger.
 const LARGEST: u64 = 256 * 1024 * 1024;
@@ -21,7 +22,7 @@ pub(super) fn bundles(desk: &mut AuditDesk, paths: &[PathBuf]) -> Result<FromCod
             continue;
         }
         pictures += 1;
-        match codes.picture(&fs::read(&path).map_err(failed)?) {
+        match picture(&fs::read(&path).map_err(failed)?, &mut codes) {
             Ok(0) => empty += 1,
             Ok(_) => {}
             Err(error) => desk.terminal.say(&format!("{}: {error}; passed over", path.display())),
