@@ -46,7 +46,7 @@ pub fn visible(text: &str) -> String {
     shown
 }
 
-/// The same set as `HIDDEN` in `page.js`.
+/// The same set as `HIDDEN` in `page/bytes.js`.
 fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}')
