@@ -240,3 +240,41 @@ fn the_verb_writes_a_new_file_and_says_what_is_in_it() {
     let output = run(&["report", "--script-hash"]);
     assert_eq!(String::from_utf8_lossy(&output.stdout), format!("{}\n", script_hash()));
 }
+
+#[test]
+fn kits_of_one_name_are_told_apart() {
+    let all = [data_centre(REASON), office(false)];
+    let mut ledger = ledger(&all);
+    let mut report = report(&mut ledger, &all, None);
+    let ids: Vec<String> = report.kits.iter().map(|kit| format!("({}…)", kit.kit.short())).collect();
+    let enclosed = report.enclose(&mut ledger, 10).expect("records");
+    let told = |report: &Report| text(report) + &page(report, &enclosed).html;
+    assert!(ids.iter().all(|id| !told(&report).contains(id)));
+    report.kits[1].name = format!("{} ", report.kits[0].name.to_uppercase());
+    for id in ids {
+        let lines = text(&report);
+        for what in ["kit ", "incident ", "key "] {
+            assert!(
+                lines.lines().any(|line| line.starts_with(what) && line.contains(&id)),
+                "{what}{id}\n{lines}"
+            );
+        }
+        assert!(page(&report, &enclosed).html.contains(&id));
+    }
+}
+
+#[test]
+fn a_clock_that_ran_ahead_makes_no_key_recent() {
+    let all = [office(false)];
+    let mut ledger = ledger(&all);
+    let mut report = report(&mut ledger, &all, None);
+    let (now, enclosed) = (report.at, report.enclose(&mut ledger, 10).expect("records"));
+    for key in &mut report.kits[0].keys {
+        let last = key.last.as_mut().expect("heard of");
+        (last.time.claimed, last.time.upper) = (now + 20_000 * DAY, Some(now - 200 * DAY));
+    }
+    let lines = text(&report);
+    assert!(lines.contains("heard of 200 days ago") && !lines.contains("heard of 0 s ago"), "{lines}");
+    let html = page(&report, &enclosed).html;
+    assert!(html.contains("Not heard from") && html.contains("200 days ago"));
+}
