@@ -200,6 +200,16 @@ fn standard_input_comes_in_and_a_path_that_is_not_there_brings_nothing_in() {
 }
 
 #[test]
+fn a_folder_without_anything_to_import_is_not_taken_for_one_that_came_in() {
+    let desk = Desk::new();
+    desk.put("stick/records.txt", b"a bundle under another name");
+    let out = desk.run(&["import", "stick"]);
+    assert_eq!(out.status.code(), Some(1), "{}", text(&out.stderr));
+    assert!(text(&out.stderr).contains("nothing to import in stick"), "{}", text(&out.stderr));
+    assert!(out.stdout.is_empty() && !desk.path("ledger.db").exists());
+}
+
+#[test]
 fn many_malformed_lines_among_many_are_set_aside_and_all_others_come_in() {
     let desk = Desk::new();
     let (_, bytes) = bundle(1, 2_000);

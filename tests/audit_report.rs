@@ -110,7 +110,7 @@ fn it_is_verified_only_from_what_the_reader_brings() {
     let typed = words[1].to_uppercase().replace(' ', "  ");
     let (state, text) = reader.brings(&[words[0].clone(), typed]);
     assert_eq!(state, "verified", "{text}");
-    assert!(text.contains("56 records in 5 chains and 11 FIDO2 assertions"), "{text}");
+    assert!(text.contains("59 records in 5 chains and 11 FIDO2 assertions"), "{text}");
     // Verified as well: who judged each incident, and who said that what it left was done.
     let tells = |what: &str| assert!(html.contains(what), "the page does not tell {what}");
     tells("<h3>Review</h3>");

@@ -18,6 +18,9 @@ mod tools;
 
 const PIN: &str = "48151623";
 
+/// The port that a page names; it is run with one that is free.
+const PORT: u16 = 18_443;
+
 /// Where a command stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Block {
@@ -162,6 +165,11 @@ impl Drop for Place {
     }
 }
 
+/// A port that nobody listens on.
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("it").port()
+}
+
 /// Runs a page from an empty folder `kit`, beside which there are the PINs; gives the place.
 fn held(page: &str) -> Place {
     let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).expect("the page");
@@ -175,7 +183,9 @@ fn held(page: &str) -> Place {
         .concat();
     fs::write(place.0.path().join("pins"), pins).expect("written");
     let mut words = None;
+    let port = free_port();
     for mut step in steps {
+        step.command = step.command.replace(&format!(":{PORT}"), &format!(":{port}"));
         // The words of this kit, where a command names those that the page shows.
         if let Some(words) = words.as_deref() {
             step.command = step.command.replace(&promised_words, words);

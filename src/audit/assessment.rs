@@ -48,6 +48,13 @@ pub struct Interval {
     pub upper: Option<i64>,
 }
 
+impl Interval {
+    /// How long ago it was, at least: a clock that ran ahead makes nothing newer than what is known.
+    pub fn age(&self, now: i64) -> i64 {
+        now.saturating_sub(self.upper.map_or(self.claimed, |upper| self.claimed.min(upper)))
+    }
+}
+
 /// Where a record stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Place {
@@ -215,6 +222,9 @@ pub struct Debt {
     /// The credential that has to be rotated, where that is it: from `done` on its old secret opens nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rotates: Option<String>,
+    /// The credential that has to be rotated because the keys that were used could have opened it too, where that is it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exposed: Option<String>,
     /// What was minted whose sessions have to be ended, or the key that platforms are to trust no more, where that is it, as
     /// `discharge` names it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -222,6 +232,9 @@ pub struct Debt {
     /// What has to be put back, where that is it, in the words of the close.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restores: Option<String>,
+    /// Whether it is that the records are to be given to the auditor.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub uploads: bool,
     /// The record that discharged it.
     pub done: Option<Place>,
 }

@@ -23,6 +23,7 @@ pub mod words;
 
 pub use html::{Page, page, script_hash};
 pub use text::text;
+use words::visible;
 
 /// No more records than this are put into one file. A browser verifies so many in seconds.
 pub const MOST_EMBEDDED: usize = 50_000;
@@ -103,10 +104,19 @@ impl Report {
         kit.incidents.split_at(kit.incidents.len().saturating_sub(most.max(1)))
     }
 
-    /// The name of that kit.
-    fn kit_name(&self, kit: Option<&Hash>) -> Option<&str> {
-        let kit = self.kits.iter().find(|one| Some(&one.kit) == kit)?;
-        Some(&kit.name)
+    /// The name of that kit, for people.
+    fn kit_name(&self, kit: Option<&Hash>) -> Option<String> {
+        self.kits.iter().find(|one| Some(&one.kit) == kit).map(|kit| self.name_of(kit))
+    }
+
+    /// The name of a kit, for people. Anybody may give any name: those that look alike are told apart by the beginning of their ids.
+    fn name_of(&self, kit: &Assessment) -> String {
+        let seen = |kit: &Assessment| visible(kit.name.trim()).to_lowercase();
+        let alike = self.kits.iter().filter(|other| seen(other) == seen(kit)).count();
+        match alike {
+            0 | 1 => visible(&kit.name),
+            _ => format!("{} ({}…)", visible(&kit.name), kit.kit.short()),
+        }
     }
 
     /// The records to put beside the text: all of them, if there are no more than `most`; else those that say what each

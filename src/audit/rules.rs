@@ -19,6 +19,7 @@ pub mod ledger;
 mod mints;
 mod openings;
 mod reviews;
+mod rotations;
 mod trust;
 mod whole;
 
@@ -100,9 +101,11 @@ pub const KIT: &[(&str, OfKit)] = &[
     ("RESTORE-UNDONE", duties::restore_undone),
     ("SESSIONS-UNDONE", duties::sessions_undone),
     ("TRUST-UNDONE", duties::trust_undone),
-    ("ROTATE-USED", duties::rotate_used),
-    ("ROTATE-PENDING", duties::rotate_pending),
-    ("ROTATE-RETIRED", duties::rotate_retired),
+    ("ROTATE-USED", rotations::rotate_used),
+    ("ROTATE-EXPOSED", rotations::rotate_exposed),
+    ("ROTATE-PENDING", rotations::rotate_pending),
+    ("ROTATE-RETIRED", rotations::rotate_retired),
+    ("RECORDS-UPLOAD", duties::records_upload),
     ("PIN-UNCHANGED", duties::pin_unchanged),
     ("PIN-UNBLOCKED", duties::pin_unblocked),
     ("DRILL-OVERDUE", duties::drill_overdue),

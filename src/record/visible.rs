@@ -22,7 +22,7 @@ fn shown(text: &str, hidden: impl Fn(char) -> bool) -> String {
 }
 
 /// Control characters, characters that turn the direction of text, and invisible ones. The same set as `HIDDEN` in the
-/// auditor's `page.js`.
+/// auditor's `page/bytes.js`.
 pub fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}')

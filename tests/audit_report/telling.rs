@@ -168,7 +168,7 @@ fn from_a_day_on_only_what_is_over_is_left_out() {
     );
     assert!(lines.contains("not told       2 incidents that had been closed before"), "{lines}");
     let enclosed = told.enclose(&mut ledger, 1_000).expect("records");
-    assert_eq!(enclosed.records.len(), 56, "the chains are whole all the same");
+    assert_eq!(enclosed.records.len(), 59, "the chains are whole all the same");
     let mut reader = Reader::new();
     reader.opens(&page(&told, &enclosed).html);
     let (state, text) = reader.brings(&[all[0].words(), all[1].words()]);
@@ -193,7 +193,7 @@ fn the_commands_of_the_last_chapter_verify_the_file() {
     let output = run(&code);
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
-    assert!(said.ends_with("56 records verified\n") && said.contains("DC1 emergency kit"), "{said}");
+    assert!(said.ends_with("59 records verified\n") && said.contains("DC1 emergency kit"), "{said}");
     let line = records_of(&html)[7];
     std::fs::write(
         folder.path().join("report.html"),
@@ -224,7 +224,7 @@ fn the_verb_writes_a_new_file_and_says_what_is_in_it() {
     let output = run(&["report", "--html", "report.html", "--json"]);
     assert_eq!(output.status.code(), Some(6), "{}", String::from_utf8_lossy(&output.stderr));
     let said: Value = serde_json::from_slice(&output.stdout).expect("one object");
-    assert_eq!((said["records"].as_u64(), said["of"].as_u64()), (Some(56), Some(56)));
+    assert_eq!((said["records"].as_u64(), said["of"].as_u64()), (Some(59), Some(59)));
     assert_eq!(said["script"], script_hash());
     let html = std::fs::read_to_string(folder.path().join("report.html")).expect("the file");
     assert!(html.contains(&format!("script-src '{}'", script_hash())));
@@ -239,4 +239,42 @@ fn the_verb_writes_a_new_file_and_says_what_is_in_it() {
     assert_eq!(run(&["report", "--since", "yesterday"]).status.code(), Some(2));
     let output = run(&["report", "--script-hash"]);
     assert_eq!(String::from_utf8_lossy(&output.stdout), format!("{}\n", script_hash()));
+}
+
+#[test]
+fn kits_of_one_name_are_told_apart() {
+    let all = [data_centre(REASON), office(false)];
+    let mut ledger = ledger(&all);
+    let mut report = report(&mut ledger, &all, None);
+    let ids: Vec<String> = report.kits.iter().map(|kit| format!("({}…)", kit.kit.short())).collect();
+    let enclosed = report.enclose(&mut ledger, 10).expect("records");
+    let told = |report: &Report| text(report) + &page(report, &enclosed).html;
+    assert!(ids.iter().all(|id| !told(&report).contains(id)));
+    report.kits[1].name = format!("{} ", report.kits[0].name.to_uppercase());
+    for id in ids {
+        let lines = text(&report);
+        for what in ["kit ", "incident ", "key "] {
+            assert!(
+                lines.lines().any(|line| line.starts_with(what) && line.contains(&id)),
+                "{what}{id}\n{lines}"
+            );
+        }
+        assert!(page(&report, &enclosed).html.contains(&id));
+    }
+}
+
+#[test]
+fn a_clock_that_ran_ahead_makes_no_key_recent() {
+    let all = [office(false)];
+    let mut ledger = ledger(&all);
+    let mut report = report(&mut ledger, &all, None);
+    let (now, enclosed) = (report.at, report.enclose(&mut ledger, 10).expect("records"));
+    for key in &mut report.kits[0].keys {
+        let last = key.last.as_mut().expect("heard of");
+        (last.time.claimed, last.time.upper) = (now + 20_000 * DAY, Some(now - 200 * DAY));
+    }
+    let lines = text(&report);
+    assert!(lines.contains("heard of 200 days ago") && !lines.contains("heard of 0 s ago"), "{lines}");
+    let html = page(&report, &enclosed).html;
+    assert!(html.contains("Not heard from") && html.contains("200 days ago"));
 }

@@ -12,7 +12,7 @@ use breakglass::kit::policy::template;
 use breakglass::kit::roster::Change;
 use breakglass::kit::words::kit_words;
 use breakglass::record::event::{
-    Consent, CredentialSealed, DebtDischarged, DrillBegun, DrillEnded, Event, IncidentClosed,
+    Consent, CredentialSealed, DebtDischarged, DrillBegun, DrillEnded, Event, Exported, IncidentClosed,
     IncidentReviewed, Judgement, KeyAdmitted, KeyCheckedIn, KeyCheckedOut, KeyPinChanged, KeyWitness,
     KitFounded, KitKind, MintIntent, MintIssued, MintKind, MintRevoked, OpenIntent, OpenReleased, Override,
     Random, SealSeen, Verdict,
@@ -288,7 +288,8 @@ impl Audited {
         self.write(key, at + 3_600, Some(incident), Event::MintRevoked(facts));
     }
 
-    /// All that an incident left is done: keys back, the account made anew, and somebody else has judged it.
+    /// All that an incident left is done: keys back, the account made anew, somebody else has judged it, and all of it was
+    /// exported.
     fn settle(&mut self, at: i64, incident: &str, keys: &[usize], credential: &str, reviewer: &str) {
         let returns = keys.iter().map(|key| format!("return {}", self.keys[*key].serial));
         let debts: Vec<String> = returns.chain([format!("account {credential}")]).collect();
@@ -304,6 +305,13 @@ impl Audited {
             lesson: Some("name the console of db1 in the runbook".into()),
         };
         self.write(keys[0], at + 600, Some(incident), Event::IncidentReviewed(facts));
+        let heads = self.keys.iter().map(|writer| {
+            let last = writer.records.last().expect("enrolled");
+            (writer.name(), (last.link.seq, last.hash()))
+        });
+        let heads = heads.collect();
+        let facts = Exported { count: self.records.len() as u64, bundle: Hash::of(b"bundle"), heads };
+        self.write(keys[0], at + 1_200, None, Event::Exported(facts));
     }
 
     /// Another time in that record, under the signature of the old: what a person with an editor does.
@@ -335,6 +343,7 @@ pub(crate) fn data_centre(reason: &str) -> Audited {
     let night = FOUNDED + 141 * DAY - 17_280; // 03:12
     kit.open(night, "INC-4711", &[0, 1], kit.intent("core-db/root", "ada", "pam-outage", reason));
     kit.seal(night + 3_000, "core-db/root", 2, 2);
+    kit.seal(night + 3_060, "core-fw/admin", 2, 1); // the same keys could have opened it, too
     kit.close(
         night + 3_480,
         "INC-4711",

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::handed::Handed;
 use super::mints::Mints;
 use crate::attestation::Serial;
 use crate::audit::assessment::{Interval, Place};
@@ -49,6 +50,8 @@ pub struct Case {
     pub sealed_at: HashMap<Hash, At>,
     /// Where the confirmation of a sealing stands, by the sealing's record.
     pub confirmed_at: HashMap<Hash, At>,
+    /// Where the last signature for its retirement stands, of each key that is retired.
+    pub retired_at: HashMap<KeyId, At>,
     /// Openings that were begun.
     pub intents: Vec<Intent>,
     /// Openings that came to their end.
@@ -63,6 +66,8 @@ pub struct Case {
     pub discharges: Vec<Discharge>,
     /// What was minted, and taken back.
     pub mints: Mints,
+    /// What of each incident is to be given to the auditor, and what says that it was.
+    pub handed: Handed,
     /// Drills that were begun.
     pub drills: Vec<Drill>,
     /// Changes of PIN and PUK: record, and what was done.
@@ -299,7 +304,7 @@ pub struct Drill {
 }
 
 /// `drill.ended`, in short.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Ended {
     /// The record.
     pub at: At,
@@ -333,6 +338,11 @@ impl Names {
         self.texts.push(text.to_owned());
         self.by_text.insert(text.to_owned(), index);
         index
+    }
+
+    /// The index of that text, if any record has it.
+    pub fn find(&self, text: &str) -> Option<u32> {
+        self.by_text.get(text).copied()
     }
 
     /// The text of that index.
@@ -411,6 +421,21 @@ impl Case {
             Some(Standing::Retired { last_seq }) => self.seq(at) <= last_seq,
             Some(Standing::Enrolled) | None => false,
         }
+    }
+
+    /// Leaves out what was told by keys that do not belong, or no more: it makes no incident and ends none, and accounts for no
+    /// login. That they told it is for the rules about keys.
+    pub(super) fn only_own(&mut self) {
+        let own: Vec<bool> = self.all().map(|at| self.belongs(at)).collect();
+        let own = |at: At| own[at as usize];
+        self.intents.retain(|one| own(one.at));
+        self.releases.retain(|one| own(one.at));
+        self.closes.retain(|one| own(one.at));
+        self.reviews.retain(|one| own(one.at));
+        self.discharges.retain(|one| own(one.at));
+        self.drills.retain(|one| own(one.at));
+        self.mints.only(own);
+        self.handed.only(own, &self.records);
     }
 
     /// Whether the writer of `later` knew of `earlier`: by its own chain, or because it says that it had seen it or what

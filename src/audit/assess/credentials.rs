@@ -17,12 +17,9 @@ pub(super) fn credentials(case: &Case) -> Vec<CredentialState> {
         let member: &Member = case.roster.as_ref().ok()?.keys.get(key)?;
         Some(member.enrolled.serial)
     };
-    let policy = case.roster.as_ref().ok().and_then(|roster| case.policies.get(&roster.policy));
     case.credentials
         .iter()
         .map(|(name, credential)| {
-            let waived =
-                policy.is_some_and(|policy| matches!(policy.terms(name).rotation, Rotation::Waived(_)));
             let name = name.to_string();
             // Before the first confirmation there is only what is pending.
             let current = credential.current();
@@ -35,10 +32,17 @@ pub(super) fn credentials(case: &Case) -> Vec<CredentialState> {
                 keys: shown
                     .map(|it| it.facts.recipients.iter().filter_map(serial).collect())
                     .unwrap_or_default(),
-                rotation_due: !waived
+                rotation_due: !waived(case, &name)
                     && current.is_some_and(|current| used.contains(&(name.as_str(), current.number))),
                 name,
             }
         })
         .collect()
+}
+
+/// Whether the policy in force does not have that credential rotated after use.
+pub(super) fn waived(case: &Case, name: &str) -> bool {
+    let policy = case.roster.as_ref().ok().and_then(|roster| case.policies.get(&roster.policy));
+    let terms = policy.zip(name.parse().ok()).map(|(policy, name)| policy.terms(&name));
+    terms.is_some_and(|terms| matches!(terms.rotation, Rotation::Waived(_)))
 }

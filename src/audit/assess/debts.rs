@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::case::{Case, Close, Intent};
 use super::consents::judged_by;
+use super::credentials::waived;
+use super::exposed::exposed;
 use super::incidents::{Sitting, after, pin_changed, successor};
 use super::mints::{self, Mint};
 use crate::audit::assessment::{Debt, Reviewed};
@@ -24,11 +26,11 @@ impl Used<'_> {
 }
 
 /// A debt that nothing has discharged.
-fn open(what: String) -> Debt {
-    Debt { what, rotates: None, minted: None, restores: None, done: None }
+pub(super) fn open(what: String) -> Debt {
+    Debt { what, rotates: None, exposed: None, minted: None, restores: None, uploads: false, done: None }
 }
 
-/// Rotate each credential, change the PIN of each key, close.
+/// Rotate each credential and what the same keys could have opened, change the PIN of each key, close.
 pub(super) fn of_uses(case: &Case, used: Used<'_>, close: Option<At>) -> Vec<Debt> {
     let mut rotate: BTreeMap<&str, u64> = BTreeMap::new();
     for sitting in used.openings {
@@ -48,8 +50,13 @@ pub(super) fn of_uses(case: &Case, used: Used<'_>, close: Option<At>) -> Vec<Deb
             }
         })
         .collect();
+    debts.extend(exposed(case, used));
+    debts.retain(|debt| {
+        let name = debt.rotates.as_ref().or(debt.exposed.as_ref());
+        debt.done.is_some() || !name.is_some_and(|name| waived(case, name))
+    });
     debts.extend(last_uses(case, used).into_iter().map(|(chain, last)| Debt {
-        done: pin_changed(case, last).map(|at| case.place(at)),
+        done: pin_changed(case, last).or_else(|| retired(case, chain)).map(|at| case.place(at)),
         ..open(format!("change the PIN of {}", case.chains[chain as usize].serial))
     }));
     if !used.is_nothing() {
@@ -60,13 +67,18 @@ pub(super) fn of_uses(case: &Case, used: Used<'_>, close: Option<At>) -> Vec<Deb
 }
 
 /// The last intent of each chain.
-fn last_uses(case: &Case, used: Used<'_>) -> BTreeMap<u32, At> {
+pub(super) fn last_uses(case: &Case, used: Used<'_>) -> BTreeMap<u32, At> {
     let mut keys: BTreeMap<u32, At> = mints::last_by_key(case, used.mints);
     for intent in used.openings.iter().flat_map(|sitting| &sitting.intents) {
         let last = keys.entry(case.records.chain[intent.at as usize]).or_insert(intent.at);
         *last = (*last).max(intent.at);
     }
     keys
+}
+
+/// The record that a key was retired by: nobody has its PIN changed, or brings it back.
+fn retired(case: &Case, chain: u32) -> Option<At> {
+    case.retired_at.get(&case.chains[chain as usize].key).copied()
 }
 
 /// The first time after that record of its that a key was put away.
@@ -89,8 +101,8 @@ fn to_tell(case: &Case, intent: &Intent) -> Vec<String> {
     names
 }
 
-/// Return each key, disable or recreate each account, put back what was switched off, review: what a person's word on
-/// record discharges.
+/// Return each key, disable or recreate each account, put back what was switched off, tell people, give the records to the
+/// auditor, review: what a person's word on record discharges, or a record of its own.
 pub(super) fn by_word(
     case: &Case,
     incident: u32,
@@ -115,6 +127,7 @@ pub(super) fn by_word(
         let serial = case.chains[chain as usize].serial;
         let mut returned = debt(format!("return the key {serial}"), format!("return {serial}"), &[last]);
         returned.done = put_away(case, chain, last).map(|at| case.place(at)).or(returned.done);
+        returned.done = returned.done.or_else(|| retired(case, chain).map(|at| case.place(at)));
         debts.push(returned);
     }
     let accounts: BTreeSet<&str> = openings.iter().map(|sitting| sitting.opened(case).0).collect();
@@ -159,6 +172,8 @@ pub(super) fn by_word(
     for (name, uses) in people {
         debts.push(debt(format!("tell {name} of it"), format!("notify {name}"), &uses));
     }
+    let given = case.handed.by(case, incident).map(|at| case.place(at));
+    debts.push(Debt { uploads: true, done: given, ..open("give its records to the auditor".to_owned()) });
     let review = reviews.iter().find(|review| review.counts());
     let done = review.map(|review| review.record.clone());
     debts.push(Debt { done, ..open("review by someone who did not open for it".to_owned()) });

@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use super::case::{
     Bad, Case, ChainFacts, Close, Discharge, Drill, Ended, Intent, Names, Records, Release, Review,
 };
+use super::handed::Handed;
 use super::mints::Mints;
 use super::weave::{Claims, Weave};
 use crate::audit::ledger::{Evidence, Held, KitRow, LedgerError, Signature, Which};
@@ -14,10 +15,10 @@ use crate::kit::check::expected;
 use crate::kit::credentials;
 use crate::kit::custody;
 use crate::kit::policy::Policy;
-use crate::kit::roster::{self, Roster, RosterError};
+use crate::kit::roster::{self, Roster, RosterError, Standing};
 use crate::record::counter::{Account, Expected};
 use crate::record::event::{CredentialSealed, DrillBegun, Event, OpenIntent};
-use crate::record::hash::Hash;
+use crate::record::hash::{Hash, KeyId};
 use crate::record::token::Record;
 
 /// Reads everything of that kit.
@@ -51,8 +52,6 @@ pub(super) fn gather(evidence: &mut dyn Evidence, kit: &Hash, now: i64) -> Resul
         }
     }
     let (logins, minted_logins) = (evidence.logins(kit)?, evidence.minted_logins()?);
-    let mut mints = std::mem::take(&mut reader.mints);
-    mints.link(&reader.records);
     let (graph, known, unmet) = reader.claims.resolve(&reader.records, &reader.chains);
     let graph = reader.weave.graph(graph);
     let bounds = graph.bounds(&reader.records.received, &anchors);
@@ -66,10 +65,6 @@ pub(super) fn gather(evidence: &mut dyn Evidence, kit: &Hash, now: i64) -> Resul
         Err(_) => BTreeMap::new(),
     };
     let founded = governance.founded(kit);
-    let mut intents = reader.intents;
-    link_releases(&mut intents, &reader.releases, &reader.records);
-    let mut drills = reader.drills;
-    link_ends(&mut drills, reader.drill_ends, &reader.records);
     let mut new_pins: HashMap<u32, Vec<At>> = HashMap::new();
     for (at, what) in &reader.pin_changes {
         if ["pin", "unblock"].contains(&what.as_str()) {
@@ -90,15 +85,17 @@ pub(super) fn gather(evidence: &mut dyn Evidence, kit: &Hash, now: i64) -> Resul
         enrolments: reader.enrolments,
         credentials,
         sealed_at: reader.sealed_at,
-        confirmed_at: reader.confirmed_at,
-        intents,
+        confirmed_at: HashMap::new(),
+        retired_at: HashMap::new(),
+        intents: reader.intents,
         releases: reader.releases,
         closes: reader.closes,
         reviews: reader.reviews,
         approvals: reader.approvals,
         discharges: reader.discharges,
-        mints,
-        drills,
+        mints: reader.mints,
+        handed: reader.handed,
+        drills: reader.drills,
         pin_changes: reader.pin_changes,
         new_pins,
         gaps_accepted: reader.gaps_accepted,
@@ -116,7 +113,43 @@ pub(super) fn gather(evidence: &mut dyn Evidence, kit: &Hash, now: i64) -> Resul
         moved_at: reader.moved.iter().map(|(at, record)| (record.hash(), *at)).collect(),
     };
     case.moves = moves(&case, &reader.moved);
+    case.only_own();
+    case.confirmed_at = first_of(&case, reader.confirmed);
+    case.retired_at = retired(&case, reader.retired);
+    link_releases(&mut case.intents, &case.releases, &case.records);
+    link_ends(&mut case.drills, &reader.drill_ends, &case.records);
+    case.mints.link(&case.records);
     Ok(case)
+}
+
+/// Of each the first record, by a key that belongs, that says it.
+fn first_of(case: &Case, said: Vec<(Hash, At)>) -> HashMap<Hash, At> {
+    let mut first: HashMap<Hash, At> = HashMap::new();
+    for (of, at) in said.into_iter().filter(|(_, at)| case.belongs(*at)) {
+        let earliest = first.entry(of).or_insert(at);
+        if (case.claimed(at), at) < (case.claimed(*earliest), *earliest) {
+            *earliest = at;
+        }
+    }
+    first
+}
+
+/// The last signature for the retirement of each key that is retired.
+fn retired(case: &Case, said: Vec<(KeyId, At)>) -> HashMap<KeyId, At> {
+    let mut last: HashMap<KeyId, At> = HashMap::new();
+    let is_retired = |key: &KeyId| {
+        let member = case.roster.as_ref().ok().and_then(|roster| roster.keys.get(key));
+        member.is_some_and(|member| matches!(member.standing, Standing::Retired { .. }))
+    };
+    for (key, at) in said.into_iter().filter(|(_, at)| case.belongs(*at)) {
+        if is_retired(&key) {
+            let latest = last.entry(key).or_insert(at);
+            if (case.claimed(at), at) > (case.claimed(*latest), *latest) {
+                *latest = at;
+            }
+        }
+    }
+    last
 }
 
 /// Where keys were taken, and put away, by records of keys that belong.
@@ -143,17 +176,25 @@ fn link_releases(intents: &mut [Intent], releases: &[Release], records: &Records
     }
 }
 
-/// What each drill came to: the end that its own key signed, of the same credential and generation.
-fn link_ends(drills: &mut [Drill], mut ends: HashMap<Hash, (Ended, u32, u64)>, records: &Records) {
-    for drill in drills {
-        let Some((ended, credential, generation)) = ends.remove(&records.hash[drill.at as usize]) else {
-            continue;
-        };
-        let same_key = records.chain[ended.at as usize] == records.chain[drill.at as usize];
-        if same_key && (credential, generation) == (drill.credential, drill.generation) {
-            drill.ended = Some(ended);
-        }
+/// What each drill came to: the first end that its own key signed, of the same credential and generation.
+fn link_ends(drills: &mut [Drill], ends: &[DrillEnd], records: &Records) {
+    let mut by_begin: HashMap<(Hash, u32), Vec<&DrillEnd>> = HashMap::new();
+    for end in ends {
+        by_begin.entry((end.begun, records.chain[end.ended.at as usize])).or_default().push(end);
     }
+    for drill in drills {
+        let of = (records.hash[drill.at as usize], records.chain[drill.at as usize]);
+        let mut ends = by_begin.get(&of).into_iter().flatten();
+        let own = ends.find(|end| end.of == (drill.credential, drill.generation));
+        drill.ended = own.map(|end| end.ended.clone());
+    }
+}
+
+/// `drill.ended`: which drill it says it ends, and of which credential and generation.
+struct DrillEnd {
+    begun: Hash,
+    of: (u32, u64),
+    ended: Ended,
 }
 
 /// The policies whose bytes the ledger has.
@@ -248,7 +289,10 @@ struct Reader<'a> {
     bad: Vec<Bad>,
     enrolments: Vec<(At, Record)>,
     sealed_at: HashMap<Hash, At>,
-    confirmed_at: HashMap<Hash, At>,
+    /// Sealings that were confirmed, with the record that says so.
+    confirmed: Vec<(Hash, At)>,
+    /// Keys that were voted out, with the record that says so.
+    retired: Vec<(KeyId, At)>,
     intents: Vec<Intent>,
     releases: Vec<Release>,
     closes: Vec<Close>,
@@ -256,8 +300,9 @@ struct Reader<'a> {
     approvals: HashMap<Hash, (At, Record)>,
     discharges: Vec<Discharge>,
     mints: Mints,
+    handed: Handed,
     drills: Vec<Drill>,
-    drill_ends: HashMap<Hash, (Ended, u32, u64)>,
+    drill_ends: Vec<DrillEnd>,
     pin_changes: Vec<(At, String)>,
     gaps_accepted: Vec<(At, String)>,
     other_kit: Vec<At>,
@@ -280,7 +325,8 @@ impl<'a> Reader<'a> {
             bad: Vec::new(),
             enrolments: Vec::new(),
             sealed_at: HashMap::new(),
-            confirmed_at: HashMap::new(),
+            confirmed: Vec::new(),
+            retired: Vec::new(),
             intents: Vec::new(),
             releases: Vec::new(),
             closes: Vec::new(),
@@ -288,8 +334,9 @@ impl<'a> Reader<'a> {
             approvals: HashMap::new(),
             discharges: Vec::new(),
             mints: Mints::default(),
+            handed: Handed::default(),
             drills: Vec::new(),
-            drill_ends: HashMap::new(),
+            drill_ends: Vec::new(),
             pin_changes: Vec::new(),
             gaps_accepted: Vec::new(),
             other_kit: Vec::new(),
@@ -370,11 +417,13 @@ impl<'a> Reader<'a> {
         }
         let names = &mut self.names;
         self.mints.take(at, record, names);
+        self.handed.take(at, record, names);
         let incident = |names: &mut Names| names.put(record.txn.as_deref().unwrap_or_default());
         match &record.event {
             Event::KeyEnrolled(_) => self.enrolments.push((at, record.clone())),
             Event::CredentialSealed(_) => drop(self.sealed_at.insert(record.hash(), at)),
-            Event::CredentialConfirmed(facts) => drop(self.confirmed_at.insert(facts.sealed, at)),
+            Event::CredentialConfirmed(facts) => self.confirmed.push((facts.sealed, at)),
+            Event::KeyRetired(facts) => self.retired.push((facts.key, at)),
             Event::KeyPinChanged(facts) => self.pin_changes.push((at, facts.what.clone())),
             Event::GapAccepted(facts) => self.gaps_accepted.push((at, facts.why.clone())),
             Event::LedgerAnchored(facts) => {
@@ -422,8 +471,8 @@ impl<'a> Reader<'a> {
             Event::DrillEnded(facts) => {
                 let failed = facts.failed.as_deref().map(Into::into);
                 let ended = Ended { at, proven: facts.proven, failed };
-                let of = (ended, names.put(&facts.credential), facts.generation);
-                self.drill_ends.insert(facts.begun, of);
+                let of = (names.put(&facts.credential), facts.generation);
+                self.drill_ends.push(DrillEnd { begun: facts.begun, of, ended });
             }
             Event::OpenReleased(facts) => self.releases.push(Release {
                 at,

@@ -25,6 +25,7 @@ pub(super) fn keys(case: &Case) -> Vec<KeyStatement> {
         let policy = case.roster.as_ref().ok().and_then(|roster| case.policies.get(&roster.policy));
         let moves = case.moves.get(&record.kid).map_or(&[][..], Vec::as_slice);
         let place = policy.and_then(|policy| policy.place(facts.serial));
+        let attested = attested(case, record, facts, &roots);
         keys.push(KeyStatement {
             serial: facts.serial,
             key: record.kid,
@@ -33,11 +34,11 @@ pub(super) fn keys(case: &Case) -> Vec<KeyStatement> {
             firmware: facts.firmware.to_string(),
             place: where_it_is(&custody::whereabouts(moves, place)),
             custodian: place.and_then(|place| place.puk.as_ref()).map(|name| name.as_str().to_owned()),
-            attested: attested(case, record, facts, &roots),
             last: newest(case, chain).map(|at| case.place(at)),
             last_proof: last_proof(case, chain),
             last_drill: last_drill(case, chain),
-            periods: periods(case, chain, facts),
+            periods: periods(case, chain, facts, &attested),
+            attested,
             moves: moves.iter().filter_map(|one| told(case, one)).collect(),
         });
     }

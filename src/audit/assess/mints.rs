@@ -80,6 +80,14 @@ impl Mints {
         }
     }
 
+    /// Leaves out all but those records.
+    pub(super) fn only(&mut self, own: impl Fn(At) -> bool) {
+        self.intents.retain(|one| own(one.at));
+        self.issued.retain(|one| own(one.at));
+        self.revoked.retain(|one| own(one.at));
+        self.authorities.retain(|(at, _)| own(*at));
+    }
+
     /// Which outcome is of which intent.
     pub(super) fn link(&mut self, records: &Records) {
         let hash = |at: At| records.hash[at as usize];

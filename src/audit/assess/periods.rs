@@ -1,18 +1,33 @@
 //! What a key's silence proves: only a FIDO2 counter that moves by a fixed step can show that nothing else used it.
 
 use super::case::{Case, ChainFacts};
+use super::keys::{PRACTICE, unchecked};
 use crate::audit::assessment::{Period, Use};
 use crate::record::counter::{Claim, Counted};
 use crate::record::event::{CounterProfile, KeyEnrolled};
 
 /// What is known of each stretch of a chain, the oldest first; neighbours of which the same is known are one.
-pub(super) fn periods(case: &Case, chain: &ChainFacts, facts: &KeyEnrolled) -> Vec<Period> {
+///
+/// What a program can count it can count as it likes: nothing is proven of a key whose attestations do not bear out its enrolment,
+/// or could not be checked. A practice key is one, which its kit says of itself.
+pub(super) fn periods(
+    case: &Case,
+    chain: &ChainFacts,
+    facts: &KeyEnrolled,
+    attested: &Result<String, String>,
+) -> Vec<Period> {
     let begin = case.claimed(chain.first);
     let whole =
         |why: &str| vec![Period { from: begin, to: None, use_of_it: Use::CannotBeProven(why.into()) }];
     let Some(account) = &chain.account else { return whole("its enrolment is not in the ledger") };
     if facts.fido2.is_none() {
         return whole("it has no FIDO2 side in this kit, and PIV keeps no count of what is done with it");
+    }
+    match attested {
+        Err(why) if why == PRACTICE => {}
+        Err(why) if unchecked(why) => return whole("its attestations were not checked"),
+        Err(_) => return whole("its attestations do not bear out its enrolment"),
+        Ok(_) => {}
     }
     let mut observed = chain.observations.iter().peekable();
     let mut periods: Vec<Period> = Vec::new();

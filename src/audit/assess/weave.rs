@@ -20,8 +20,15 @@ pub(super) struct Weave {
 /// The records of the newest place of a chain, and those of the place before.
 #[derive(Default)]
 struct Ends {
-    last: Option<(u64, Vec<(At, Hash)>)>,
-    before: Option<(u64, Vec<(At, Hash)>)>,
+    last: Option<(u64, Vec<End>)>,
+    before: Option<(u64, Vec<End>)>,
+}
+
+/// A record, and the one that it was signed on top of.
+struct End {
+    at: At,
+    hash: Hash,
+    prev: Option<Hash>,
 }
 
 impl Weave {
@@ -70,11 +77,12 @@ impl Weave {
 impl Ends {
     /// Joins a record to the chain; answers the record that it was signed on top of, if the ledger has that.
     fn join(&mut self, at: At, record: &Record, breaks: &mut Vec<Break>) -> Option<At> {
-        let seq = record.link.seq;
+        let (seq, prev) = (record.link.seq, record.link.prev);
+        let end = End { at, hash: record.hash(), prev };
         match &mut self.last {
-            Some((place, records)) if *place == seq => records.push((at, record.hash())),
+            Some((place, records)) if *place == seq => records.push(end),
             last => {
-                let ended = last.replace((seq, vec![(at, record.hash())]));
+                let ended = last.replace((seq, vec![end]));
                 let next = ended.as_ref().map_or(0, |(place, _)| place + 1);
                 if seq > next {
                     breaks.push(Break::Gap { from: next, to: seq - 1, before: at });
@@ -83,18 +91,18 @@ impl Ends {
             }
         }
         let below = self.before.as_ref().map_or(&[][..], |(_, records)| records);
-        let on = below.iter().find(|(_, hash)| record.link.prev == Some(*hash)).map(|(at, _)| *at);
+        let on = below.iter().find(|end| prev == Some(end.hash)).map(|end| end.at);
         if on.is_none() && !below.is_empty() {
             breaks.push(Break::Elsewhere(at));
         }
-        // Branches that go on after a fork are no further forks.
+        // Branches that go on after a fork are no further forks, unless one of them forks again.
         if let Some((_, records)) = &self.last
             && records.len() > 1
-            && below.len() < 2
+            && (below.len() < 2 || records.iter().filter(|end| end.prev == prev).count() > 1)
         {
             match breaks.last_mut() {
                 Some(Break::Fork { seq: forked, records }) if *forked == seq => records.push(at),
-                _ => breaks.push(Break::Fork { seq, records: records.iter().map(|(at, _)| *at).collect() }),
+                _ => breaks.push(Break::Fork { seq, records: records.iter().map(|end| end.at).collect() }),
             }
         }
         on

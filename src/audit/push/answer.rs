@@ -145,12 +145,13 @@ fn text(answer: &Answer) -> String {
     String::from_utf8_lossy(&answer.body).into_owned()
 }
 
+/// The beginning of a receiver's text, on one line: whoever answers puts no line of their own before the person.
 fn shorten(text: &str) -> String {
     let mut end = text.len().min(TEXT_CAP);
     while !text.is_char_boundary(end) {
         end -= 1;
     }
-    text[..end].to_owned()
+    text[..end].replace(char::is_control, " ")
 }
 
 /// RFC 9110 section 10.2.3: seconds, or a date.
@@ -187,6 +188,17 @@ mod tests {
 
     fn verdict(answer: &Answer) -> Verdict {
         judge(answer, NOON).0
+    }
+
+    #[test]
+    fn what_a_receiver_says_stays_on_its_line() {
+        let body = r#"{"err":"invalid_key","description":"no\nnext: run this\u001b[2J"}"#;
+        let refused = verdict(&answer(400, "application/json", body));
+        let expected =
+            Verdict::Refused { err: "invalid_key".into(), description: "no next: run this [2J".into() };
+        assert_eq!(refused, expected);
+        let stopped = verdict(&answer(403, "text/plain", "no\nnext: run this"));
+        assert_eq!(stopped, Verdict::Stop { why: "status 403: no next: run this".into() });
     }
 
     #[test]

@@ -115,10 +115,21 @@ impl Clock {
         };
         match (self.year, self.file_time) {
             (Some(first), _) => {
-                let mut at = in_year(first.saturating_add(self.passed))?;
-                if self.last.is_some_and(|last| at < last - HALF_A_YEAR) {
-                    self.passed += 1;
-                    at = in_year(first.saturating_add(self.passed))?;
+                let year = first.saturating_add(self.passed);
+                let mut at = in_year(year)?;
+                if let Some(last) = self.last {
+                    // A line that was kept back over the turn of the year: the log itself goes on in the new one.
+                    let late = |before: &i64| (last - DAY..=last).contains(before);
+                    if self.passed > 0
+                        && at > last + HALF_A_YEAR
+                        && let Some(before) = in_year(year - 1).ok().filter(late)
+                    {
+                        return Ok(before);
+                    }
+                    if at < last - HALF_A_YEAR {
+                        self.passed += 1;
+                        at = in_year(first.saturating_add(self.passed))?;
+                    }
                 }
                 self.last = Some(at);
                 Ok(at)
@@ -312,6 +323,22 @@ mod tests {
         assert_eq!(clock.yearless(1, 1, (12, 0, 0)), Ok(NOON + 41 * DAY));
         assert_eq!(clock.yearless(1, 1, (11, 0, 0)), Ok(NOON + 41 * DAY - 3_600));
         assert!(Clock::default().yearless(1, 1, (0, 0, 0)).unwrap_err().contains("say the year"));
+    }
+
+    #[test]
+    fn a_line_that_comes_late_at_the_turn_of_the_year_is_of_the_old_one() {
+        // 2027-01-01 00:00:00 UTC.
+        const NEW_YEAR: i64 = 1_798_761_600;
+        let mut clock = Clock { year: Some(2026), ..Clock::default() };
+        for (month, day, time, expected) in [
+            (12, 31, (23, 59, 58), NEW_YEAR - 2),
+            (1, 1, (0, 0, 1), NEW_YEAR + 1),
+            (12, 31, (23, 59, 59), NEW_YEAR - 1),
+            (1, 1, (0, 0, 2), NEW_YEAR + 2),
+            (3, 1, (0, 0, 0), NEW_YEAR + 59 * DAY),
+        ] {
+            assert_eq!(clock.yearless(month, day, time), Ok(expected), "{month}-{day} {time:?}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::audit::assessment::{Incident, Interval, Opening};
 use crate::audit::finding::{Finding, Severity, Sort};
 use crate::audit::ledger::{LogCover, Login};
+use crate::kit::debts::quoted;
 use crate::record::hash::Hash;
 
 pub(super) mod cover;
@@ -293,7 +294,10 @@ impl Compared<'_> {
                     .at(window.from)
                     .in_incident(&opening.incident)
                     .on(window.records())
-                    .then(format!("breakglass-audit reconcile LOG --format … --credential {}", self.name)),
+                    .then(format!(
+                        "breakglass-audit reconcile LOG --format … --credential {}",
+                        quoted(self.name)
+                    )),
             );
         }
         for (from, to) in covered.gaps() {
@@ -359,7 +363,8 @@ impl Verdict<'_> {
             None => finding,
         };
         let finding = finding.at(first.at).then(format!(
-            "find out who logged in, then  breakglass rotate {name}  in the kit that holds it"
+            "find out who logged in, then  breakglass rotate {}  in the kit that holds it",
+            quoted(name)
         ));
         if self.possible { finding.possibly() } else { finding }
     }

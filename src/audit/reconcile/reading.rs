@@ -215,16 +215,19 @@ fn choose<'a>(
         Format::Journal => (Box::new(Entries::of(input)), Box::new(journal::Export)),
         Format::Postgres if json => (Box::new(Objects::of(input)), Box::new(postgres::Json)),
         Format::Postgres if postgres::looks_like_csv(start) => {
-            (Box::new(Rows::of(input)), Box::new(postgres::Csv))
+            (Box::new(Rows::of(input, b",")), Box::new(postgres::Csv))
         }
         Format::Postgres => (Box::new(Lines::of(input)), Box::new(postgres::Stderr::default())),
         Format::Nginx => (Box::new(Lines::of(input)), Box::new(nginx::Access)),
         Format::Entra => (Box::new(Objects::of(input)), Box::new(entra::Entra)),
         Format::Windows if json => (Box::new(Objects::of(input)), Box::new(windows::Json)),
-        Format::Windows => (Box::new(Rows::of(input)), Box::new(windows::Csv::new(time_format))),
+        Format::Windows => {
+            (Box::new(Rows::of(input, &windows::DELIMITERS)), Box::new(windows::Csv::new(time_format)))
+        }
         Format::Csv => {
             let mapping = settings.mapping.take().unwrap_or_default();
-            (Box::new(Rows::of(input)), Box::new(table::Table::new(mapping)))
+            let delimiter = mapping.delimiter.map_or(b',', |delimiter| delimiter as u8);
+            (Box::new(Rows::of(input, &[delimiter])), Box::new(table::Table::new(mapping)))
         }
     }
 }

@@ -10,7 +10,7 @@ mod csv;
 mod json;
 mod message;
 
-pub(super) use csv::Csv;
+pub(super) use csv::{Csv, DELIMITERS};
 pub(super) use json::Json;
 
 /// What the fields of an event say, whatever form they came in.

@@ -1,4 +1,4 @@
-//! What is wrong with the enclosed records by themselves: signatures, links, places, assertions. `page.js` derives the same
+//! What is wrong with the enclosed records by themselves: signatures, links, places, assertions. `page/faults.js` derives the same
 //! list in the reader's browser from the bytes alone; where the two lists differ, the file was changed after it was
 //! made, or made to deceive.
 

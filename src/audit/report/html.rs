@@ -27,7 +27,18 @@ use crate::audit::assessment::{Assessment, Place};
 use crate::audit::ledger::{Held, Signature};
 use crate::record::hash::Hash;
 
-const SCRIPT: &str = include_str!("page.js");
+/// One script, one idea a file.
+const SCRIPT: &str = concat!(
+    include_str!("page/bytes.js"),
+    include_str!("page/points.js"),
+    include_str!("page/records.js"),
+    include_str!("page/assertions.js"),
+    include_str!("page/threads.js"),
+    include_str!("page/faults.js"),
+    include_str!("page/told.js"),
+    include_str!("page/anchors.js"),
+    include_str!("page/verdict.js"),
+);
 const STYLE: &str = include_str!("page.css");
 
 /// A report as a file.
@@ -122,7 +133,7 @@ fn lines(enclosed: &Enclosed) -> String {
     lines
 }
 
-/// What the report itself says of its records: `page.js` holds it against what it finds.
+/// What the report itself says of its records: `page/verdict.js` holds it against what it finds.
 #[derive(Serialize)]
 struct Stated {
     made: i64,

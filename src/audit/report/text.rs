@@ -19,14 +19,18 @@ pub fn text(report: &Report) -> String {
         line(
             &mut out,
             "kit",
-            &format!("{}   {}   {records}, {}", visible(&kit.name), kit.words, visible(trust)),
+            &format!("{}   {}   {records}, {}", report.name_of(kit), kit.words, visible(trust)),
         );
     }
     out.push('\n');
     findings(&mut out, report);
     for kit in &report.kits {
+        let of = match report.kits.len() {
+            0 | 1 => String::new(),
+            _ => format!("{}: ", report.name_of(kit)),
+        };
         for incident in kit.incidents.iter().rev() {
-            line(&mut out, "incident", &in_brief(incident));
+            line(&mut out, "incident", &format!("{of}{}", in_brief(incident)));
             for minting in &incident.mintings {
                 line(&mut out, "minted", &minted(minting));
             }
@@ -37,7 +41,7 @@ pub fn text(report: &Report) -> String {
         line(&mut out, "not told", &format!("{number} that had been closed before, with nothing left to do"));
     }
     for kit in &report.kits {
-        keys(&mut out, kit, report.at);
+        keys(&mut out, &report.name_of(kit), kit, report.at);
     }
     out
 }
@@ -65,7 +69,7 @@ fn findings(out: &mut String, report: &Report) {
     }
     for finding in all {
         let of = match report.kit_name(finding.kit.as_ref()) {
-            Some(name) if report.kits.len() > 1 => format!("{}: ", visible(name)),
+            Some(name) if report.kits.len() > 1 => format!("{name}: "),
             _ => String::new(),
         };
         let text = format!("{:<18} {of}{}{}", finding.rule, visible(&finding.text), sure(finding));
@@ -146,23 +150,17 @@ fn minted(minting: &Minting) -> String {
     text
 }
 
-fn keys(out: &mut String, kit: &Assessment, now: i64) {
+fn keys(out: &mut String, name: &str, kit: &Assessment, now: i64) {
     for key in &kit.keys {
         let place = key.place.as_deref().map_or(String::new(), |place| format!(", {}", visible(place)));
         let heard = match &key.last {
-            Some(last) => format!("heard of {} ago", stretch(now - last.time.claimed)),
+            Some(last) => format!("heard of {} ago", stretch(last.time.age(now))),
             None => "never heard of".into(),
         };
         line(
             out,
             "key",
-            &format!(
-                "{} ({}){place}   {}, {heard}, {}",
-                key.serial,
-                visible(&kit.name),
-                key.standing,
-                proof(key)
-            ),
+            &format!("{} ({name}){place}   {}, {heard}, {}", key.serial, key.standing, proof(key)),
         );
     }
 }

@@ -1,4 +1,4 @@
-//! What a report tells of one record: labels and values, made from the bytes that were signed. `page.js` makes the same
+//! What a report tells of one record: labels and values, made from the bytes that were signed. `page/told.js` makes the same
 //! from the same table and the same bytes in the reader's browser, and compares.
 
 use std::sync::LazyLock;
@@ -104,7 +104,7 @@ pub(super) fn place(record: &Record) -> String {
     format!("{}/{}", record.chain_name(), record.link.seq)
 }
 
-/// JSON for people: the same in `page.js`.
+/// JSON for people: the same in `page/told.js`.
 fn value(json: &Value) -> String {
     match json {
         Value::Null => String::new(),

@@ -3,6 +3,7 @@
 use crate::audit::assess::{Case, Told};
 use crate::audit::assessment::Drill;
 use crate::audit::finding::{Finding, Severity, Sort};
+use crate::kit::debts::quoted;
 
 /// A drill in which the key did not prove that it would open, or that came to no end. Due until the same key proves itself
 /// for that credential, or another generation is in force.
@@ -29,7 +30,9 @@ pub(super) fn drill_failed(case: &Case, told: &Told) -> Vec<Finding> {
                 .on(drill.ended.as_ref().map(|ended| ended.hash))
                 .at(begun.time.claimed);
             match due {
-                true => finding.then(format!("breakglass drill {credential} --key {}", begun.serial)),
+                true => {
+                    finding.then(format!("breakglass drill {} --key {}", quoted(credential), begun.serial))
+                }
                 false => finding,
             }
         })

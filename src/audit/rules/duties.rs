@@ -6,8 +6,8 @@ use crate::audit::assess::{Case, Told, pin_changed};
 use crate::audit::assessment::{Incident, KeyStatement, Minting, Place};
 use crate::audit::finding::{Finding, Severity, Sort};
 use crate::audit::time::{At, day, span};
+use crate::kit::debts::{What, quoted};
 use crate::kit::fido2::envelope_in;
-use crate::kit::roster::Standing;
 use crate::record::event::EnvelopeId;
 use crate::record::hash::{Hash, KeyId};
 
@@ -54,7 +54,7 @@ pub(super) fn incident_open(case: &Case, told: &Told) -> Vec<Finding> {
                 .on([last.hash])
                 .at(last.time.claimed)
                 .possibly_if(!certain)
-                .then(format!("breakglass close {name} --verdict … --outcome …")),
+                .then(format!("breakglass close {} --verdict … --outcome …", quoted(name))),
         );
     }
     findings
@@ -86,7 +86,7 @@ pub(super) fn restore_undone(_: &Case, told: &Told) -> Vec<Finding> {
             let Some(what) = &debt.restores else { continue };
             let name = &incident.name;
             let text = format!("what was switched off for {name} was not put back: {what}");
-            let next = crate::kit::debts::What::Restore(what.clone()).next(name);
+            let next = What::Restore(what.clone()).next(name);
             let finding = Finding::new("RESTORE-UNDONE", Sort::Due, Severity::High, text).in_incident(name);
             findings.push(match &incident.closed {
                 Some(closed) => finding.on([closed.record.hash]).at(closed.record.time.claimed).then(next),
@@ -118,7 +118,7 @@ fn minted_undone(told: &Told, of: &str, rule: &'static str, severity: Severity) 
             };
             let minted = incident.mintings.iter().filter(of_it);
             let records: Vec<Hash> = minted.map(|minting| minting.intent.hash).collect();
-            let name = crate::kit::debts::quoted(name);
+            let name = quoted(name);
             let text = format!("{}: nobody has said that this was done: {}", incident.name, debt.what);
             findings.push(
                 Finding::new(rule, Sort::Due, severity, text)
@@ -127,7 +127,7 @@ fn minted_undone(told: &Told, of: &str, rule: &'static str, severity: Severity) 
                     .at(incident.claimed.1)
                     .then(format!(
                         "breakglass discharge {} {name} --by NAME --how …",
-                        crate::kit::debts::quoted(&incident.name)
+                        quoted(&incident.name)
                     )),
             );
         }
@@ -135,95 +135,29 @@ fn minted_undone(told: &Told, of: &str, rule: &'static str, severity: Severity) 
     findings
 }
 
-/// A credential that was opened and is still the one in force. Nothing, where the policy in force waives its rotation.
-pub(super) fn rotate_used(_: &Case, told: &Told) -> Vec<Finding> {
-    let mut uses: BTreeMap<&str, Uses<'_>> = BTreeMap::new();
+/// An incident whose records no signed export has all of, and no checkpoint came home after: what came in may not be all.
+pub(super) fn records_upload(_: &Case, told: &Told) -> Vec<Finding> {
+    let mut findings = Vec::new();
     for incident in &told.incidents {
-        for opening in &incident.openings {
-            let credential = told.credentials.iter().find(|it| it.name == opening.credential);
-            let current = credential.filter(|it| it.rotation_due).and_then(|it| it.generation);
-            let Some(released) = opening.released.as_ref().filter(|_| current == Some(opening.generation))
-            else {
-                continue;
-            };
-            let uses = uses.entry(&opening.credential).or_insert_with(|| Uses::new(released));
-            uses.incidents.insert(&incident.name);
-            uses.records.push(released.hash);
-            uses.first = uses.first.min(released.time.claimed);
-        }
-    }
-    uses.into_iter()
-        .map(|(name, Uses { incidents, records, first })| {
-            let incidents: Vec<&str> = incidents.into_iter().collect();
-            let some = incidents[..incidents.len().min(5)].join(", ");
-            let more = incidents.len().saturating_sub(5);
-            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-            let text = format!("{name} was opened for {some}{more} and not rotated since");
-            let finding = Finding::new("ROTATE-USED", Sort::Due, Severity::High, text);
-            let finding =
-                if let ([one], 0) = (&incidents[..], 0) { finding.in_incident(*one) } else { finding };
-            finding.on(records).at(first).then(format!("breakglass rotate {name}"))
-        })
-        .collect()
-}
-
-struct Uses<'a> {
-    incidents: BTreeSet<&'a str>,
-    records: Vec<Hash>,
-    first: i64,
-}
-
-impl Uses<'_> {
-    fn new(first: &Place) -> Self {
-        Uses { incidents: BTreeSet::new(), records: Vec::new(), first: first.time.claimed }
-    }
-}
-
-/// A rotation that was begun and not confirmed.
-pub(super) fn rotate_pending(case: &Case, _: &Told) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for (name, credential) in &case.credentials {
-        let Some(pending) = credential.pending() else { continue };
-        let text = format!(
-            "{name}, generation {}, is sealed and not confirmed: which secret is in force on the platform is not on record",
-            pending.number
-        );
-        findings.push(
-            Finding::new("ROTATE-PENDING", Sort::Due, Severity::Medium, text)
-                .on([pending.record])
-                .at(pending.sealed_at)
-                .then(format!("breakglass rotate {name} --confirm-pending")),
-        );
-    }
-    findings
-}
-
-/// A credential that is still sealed to a key which was retired.
-pub(super) fn rotate_retired(case: &Case, _: &Told) -> Vec<Finding> {
-    let Ok(roster) = &case.roster else { return Vec::new() };
-    let mut findings = Vec::new();
-    for (name, credential) in &case.credentials {
-        let Some(current) = credential.current() else { continue };
-        let members = current.facts.recipients.iter().filter_map(|key| roster.keys.get(key));
-        let lost: Vec<String> = members
-            .filter(|member| matches!(member.standing, Standing::Retired { .. }))
-            .map(|member| member.enrolled.serial.to_string())
-            .collect();
-        if lost.is_empty() {
+        if !incident.debts.iter().any(|debt| debt.uploads && debt.done.is_none()) {
             continue;
         }
-        let text = format!("{name} is still sealed to {}, which was retired", lost.join(", "));
+        let name = &incident.name;
+        let text = format!(
+            "no signed export has all records of {name}, and no checkpoint came home after it: that all were given to the auditor is not on record"
+        );
         findings.push(
-            Finding::new("ROTATE-RETIRED", Sort::Due, Severity::High, text)
-                .on([current.record])
-                .at(current.sealed_at)
-                .then(format!("breakglass rotate {name}")),
+            Finding::new("RECORDS-UPLOAD", Sort::Due, Severity::Low, text)
+                .in_incident(name)
+                .on(last(incident).map(|last| last.hash))
+                .at(incident.claimed.1)
+                .then(What::Upload.next(name)),
         );
     }
     findings
 }
 
-/// A key whose PIN was typed to open or to mint and not changed since.
+/// A key whose PIN was typed to open or to mint and not changed since. Of one that was retired nobody changes it.
 pub(super) fn pin_unchanged(case: &Case, _: &Told) -> Vec<Finding> {
     let mut newest: BTreeMap<u32, (At, u32)> = BTreeMap::new();
     let opened = case.intents.iter().map(|intent| (intent.at, intent.incident));
@@ -236,6 +170,7 @@ pub(super) fn pin_unchanged(case: &Case, _: &Told) -> Vec<Finding> {
     newest
         .into_values()
         .filter(|(at, _)| pin_changed(case, *at).is_none())
+        .filter(|(at, _)| !case.retired_at.contains_key(&case.chain(*at).key))
         .map(|(at, incident)| {
             let (serial, incident) = (case.chain(at).serial, case.names.get(incident));
             let text = format!("the PIN of key {serial} was used for {incident} and not changed since");

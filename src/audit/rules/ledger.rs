@@ -105,15 +105,26 @@ pub(super) fn line_newer(books: &Books) -> Vec<Finding> {
         .collect()
 }
 
-/// How the newest import of each source ended, where that shows or leaves open that something was cut off.
-pub(super) fn bundle_end(books: &Books) -> Vec<Finding> {
-    let mut newest: BTreeMap<&str, &Imported> = BTreeMap::new();
+/// Imports whose end shows or leaves open that something was cut off, by source. Only a later one of the same source settles it,
+/// and only if it brought all of those records again: where sticks are mounted, those of many kits come and go.
+fn unsettled(books: &Books) -> impl Iterator<Item = &Imported> {
+    let good = |import: &Imported| {
+        (import.stored + import.known).saturating_sub(import.bad).saturating_sub(import.unverified)
+    };
+    let mut sources: BTreeMap<&str, Vec<&Imported>> = BTreeMap::new();
     for import in &books.imports {
-        newest.insert(&import.source, import);
+        let of_it = sources.entry(&import.source).or_default();
+        of_it.retain(|before| import.known < good(before).max(1));
+        of_it.push(import);
     }
+    sources.into_values().flatten()
+}
+
+/// How imports ended, where that shows or leaves open that something was cut off.
+pub(super) fn bundle_end(books: &Books) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut open: Vec<&Imported> = Vec::new();
-    for import in newest.into_values() {
+    for import in unsettled(books) {
         let source = &import.source;
         let text = match import.end {
             None | Some(BundleEnd::Whole) => continue,
@@ -158,6 +169,10 @@ pub(super) fn import_shrunk(books: &Books) -> Vec<Finding> {
     for import in &books.imports {
         // Of standard input nobody knows that it is the same again.
         if import.source == "-" {
+            continue;
+        }
+        // Nothing of it was here: it is another kit's, mounted at the same place.
+        if import.known == 0 && import.stored > 0 && most.contains_key(import.source.as_str()) {
             continue;
         }
         let before = *most.entry(&import.source).or_insert(import);

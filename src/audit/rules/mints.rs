@@ -11,6 +11,7 @@ use crate::audit::assess::mints::{Issued, Mint, minting_keys};
 use crate::audit::assess::{Case, Told, judged_by};
 use crate::audit::finding::{Finding, Severity, Sort};
 use crate::audit::time::{At, TOLERANCE};
+use crate::kit::debts::quoted;
 use crate::kit::policy::Policy;
 use crate::mint::jwt::TokenId;
 use crate::mint::x509::{Authority, Signed, SignedList};
@@ -38,11 +39,12 @@ pub(super) fn mint_no_outcome(case: &Case, _: &Told) -> Vec<Finding> {
     for mint in case.mints.intents.iter().filter(|mint| mint.issued.is_none()) {
         let text = format!("{}: no record tells the end: it may exist all the same", minting(case, mint));
         let facts = &mint.facts;
+        let numbers: Vec<String> = facts.numbers.iter().map(|number| quoted(number)).collect();
         let taken_back = facts.numbers.iter().all(|number| mint.revocations(case, number).next().is_some());
         let finding = match taken_back || facts.until < case.now {
             true => Finding::new("MINT-NO-OUTCOME", Sort::Note, Severity::Low, text),
             false => Finding::new("MINT-NO-OUTCOME", Sort::Due, Severity::High, text)
-                .then(format!("breakglass revoke {} --why …", facts.numbers.join(" "))),
+                .then(format!("breakglass revoke {} --why …", numbers.join(" "))),
         };
         findings.push(case.found(mint.at, mint.incident, finding.possibly()));
     }

@@ -8,6 +8,7 @@ use crate::audit::assess::{Case, Told, judged_by};
 use crate::audit::finding::{Finding, Severity, Sort};
 use crate::audit::time::{At, TOLERANCE};
 use crate::kit::credentials::Generation;
+use crate::kit::debts::quoted;
 use crate::kit::policy::{Policy, Refusal, Role};
 use crate::record::event::Event;
 use crate::record::hash::Hash;
@@ -108,15 +109,16 @@ pub(super) fn open_sealed(case: &Case, _: &Told) -> Vec<Finding> {
         return Vec::new();
     }
     let mut findings = Vec::new();
+    let mut listed: BTreeMap<Hash, &Intent> = BTreeMap::new();
     for intent in &case.intents {
         let mut of_it = of_number(generations(case, intent.credential), intent.generation);
         let sealed = of_it.find(|it| it.record == intent.sealed);
         let (sort, why) = match sealed {
-            Some(it)
-                if it.facts.list.is_some() || it.facts.recipients.contains(&case.chain(intent.at).key) =>
-            {
+            Some(it) if it.facts.list.is_some() => {
+                listed.entry(intent.sealed).or_insert(intent);
                 continue;
             }
+            Some(it) if it.facts.recipients.contains(&case.chain(intent.at).key) => continue,
             Some(_) => (Sort::Wrong, "it was not sealed to that key"),
             None if case.sealed_at.contains_key(&intent.sealed) => {
                 (Sort::Wrong, "the record that it names sealed something else, or its key had no right to")
@@ -126,6 +128,14 @@ pub(super) fn open_sealed(case: &Case, _: &Told) -> Vec<Finding> {
         let text = format!("{}: {why}", opening(case, intent));
         findings.push(about(case, intent, "OPEN-SEALED", sort, Severity::High, text));
     }
+    // Once for each sealing, however often it was opened.
+    findings.extend(listed.into_values().map(|intent| {
+        let text = format!(
+            "{}: whether it was sealed to the keys that open it cannot be told: the list of its recipients is with the kit",
+            opening(case, intent)
+        );
+        about(case, intent, "OPEN-SEALED", Sort::CannotCheck, Severity::Low, text)
+    }));
     findings
 }
 
@@ -307,7 +317,7 @@ pub(super) fn open_no_outcome(case: &Case, told: &Told) -> Vec<Finding> {
         let finding = match replaced {
             true => Finding::new("OPEN-NO-OUTCOME", Sort::Note, Severity::Low, text),
             false => Finding::new("OPEN-NO-OUTCOME", Sort::Due, Severity::High, text)
-                .then(format!("breakglass rotate {name}")),
+                .then(format!("breakglass rotate {}", quoted(name))),
         };
         let finding = finding.possibly().in_incident(&opening.incident);
         let begun = opening.intents.iter().map(|place| place.time.claimed).min().unwrap_or(case.now);

@@ -23,6 +23,7 @@ mod governance;
 mod keys;
 mod mints;
 mod openings;
+mod rotations;
 mod whole;
 mod world;
 
@@ -78,7 +79,7 @@ fn an_assessment_tells_the_incident_its_keys_and_what_its_silence_proves() {
     assert_eq!(opening.output.as_deref(), Some("terminal"));
     assert_eq!(incident.closed.as_ref().map(|closed| closed.verdict.as_str()), Some("real"));
     assert!(incident.debts.iter().all(|debt| debt.done.is_some()), "{:?}", incident.debts);
-    assert_eq!(incident.debts.len(), 8);
+    assert_eq!(incident.debts.len(), 9);
     let [credential] = &assessment.credentials[..] else { panic!("{:?}", assessment.credentials) };
     assert_eq!((credential.generation, credential.rotation_due, credential.keys.len()), (Some(2), false, 2));
     assert_eq!(assessment.keys.len(), 2);
@@ -155,6 +156,7 @@ fn every_rule_has_its_examples() {
         include_str!("tests/keys.rs"),
         include_str!("tests/mints.rs"),
         include_str!("tests/openings.rs"),
+        include_str!("tests/rotations.rs"),
         include_str!("tests/whole.rs"),
     ];
     for (id, _) in KIT.iter().map(|(id, _)| (id, ())).chain(LEDGER.iter().map(|(id, _)| (id, ()))) {

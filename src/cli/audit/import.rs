@@ -12,8 +12,8 @@ use super::trouble::Trouble;
 use crate::audit::import::sources::{self, POLICY_CAP, Source};
 use crate::audit::import::{self, Job};
 use crate::audit::ledger::{BundleEnd, Imported, Ledger, PATIENCE, SetAside};
+use crate::audit::report::words::visible;
 use crate::cli::Outcome;
-use crate::cli::terminal::escape;
 use crate::record::codes::FromCodes;
 
 mod pictures;
@@ -44,6 +44,14 @@ pub(super) fn import(desk: &mut AuditDesk, options: Options) -> Result<Outcome, 
         false => {
             let found =
                 sources::find(&options.paths).map_err(|(path, error)| Trouble::File { path, error })?;
+            if found.is_empty() {
+                let named: Vec<String> =
+                    options.paths.iter().map(|path| path.display().to_string()).collect();
+                return Err(Trouble::Refused(format!(
+                    "nothing to import in {}: no *.jws, *.ndjson or *.jsonl, and no policy/*.toml",
+                    visible(&named.join(", "))
+                )));
+            }
             (found, FromCodes::default())
         }
     };
@@ -153,7 +161,7 @@ fn tell(
         }
         for import in done {
             if let Some(what) = import.end.and_then(ending) {
-                text += &format!("{}: {what}\n", import.source);
+                text += &format!("{}: {what}\n", visible(&import.source));
             }
         }
         if policies > 0 {
@@ -269,7 +277,7 @@ impl Quarantine {
         };
         let begins = String::from_utf8_lossy(&line.bytes[..line.bytes.len().min(100)]).replace('\n', "\\n");
         let text = format!("{}:{}: {}: {begins}", line.source, line.line, line.why);
-        writeln!(file, "{}", escape(&text))
+        writeln!(file, "{}", visible(&text))
     }
 
     /// The file, if there was anything to say.

@@ -18,6 +18,7 @@ use crate::audit::push::pace::Pace;
 use crate::audit::push::queue::Queue;
 use crate::audit::push::state::State;
 use crate::audit::push::{self, Cut, Ended, Settings, Summary, Told};
+use crate::audit::report::words::visible;
 use crate::cli::Outcome;
 
 /// What to send, to whom, and how.
@@ -127,13 +128,15 @@ fn send(
     let mut told = |news: Told<'_>| match news {
         Told::Progress { settled, of } => bar.at(settled, format!("{} of {}", grouped(settled), grouped(of))),
         Told::Waiting { why, wait } => {
-            desk.terminal.say(&format!("{why}; again in {:.1} s", wait.as_secs_f64()));
+            desk.terminal.say(&format!("{}; again in {:.1} s", visible(why), wait.as_secs_f64()));
         }
         Told::Refused(refused) => {
             let seq = refused.seq.map_or(String::new(), |seq| format!(" {seq}"));
             desk.terminal.say(&format!(
                 "refused: record{seq} of {}: {}: {}",
-                refused.chain, refused.err, refused.description
+                visible(&refused.chain),
+                visible(&refused.err),
+                visible(&refused.description)
             ));
         }
     };
@@ -244,10 +247,11 @@ fn tell(
         grouped(*left),
     );
     for (place, why) in queue.left_out() {
-        text += &format!("{place} is not sent: {why}\n");
+        text += &format!("{} is not sent: {why}\n", visible(place));
     }
     for (note, times) in notes {
-        text += &format!("the receiver departs from RFC 8935: {note} ({} times)\n", grouped(*times));
+        text +=
+            &format!("the receiver departs from RFC 8935: {} ({} times)\n", visible(note), grouped(*times));
     }
     match fetched {
         Some(Fetched::Good(chains)) => {

@@ -17,6 +17,7 @@ use super::trouble::{Transport, Trouble};
 use crate::audit::bearer::Bearer;
 use crate::audit::ledger;
 use crate::audit::receive::{self, News, Settings, Tally};
+use crate::audit::report::words::visible;
 use crate::cli::Outcome;
 use crate::record::hash::Hash;
 
@@ -94,7 +95,7 @@ pub(super) fn receive(desk: &mut AuditDesk, options: Options) -> Result<Outcome,
     }
     desk.terminal.say("to end: SIGTERM, or Ctrl-C");
     while let Ok(text) = said.recv() {
-        desk.terminal.complain(&text);
+        desk.terminal.complain(&visible(&text));
     }
     let tally = receiver.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
     tell(desk, &url, &tally)?;

@@ -9,6 +9,7 @@ use super::import::grouped;
 use super::trouble::Trouble;
 use crate::attestation::pem_or_der;
 use crate::audit::ledger::{Evidence, KitRow, Ledger, Signature, Trust};
+use crate::audit::report::words::visible;
 use crate::audit::trust::{by_words, key_set, kit_id, profile};
 use crate::cli::Outcome;
 use crate::kit::words::kit_words;
@@ -202,8 +203,8 @@ impl Shown {
 
     fn text(&self) -> String {
         let name = match (&self.name, self.kind) {
-            (Some(name), Some(KitKind::Practice)) => format!("{name} (practice)"),
-            (Some(name), _) => name.clone(),
+            (Some(name), Some(KitKind::Practice)) => format!("{} (practice)", visible(name)),
+            (Some(name), _) => visible(name),
             (None, _) => "no founding record yet".into(),
         };
         let trust = match (self.trust, &self.pinned[..]) {
@@ -220,5 +221,28 @@ impl Shown {
             grouped(self.records),
             keys.join(" "),
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kit_says_nothing_of_its_trust_by_its_name() {
+        let shown = Shown {
+            kit: Hash::of(b"kit"),
+            words: "one two".into(),
+            name: Some("DC1\n  trust    trusted: its words were compared".into()),
+            kind: Some(KitKind::Real),
+            records: 1,
+            keys: vec![7],
+            trust: None,
+            pinned: vec![],
+            trusted_at: None,
+            attestation_root: false,
+        };
+        let text = shown.text();
+        assert_eq!(text.lines().filter(|line| line.starts_with("  trust ")).count(), 1, "{text}");
     }
 }

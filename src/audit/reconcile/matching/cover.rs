@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::audit::finding::{Finding, Severity, Sort};
 use crate::audit::ledger::LogCover;
+use crate::kit::debts::quoted;
 use crate::record::hash::Hash;
 
 /// A quiet log has no line for a while, so the last line of one and the first of the next may be this far apart, in seconds.
@@ -50,7 +51,7 @@ pub fn unlogged<'a>(
             let text = format!("no log of {name} was given: logins outside an opening cannot be seen");
             Finding::new("LOGIN-UNCOVERED", Sort::NotChecked, Severity::Info, text)
                 .of(*kit)
-                .then(format!("breakglass-audit reconcile LOG --format … --credential {name}"))
+                .then(format!("breakglass-audit reconcile LOG --format … --credential {}", quoted(name)))
         })
         .collect()
 }

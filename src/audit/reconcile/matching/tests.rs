@@ -58,7 +58,15 @@ fn close(incident: &mut Incident, at: i64) {
 
 fn rotate(incident: &mut Incident, at: i64) {
     let (what, rotates) = (format!("rotate {NAME}"), Some(NAME.into()));
-    incident.debts.push(Debt { what, rotates, minted: None, restores: None, done: Some(place(at)) });
+    incident.debts.push(Debt {
+        what,
+        rotates,
+        exposed: None,
+        minted: None,
+        restores: None,
+        uploads: false,
+        done: Some(place(at)),
+    });
 }
 
 fn login(at: i64, success: bool) -> Login {

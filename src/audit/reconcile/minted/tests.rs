@@ -1,6 +1,10 @@
 //! Logins with minted credentials, each beside the record that it should fit.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+
 use super::*;
+use crate::mint::Numbers;
 
 const NOON: i64 = 1_795_262_400;
 const KEY: Serial = Serial(23_112);
@@ -143,6 +147,18 @@ fn login_not_minted_is_a_number_that_no_record_has() {
             ("LOGIN-NOT-MINTED", Severity::Critical, Sort::Wrong)
         );
         assert!(finding.text.contains("192.0.2.7") && finding.next.is_some(), "{}", finding.text);
+    }
+}
+
+#[test]
+fn login_not_in_time_is_not_excused_by_another_with_the_same_number() {
+    // Minted again under the same number, for another key, when the first had ended.
+    let later = Issue { subject: Hash([8; 32]), window: (NOON + 5_000, NOON + 9_000), ..ssh(1) };
+    for issues in [[ssh(1), later.clone()], [later, ssh(1)]] {
+        assert!(
+            found(&known(&issues), vec![at(60, good(1))]).iter().all(|rule| *rule == "MINT-WITHOUT-LOGIN")
+        );
+        assert!(found(&known(&issues), vec![at(6_000, good(1))]).contains(&"LOGIN-NOT-IN-TIME"));
     }
 }
 

@@ -254,6 +254,37 @@ fn any_csv_by_a_mapping() {
 }
 
 #[test]
+fn a_name_with_a_quote_in_it_hides_no_row() {
+    let mapping = Mapping::parse("time = 1\naccount = 2\nsource = 3\nno_heading = true\n").unwrap();
+    let log = "2026-11-21T12:00:00Z,bg\"1,192.0.2.7\n2026-11-21T12:00:01Z,bg1,192.0.2.8\n\
+        2026-11-21T12:00:02Z,\"b\"\"g\n1\",192.0.2.9\n2026-11-21T12:00:03Z,\"bg\"1\",192.0.2.9\n2026-11-21T12:00:04Z,bg1,\n";
+    let settings = Settings { mapping: Some(mapping), ..Settings::default() };
+    let (found, summary) = rows(Format::Csv, settings, log.as_bytes());
+    let expected = [
+        row(1, 0, "bg\"1", "192.0.2.7", true),
+        row(2, 1, "bg1", "192.0.2.8", true),
+        row(3, 2, "b\"g\n1", "192.0.2.9", true),
+        row(5, 3, "bg1\"", "192.0.2.9", true),
+        row(6, 4, "bg1", "", true),
+    ];
+    assert_eq!((found, summary.unreadable, summary.pieces), (expected.to_vec(), 0, 5));
+}
+
+#[test]
+fn an_object_that_was_cut_off_takes_no_other_with_it() {
+    let entry = |second: u8| {
+        format!(
+            "{{\"__REALTIME_TIMESTAMP\":\"17952624{second:02}000000\",\"SYSLOG_IDENTIFIER\":\"sshd\",\"MESSAGE\":\"Accepted password for admin from 192.0.2.7 port 5 ssh2\"}}\n"
+        )
+    };
+    let log = format!("{}{}\n{}{}", entry(0), &entry(1)[..90], entry(2), entry(3));
+    let (found, summary) = rows(Format::Journal, Settings::default(), log.as_bytes());
+    let expected = [(1, 0), (3, 2), (4, 3)].map(|(line, at)| row(line, at, "admin", "192.0.2.7", true));
+    assert_eq!((found, summary.unreadable, summary.pieces), (expected.to_vec(), 1, 4));
+    assert_eq!(summary.first_unreadable[0].line, 2);
+}
+
+#[test]
 fn a_reader_that_is_told_to_stop_stops() {
     let log = "Nov 21 12:00:00 fw sshd[9]: Failed password for admin from 192.0.2.7 port 5 ssh2\n".repeat(10);
     let mut seen = 0;

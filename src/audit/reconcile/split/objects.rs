@@ -48,6 +48,8 @@ enum Step {
     Done,
     /// The object turned out to be around the array that counts.
     Wrapper,
+    /// A line ends within a string, which JSON has nowhere: the object was cut off, and another begins on the next line.
+    CutOff,
 }
 
 impl State {
@@ -55,6 +57,10 @@ impl State {
     fn step(&mut self, byte: u8, top: bool) -> Step {
         if self.string {
             match byte {
+                b'\n' => {
+                    *self = State::default();
+                    return Step::CutOff;
+                }
                 _ if self.escaped => self.escaped = false,
                 b'\\' => self.escaped = true,
                 b'"' => self.string = false,
@@ -156,11 +162,14 @@ impl Pieces for Objects<'_> {
                     }
                     (begins, whole) = (line, true);
                 }
-                Place::Rest => {
-                    if let Step::Done = self.state.step(byte, false) {
+                Place::Rest => match self.state.step(byte, false) {
+                    Step::Done => self.place = Place::Outside,
+                    Step::CutOff => {
                         self.place = Place::Outside;
+                        return Ok(Some(Piece { line, whole: false }));
                     }
-                }
+                    Step::More | Step::Wrapper => {}
+                },
                 Place::Object | Place::Element => {
                     whole &= add(buffer, &[byte]);
                     match self.state.step(byte, self.place == Place::Object) {
@@ -168,6 +177,11 @@ impl Pieces for Objects<'_> {
                         Step::Wrapper => {
                             self.place = Place::Array;
                             buffer.clear();
+                        }
+                        Step::CutOff => {
+                            let array = self.place == Place::Element;
+                            self.place = if array { Place::Array } else { Place::Outside };
+                            return Ok(Some(Piece { line: begins, whole: false }));
                         }
                         Step::Done => {
                             let array = self.place == Place::Element;

@@ -9,6 +9,9 @@ use crate::audit::reconcile::clock::Clock;
 use crate::audit::reconcile::reading::{Reader, Report};
 use crate::audit::reconcile::table::row;
 
+/// What is between columns: commas, and with `Export-Csv -UseCulture` what the culture has.
+pub(in super::super) const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
+
 /// Events as CSV.
 pub(in super::super) struct Csv {
     /// How times are written, where the auditor said.
@@ -59,7 +62,7 @@ impl Reader for Csv {
             }
             // Export-Csv -UseCulture, where a comma is in every number.
             let count = |delimiter: u8| memchr::memchr_iter(delimiter, bytes).count();
-            self.delimiter = *[b',', b';', b'\t'].iter().max_by_key(|one| count(**one)).unwrap_or(&b',');
+            self.delimiter = *DELIMITERS.iter().max_by_key(|one| count(**one)).unwrap_or(&b',');
         }
         let Some(row) = row(bytes, self.delimiter) else { return report.unreadable(line, "no row of CSV") };
         if self.heading.is_none() {
@@ -77,7 +80,7 @@ impl Reader for Csv {
             Err(why) => return report.unreadable(line, why),
         };
         let channel = self.value(&row, &["logname", "channel"]).filter(|channel| !channel.is_empty());
-        let id = if channel.is_none_or(|channel| channel == "Security") { id } else { 0 };
+        let id = if channel.is_none_or(|channel| channel.eq_ignore_ascii_case("Security")) { id } else { 0 };
         let facts = if is_login(id) { self.facts(id, &row) } else { Facts::default() };
         let host = self.value(&row, &["machinename", "computer", "hostname"]).filter(|host| !host.is_empty());
         take((line, &String::from_utf8_lossy(bytes)), id, at, host, &facts, report);

@@ -62,7 +62,7 @@ impl Event {
             id: number(system.get("EventID")?)?,
             time: time.as_str()?.to_owned(),
             host: system.get("Computer").and_then(text),
-            security: channel.is_none_or(|channel| channel == "Security"),
+            security: channel.is_none_or(|channel| channel.eq_ignore_ascii_case("Security")),
             facts: data.map(of_data).unwrap_or_default(),
         })
     }
@@ -76,7 +76,7 @@ impl Event {
             id: number(id)?,
             time: time.as_str()?.to_owned(),
             host: host.and_then(text),
-            security: channel.is_none_or(|channel| channel == "Security"),
+            security: channel.is_none_or(|channel| channel.eq_ignore_ascii_case("Security")),
             facts: of_data(data),
         })
     }
@@ -98,7 +98,7 @@ impl Event {
             id,
             time: time.as_str()?.to_owned(),
             host: first(&["MachineName", "Computer", "Hostname"]).and_then(text),
-            security: channel.is_none_or(|channel| channel == "Security"),
+            security: channel.is_none_or(|channel| channel.eq_ignore_ascii_case("Security")),
             facts,
         })
     }

@@ -38,7 +38,7 @@ pub(super) fn cover(book: &Book<'_>) -> Markup {
                     @for kit in &report.kits {
                         tr {
                             th scope="row" {
-                                (visible(&kit.name))
+                                (book.report.name_of(kit))
                                 @if kit.kind == KitKind::Practice { " " span .chip { "PRACTICE" } }
                             }
                             td { code { (kit.kit) } }
@@ -80,7 +80,7 @@ pub(super) fn verdict(book: &Book<'_>) -> Markup {
                     p { "Type the six words that are printed on the bags of each kit, or the kit's identity as you know it from elsewhere. What the file says of itself proves nothing." }
                     @for (number, kit) in book.report.kits.iter().enumerate() {
                         p .field {
-                            label for=(format!("kit-{number}")) { (visible(&kit.name)) }
+                            label for=(format!("kit-{number}")) { (book.report.name_of(kit)) }
                             input id=(format!("kit-{number}")) data-kit=(kit.kit) type="text" spellcheck="false" autocapitalize="none" placeholder="six words";
                             output for=(format!("kit-{number}")) {}
                         }
@@ -145,7 +145,7 @@ fn row(book: &Book<'_>, finding: &Finding) -> Markup {
                 }
             }
             td {
-                @if let Some(name) = book.report.kit_name(finding.kit.as_ref()) { (visible(name)) }
+                @if let Some(name) = book.report.kit_name(finding.kit.as_ref()) { (name) }
                 @if let Some(incident) = &finding.incident { br; span .small { (visible(incident)) } }
             }
             td { (severity(finding.severity)) @if matches!(finding.sort, Sort::Wrong | Sort::Due) { br; span .small { (claim(finding.claim)) } } }

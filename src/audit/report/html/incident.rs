@@ -14,7 +14,7 @@ pub(super) fn pages(book: &Book<'_>, kit: &Assessment) -> Markup {
         @for incident in newest.iter().rev() { (page(book, kit, incident)) }
         @if !older.is_empty() {
             section .chapter {
-                h2 { "Older incidents of " (visible(&kit.name)) }
+                h2 { "Older incidents of " (book.report.name_of(kit)) }
                 p { (count(older.len(), "incident", "incidents")) " before those above." }
                 table {
                     thead { tr { th scope="col" { "Incident" } th scope="col" { "Began" } th scope="col" { "Opened" } th scope="col" { "By" } th scope="col" { "Closed" } th scope="col" { "Left to do" } } }
@@ -54,7 +54,7 @@ fn page(book: &Book<'_>, kit: &Assessment, incident: &Incident) -> Markup {
     let open = incident.debts.iter().filter(|debt| debt.done.is_none()).count();
     html! {
         section .chapter.incident data-incident=(visible(&incident.name)) {
-            p .kind { "Incident · " (visible(&kit.name)) }
+            p .kind { "Incident · " (book.report.name_of(kit)) }
             h2 { (visible(&incident.name)) }
             ul .facts {
                 li { b { (day(incident.claimed.0)) } " " span { "began, as claimed" } }

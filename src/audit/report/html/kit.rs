@@ -19,7 +19,7 @@ pub(super) fn pages(book: &Book<'_>, kit: &Assessment) -> Markup {
     html! {
         section .chapter.kit {
             p .kind { "Kit" }
-            h2 { (visible(&kit.name)) }
+            h2 { (book.report.name_of(kit)) }
             h3 { "Custody" }
             (custody(book, kit))
             (moves(book, kit))
@@ -55,7 +55,7 @@ fn custody(book: &Book<'_>, kit: &Assessment) -> Markup {
                         td { @match &key.attested { Ok(root) => (visible(root)), Err(why) => strong { (visible(why)) } } }
                         td {
                             @match &key.last {
-                                Some(last) => { (told(book, &last.hash, "time", &time(last.time.claimed))) br; span .small { (stretch(book.report.at - last.time.claimed)) " ago" } }
+                                Some(last) => { (told(book, &last.hash, "time", &time(last.time.claimed))) br; span .small { (stretch(last.time.age(book.report.at))) " ago" } }
                                 None => strong { "never" },
                             }
                         }

@@ -29,7 +29,7 @@ fn of_kit(book: &Book<'_>, kit: &Assessment) -> Markup {
     let from = all.clone().map(|period| period.from).min().unwrap_or(book.report.at);
     let span = (from, book.report.at.max(from + 1));
     html! {
-        h3 { (visible(&kit.name)) }
+        h3 { (book.report.name_of(kit)) }
         table {
             thead { tr { th scope="col" { "Key" } th scope="col" { "Last record" } th scope="col" { "Last proof by its counter" } th scope="col" { "What is known of its use since" } } }
             tbody {
@@ -48,14 +48,15 @@ fn of_kit(book: &Book<'_>, kit: &Assessment) -> Markup {
                 }
             }
         }
-        @if silent.is_empty() { p { "Every key was heard of within the last 90 days." } }
+        @if kit.keys.is_empty() { p .warning { "The ledger holds the enrolment of no key of it: nothing is known of their use." } }
+        @else if silent.is_empty() { p { "Every key was heard of within the last 90 days." } }
         @else {
             p .warning {
                 "Not heard from: "
                 @for (at, key) in silent.iter().enumerate() {
                     @if at > 0 { "; " }
                     "key " (key.serial)
-                    @match &key.last { Some(last) => { " for " (stretch(book.report.at - last.time.claimed)) } None => ", ever" }
+                    @match &key.last { Some(last) => { " for " (stretch(last.time.age(book.report.at))) } None => ", ever" }
                 }
                 ". What it did since, if anything, is not known."
             }
@@ -76,7 +77,7 @@ fn of_kit(book: &Book<'_>, kit: &Assessment) -> Markup {
 }
 
 fn silent_for(book: &Book<'_>, key: &KeyStatement) -> i64 {
-    key.last.as_ref().map_or(i64::MAX, |last| book.report.at.saturating_sub(last.time.claimed))
+    key.last.as_ref().map_or(i64::MAX, |last| last.time.age(book.report.at))
 }
 
 fn silent(book: &Book<'_>, key: &KeyStatement) -> bool {

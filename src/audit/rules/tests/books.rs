@@ -82,10 +82,22 @@ fn bundle_end_tells_what_was_cut_and_what_may_have_been() {
 }
 
 #[test]
+fn bundle_end_and_import_shrunk_are_not_settled_by_another_kit_at_the_same_place() {
+    let mut ledger = Sqlite::in_memory();
+    ledger.imported(&import("/media/stick/records.jws", 9, 0, Some(BundleEnd::Cut))).unwrap();
+    ledger.imported(&import("/media/stick/records.jws", 5, 0, Some(BundleEnd::Whole))).unwrap();
+    assert_eq!(books(&mut ledger, "IMPORT-SHRUNK"), []);
+    let [finding] = &books(&mut ledger, "BUNDLE-END")[..] else { panic!("one") };
+    assert!(finding.text.ends_with("ends in the middle of a line: it was cut"), "{}", finding.text);
+    ledger.imported(&import("/media/stick/records.jws", 12, 9, Some(BundleEnd::Whole))).unwrap();
+    assert_eq!(books(&mut ledger, "BUNDLE-END"), []);
+}
+
+#[test]
 fn import_shrunk_is_possible_until_the_source_is_whole_again() {
     let mut ledger = Sqlite::in_memory();
-    for read in [9, 12, 12] {
-        ledger.imported(&import("stick", read, 0, None)).unwrap();
+    for (read, known) in [(9, 0), (12, 9), (12, 12)] {
+        ledger.imported(&import("stick", read, known, None)).unwrap();
     }
     assert_eq!(books(&mut ledger, "IMPORT-SHRUNK"), []);
     ledger.imported(&import("stick", 10, 10, None)).unwrap();

@@ -25,6 +25,20 @@ fn incident_open_is_due_after_a_day() {
 }
 
 #[test]
+fn incident_open_names_a_command_that_can_be_pasted_whatever_the_incident_is_called() {
+    let mut world = World::new(1);
+    world.seal(1, 1);
+    let intent = Event::OpenIntent(world.intent());
+    let mut draft = world.draft(0, intent);
+    draft.txn = Some("it's down; touch /tmp/x".into());
+    world.sign(0, draft);
+    world.now = NOON + 3 * DAY;
+    let finding = one(&world, "INCIDENT-OPEN", Sort::Due, "was not closed");
+    let next = r"breakglass close 'it'\''s down; touch /tmp/x' --verdict … --outcome …";
+    assert_eq!(finding.next.as_deref(), Some(next));
+}
+
+#[test]
 fn incident_misuse_is_wrong_and_a_drill_is_not() {
     let mut world = opened();
     world.close(Verdict::Drill);
@@ -105,65 +119,6 @@ fn restore_undone_is_due_until_it_was_put_back() {
 }
 
 #[test]
-fn rotate_used_is_due_until_the_next_generation() {
-    let mut world = opened();
-    let finding =
-        one(&world, "ROTATE-USED", Sort::Due, "core-db/root was opened for 2026-11-21-database-down");
-    assert_eq!(finding.next.as_deref(), Some("breakglass rotate core-db/root"));
-    assert!(world.assess().credentials[0].rotation_due);
-    world.seal(2, 2);
-    none(&world, "ROTATE-USED");
-}
-
-#[test]
-fn rotate_used_is_not_due_where_the_policy_waives_it() {
-    let waive =
-        "\n[[credential]]\nname = \"core-db/*\"\nrotate-after-use = false\nrotate-waived = \"console\"\n";
-    let policy = template("harbour", KitKind::Practice) + waive;
-    let mut world = World::founded(2, KitKind::Practice, &policy);
-    world.seal(1, 2);
-    world.open(1);
-    none(&world, "ROTATE-USED");
-    assert!(!world.assess().credentials[0].rotation_due);
-}
-
-#[test]
-fn rotate_pending_is_due_until_it_is_confirmed() {
-    let mut world = opened();
-    let mut facts = world.sealing(2, 2);
-    facts.pending = true;
-    let pending = world.write(0, Event::CredentialSealed(facts));
-    one(&world, "ROTATE-PENDING", Sort::Due, "generation 2, is sealed and not confirmed");
-    assert_eq!(found(&world, "ROTATE-USED").len(), 1, "what is pending replaces nothing");
-    world.write(
-        0,
-        Event::CredentialConfirmed(CredentialConfirmed {
-            credential: CREDENTIAL.into(),
-            generation: 2,
-            sealed: pending.hash(),
-        }),
-    );
-    none(&world, "ROTATE-PENDING");
-    none(&world, "ROTATE-USED");
-}
-
-#[test]
-fn rotate_retired_is_due_while_sealed_to_a_retired_key() {
-    let mut world = World::new(3);
-    world.seal(1, 1);
-    none(&world, "ROTATE-RETIRED");
-    for by in [0, 1] {
-        world.retire(2, by, 1);
-    }
-    one(&world, "ROTATE-RETIRED", Sort::Due, "core-db/root is still sealed to 20000003");
-    let key = world.keys.pop().unwrap();
-    world.fido2.pop();
-    world.seal(2, 1);
-    world.keys.push(key);
-    none(&world, "ROTATE-RETIRED");
-}
-
-#[test]
 fn pin_unchanged_is_due_for_each_key_that_was_used() {
     let mut world = opened();
     assert_eq!(found(&world, "PIN-UNCHANGED").len(), 2);
@@ -172,6 +127,46 @@ fn pin_unchanged_is_due_for_each_key_that_was_used() {
     one(&world, "PIN-UNCHANGED", Sort::Due, "the PIN of key 20000002 was used");
     world.write(1, Event::KeyPinChanged(KeyPinChanged { what: "unblock".into() }));
     none(&world, "PIN-UNCHANGED");
+}
+
+#[test]
+fn pin_unchanged_and_the_return_are_not_owed_of_a_key_that_was_retired() {
+    let mut world = World::new(3);
+    world.seal(1, 2);
+    world.open(1);
+    let of_the_last = |world: &World| -> Vec<String> {
+        let debts = world.assess().incidents.remove(0).debts.into_iter();
+        let open = debts.filter(|debt| debt.done.is_none() && debt.what.contains("20000003"));
+        open.map(|debt| debt.what).collect()
+    };
+    assert_eq!(of_the_last(&world), ["change the PIN of 20000003", "return the key 20000003"]);
+    let last = world.keys[2].records.last().unwrap().link.seq;
+    for by in [0, 1] {
+        world.retire(2, by, last);
+    }
+    assert!(of_the_last(&world).is_empty());
+    assert!(found(&world, "PIN-UNCHANGED").iter().all(|finding| !finding.text.contains("20000003")));
+}
+
+#[test]
+fn records_upload_is_due_until_a_signed_export_has_all_of_it() {
+    let mut world = opened();
+    let finding = one(&world, "RECORDS-UPLOAD", Sort::Due, "no signed export has all records of");
+    assert_eq!(finding.incident.as_deref(), Some(INCIDENT));
+    assert_eq!(finding.next.as_deref(), Some("breakglass records export DIR --with SERIAL"));
+    let last = world.keys[0].records.last().unwrap();
+    let heads = [(world.chain(0), (last.link.seq, last.hash()))].into();
+    world.write(0, Event::Exported(Exported { count: 1, bundle: Hash::of(b"bundle"), heads }));
+    assert_eq!(found(&world, "RECORDS-UPLOAD").len(), 1, "of the other chain it has nothing");
+    world.export();
+    none(&world, "RECORDS-UPLOAD");
+    // What was done since is to be given, too.
+    world.close(Verdict::Real);
+    assert_eq!(found(&world, "RECORDS-UPLOAD").len(), 1);
+    let origin = "https://ledger.example.org".to_owned();
+    let facts = LedgerAnchored { checkpoint: Hash::of(b"checkpoint"), origin, size: 9 };
+    world.write(1, Event::LedgerAnchored(facts));
+    none(&world, "RECORDS-UPLOAD");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Whether the kit and each key are what they say.
 
 use super::*;
+use crate::attestation::Serial;
 
 /// A key that nobody of the kit knows.
 fn foreign(world: &World) -> Writer {
@@ -57,6 +58,20 @@ fn key_attested_is_wrong_in_a_real_kit_and_not_checked_in_a_practice_kit() {
     let finding = one(&world, "KEY-ATTESTED", Sort::Wrong, "key 20000001: the attestation of slot 9C");
     assert_eq!(finding.severity, Severity::Critical);
     one(&World::new(1), "KEY-ATTESTED", Sort::NotChecked, "a practice key proves nothing of itself");
+}
+
+#[test]
+fn key_attested_or_its_counter_proves_nothing() {
+    let periods = |kind| {
+        let mut world = World::founded(1, kind, &template("harbour", kind));
+        world.witness(0);
+        world.assess().keys.remove(0).periods
+    };
+    assert_eq!(periods(KitKind::Practice)[0].use_of_it, Use::ProvenUnused);
+    let why = "its attestations do not bear out its enrolment";
+    for period in periods(KitKind::Real) {
+        assert_eq!(period.use_of_it, Use::CannotBeProven(why.into()));
+    }
 }
 
 #[test]
@@ -148,6 +163,50 @@ fn record_no_right_of_a_foreign_key_is_found() {
     world.write(2, intent);
     let finding = one(&world, "RECORD-NO-RIGHT", Sort::Wrong, "key 20000009 was never admitted to the kit");
     assert!(finding.text.contains("(open.intent)"), "{}", finding.text);
+}
+
+#[test]
+fn record_no_right_is_all_that_a_foreign_key_brings_about() {
+    // An opening that stopped half way, and a drill that failed.
+    let mut world = World::new(2);
+    world.seal(1, 2);
+    let begun = world.begin(0);
+    let drill = world.drill(1, Some("the key was not touched in time"));
+    let Event::DrillEnded(ended) = drill.event.clone() else { panic!("an end") };
+    let before = world.assess();
+    // A key that nobody admitted says that the one came to its end, and the other too; and it opens and closes for itself.
+    let mut key = foreign(&world);
+    key.serial = Serial(1); // its chain is read before all others
+    key.records.clear();
+    let enrolment = key.enrolment();
+    key.write(enrolment);
+    key.kit = Some(world.kit());
+    world.keys.push(key);
+    let (credential, output) = (CREDENTIAL.to_owned(), "terminal".to_owned());
+    let released = OpenReleased { credential, generation: 1, intents: vec![begun.hash()], output };
+    world.write(2, Event::OpenReleased(released.clone()));
+    world.write(2, Event::DrillEnded(DrillEnded { proven: true, failed: None, ..ended }));
+    let intent = Event::OpenIntent(world.intent());
+    let mut draft = world.draft(2, intent);
+    draft.txn = Some("2026-11-21-made-up".into());
+    let own = world.sign(2, draft);
+    let mut draft =
+        world.draft(2, Event::OpenReleased(OpenReleased { intents: vec![own.hash()], ..released }));
+    draft.txn = Some("2026-11-21-made-up".into());
+    world.sign(2, draft);
+    let after = world.assess();
+    let names = |assessment: &Assessment| -> Vec<(String, usize, bool)> {
+        let told = assessment.incidents.iter();
+        told.map(|it| (it.name.clone(), it.openings.len(), it.openings[0].released.is_some())).collect()
+    };
+    assert_eq!(names(&after), names(&before));
+    let texts = |assessment: Assessment, rule| -> Vec<(Sort, String)> {
+        of_rule(assessment, rule).into_iter().map(|finding| (finding.sort, finding.text)).collect()
+    };
+    for rule in ["OPEN-NO-OUTCOME", "DRILL-FAILED", "OPEN-THRESHOLD", "OPEN-INTENT-LACKING"] {
+        assert_eq!(texts(world.assess(), rule), texts(before.clone(), rule), "{rule}");
+    }
+    one(&world, "RECORD-NO-RIGHT", Sort::Wrong, "key 1 was never admitted to the kit and signed 4 records");
 }
 
 #[test]

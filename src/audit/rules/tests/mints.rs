@@ -126,6 +126,7 @@ fn nothing_is_wrong_with_what_is_minted_as_the_policy_says() {
             "return the key 20000001",
             "end the sessions that were begun with what was minted as jump-hosts",
             "end or renew the trust of platforms in what key 20000001 mints",
+            "give its records to the auditor",
             "review by someone who did not open for it",
         ]
     );

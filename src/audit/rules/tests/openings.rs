@@ -65,6 +65,20 @@ fn open_sealed_must_name_a_sealing_of_the_kit_to_that_key() {
     none(&world, "OPEN-SEALED");
     world.begin(1);
     one(&world, "OPEN-SEALED", Sort::Wrong, "it was not sealed to that key");
+    // Recipients in a list: told once, and not as if it had been checked.
+    let mut world = World::new(2);
+    let listed = CredentialSealed {
+        recipients: vec![],
+        envelopes: vec![],
+        files: [("list.json".to_owned(), Hash::of(b"list"))].into(),
+        list: Some(Hash::of(b"list")),
+        ..world.sealing(1, 1)
+    };
+    let record = world.write(0, Event::CredentialSealed(listed));
+    world.sealed.push(record);
+    world.begin(0);
+    world.begin(1);
+    one(&world, "OPEN-SEALED", Sort::CannotCheck, "the list of its recipients is with the kit");
 }
 
 #[test]

@@ -104,6 +104,32 @@ fn chain_fork_is_found_once_with_all_its_records() {
 }
 
 #[test]
+fn chain_fork_of_a_branch_of_a_fork_is_another() {
+    let mut world = World::lived(1);
+    let pin = || Event::KeyPinChanged(KeyPinChanged { what: "puk".into() });
+    // Both branches go on by one record: one fork. Then the newer one forks again.
+    let at = world.keys[0].records.len();
+    let branch = |world: &mut World, from: &[Record], count: usize| {
+        world.keys[0].records = from.to_vec();
+        (0..count).map(|_| world.write(0, pin())).collect::<Vec<_>>()
+    };
+    let before = world.keys[0].records.clone();
+    world.clock = Some(NOON + 7_200);
+    let one_side = branch(&mut world, &before, 2);
+    world.clock = Some(NOON + 7_300);
+    let other = branch(&mut world, &before, 2);
+    let both = |records: &[&[Record]]| [&before[..], &records.concat()].concat();
+    world.keys[0].records = both(&[&one_side, &other]);
+    one(&world, "CHAIN-FORK", Sort::Wrong, &format!("signed 2 records for place {at}"));
+    world.clock = Some(NOON + 7_400);
+    let again = branch(&mut world, &[&before[..], &other[..1]].concat(), 1);
+    world.keys[0].records = both(&[&one_side, &other, &again]);
+    let told: Vec<String> = found(&world, "CHAIN-FORK").into_iter().map(|finding| finding.text).collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[1].contains(&format!("signed 3 records for place {}", at + 1)), "{told:?}");
+}
+
+#[test]
 fn chain_fork_shows_by_the_record_that_was_signed_on_the_lost_branch() {
     let mut world = World::lived(2);
     let records = world.keys[1].records.clone();

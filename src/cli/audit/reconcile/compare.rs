@@ -1,6 +1,6 @@
 //! What was read, and what it shows beside the openings on record: told as text or as JSON.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use serde::Serialize;
@@ -10,6 +10,7 @@ use crate::audit::assess::{assess, ledger_findings};
 use crate::audit::finding::{Finding, Sort};
 use crate::audit::ledger::Ledger;
 use crate::audit::reconcile::{OF_MINTED, Slack, findings_with};
+use crate::audit::report::words::visible;
 use crate::cli::Outcome;
 use crate::cli::audit::check::lines;
 use crate::cli::audit::desk::AuditDesk;
@@ -26,6 +27,8 @@ struct Told<'a> {
     logs: Vec<Log<'a>>,
     /// Credentials that no kit of this ledger holds.
     unknown: Vec<&'a str>,
+    /// Credentials that several kits of this ledger hold under one name, and how many do.
+    shared: BTreeMap<&'a str, usize>,
     findings: Vec<Finding>,
 }
 
@@ -74,12 +77,14 @@ pub(super) fn tell(
     slack: Slack,
 ) -> Result<Outcome, Trouble> {
     let now = desk.now();
-    let mut unknown: BTreeSet<&str> = names.iter().map(String::as_str).collect();
+    let mut holders: BTreeMap<&str, usize> = names.iter().map(|name| (name.as_str(), 0)).collect();
     let mut findings = Vec::new();
     for row in ledger.kits()? {
         let mut assessment = assess(ledger, &row.kit, now)?;
         assessment.credentials.iter().for_each(|credential| {
-            unknown.remove(credential.name.as_str());
+            if let Some(holders) = holders.get_mut(credential.name.as_str()) {
+                *holders += 1;
+            }
         });
         let (mut logins, mut covers) = ledger.logins(&row.kit)?;
         // Only what was asked about.
@@ -97,8 +102,12 @@ pub(super) fn tell(
         findings.extend(of_no_kit.filter(|one| OF_MINTED.contains(&one.rule)));
     }
     findings.sort_by_key(|finding| (finding.sort, finding.severity, finding.at));
-    let told =
-        Told { logs: read.iter().map(Log::of).collect(), unknown: unknown.into_iter().collect(), findings };
+    let told = Told {
+        logs: read.iter().map(Log::of).collect(),
+        unknown: holders.iter().filter(|(_, kits)| **kits == 0).map(|(name, _)| *name).collect(),
+        shared: holders.into_iter().filter(|(_, kits)| *kits > 1).collect(),
+        findings,
+    };
     match desk.json {
         true => desk.object(&told)?,
         false => desk.text(&told.text())?,
@@ -130,9 +139,9 @@ impl<'a> Log<'a> {
     }
 
     fn text(&self) -> String {
-        let mut text = format!("{}: {} read", self.source, grouped(self.read));
+        let mut text = format!("{}: {} read", visible(self.source), grouped(self.read));
         if self.source != self.log {
-            let _ = write!(text, " as {}", self.log);
+            let _ = write!(text, " as {}", visible(self.log));
         }
         match self.from_to {
             Some((from, to)) => {
@@ -161,7 +170,7 @@ impl<'a> Log<'a> {
         if self.unreadable > 0 {
             let _ = writeln!(text, "  {} cannot be read", grouped(self.unreadable));
             for one in self.first_unreadable.iter().take(SHOWN) {
-                let _ = writeln!(text, "    line {}: {}", one.line, one.why);
+                let _ = writeln!(text, "    line {}: {}", one.line, visible(one.why));
             }
         }
         text
@@ -177,6 +186,13 @@ impl Told<'_> {
                 "no kit of this ledger holds {name}: its logins are kept, and compared once its records are imported"
             );
         }
+        for (name, kits) in &self.shared {
+            let _ = writeln!(
+                text,
+                "{kits} kits of this ledger hold {name}, and a log does not say which: its logins are held against each of them, \
+                 and it counts as a log of each. keep a ledger for each, or give their platforms names of their own"
+            );
+        }
         if !self.findings.is_empty() || self.unknown.is_empty() {
             text.push_str(&lines(&self.findings));
         }
@@ -185,7 +201,7 @@ impl Told<'_> {
 
     fn outcome(&self) -> Outcome {
         let unreadable = self.logs.iter().any(|log| log.unreadable > 0 || log.from_to.is_none());
-        let incomplete = unreadable || !self.unknown.is_empty();
+        let incomplete = unreadable || !self.unknown.is_empty() || !self.shared.is_empty();
         match self.findings.iter().map(|finding| finding.sort).min() {
             Some(Sort::Wrong) => Outcome::Wrong,
             Some(Sort::Due | Sort::CannotRead | Sort::CannotCheck | Sort::NotChecked) => Outcome::Due,

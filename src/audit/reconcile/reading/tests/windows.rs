@@ -52,6 +52,20 @@ fn winlogbeat_shippers_and_powershell() {
 }
 
 #[test]
+fn the_channel_is_spelled_as_whoever_ships_it_does() {
+    for (channel, logins) in [("security", 1), ("SECURITY", 1), ("Application", 0)] {
+        let (found, _) = of(&format!(
+            r#"{{"EventTime":"2026-11-21 12:00:00","EventID":4624,"Channel":"{channel}",{DATA}}}"#
+        ));
+        assert_eq!(found.len(), logins, "{channel}");
+        let (found, _) = of(&format!(
+            "EventID,EventTime,Channel,TargetUserName\n4624,2026-11-21 12:00:00,{channel},bg-admin\n"
+        ));
+        assert_eq!(found.len(), logins, "{channel}");
+    }
+}
+
+#[test]
 fn a_domain_controller_says_whether_it_was_good() {
     let event = |id: u16, status: &str| {
         let facts = format!(r#"{{"TargetUserName":"bg-admin","Status":"{status}","Workstation":"JUMP1"}}"#);

@@ -1,0 +1,80 @@
+//! What of each incident is to be given to the auditor, and the record by which it was: the first bundle that has all of it, or
+//! the first checkpoint that came home after all of it. The kit tells it by the same records (`kit::debts`).
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::case::{Case, Names, Records};
+use super::incidents::after;
+use crate::audit::time::At;
+use crate::record::event::Event;
+use crate::record::token::Record;
+
+/// Of all incidents.
+#[derive(Debug, Default)]
+pub struct Handed {
+    /// Records that tell of an incident, among [`Case::names`].
+    telling: Vec<(u32, At)>,
+    /// Of each incident the newest of them in each chain.
+    told: HashMap<u32, BTreeMap<u32, At>>,
+    exports: Vec<Export>,
+    /// Records that name a checkpoint.
+    anchors: Vec<At>,
+}
+
+/// `exported`: up to which place it has each chain, by its name among [`Case::names`].
+#[derive(Debug)]
+struct Export {
+    at: At,
+    heads: HashMap<u32, u64>,
+}
+
+impl Handed {
+    /// Keeps what tells of it.
+    pub(super) fn take(&mut self, at: At, record: &Record, names: &mut Names) {
+        match &record.event {
+            Event::OpenIntent(_)
+            | Event::OpenAsserted(_)
+            | Event::OpenReleased(_)
+            | Event::MintIntent(_)
+            | Event::MintIssued(_)
+            | Event::IncidentClosed(_) => {
+                if let Some(incident) = &record.txn {
+                    self.telling.push((names.put(incident), at));
+                }
+            }
+            Event::Exported(facts) => {
+                let heads = facts.heads.iter().map(|(name, (seq, _))| (names.put(name), *seq)).collect();
+                self.exports.push(Export { at, heads });
+            }
+            Event::LedgerAnchored(_) => self.anchors.push(at),
+            _ => {}
+        }
+    }
+
+    /// Leaves out all but those records, which come in the order of each chain; what says that something was given is put in
+    /// the order of claimed times.
+    pub(super) fn only(&mut self, own: impl Fn(At) -> bool, records: &Records) {
+        for (incident, at) in std::mem::take(&mut self.telling).into_iter().filter(|(_, at)| own(*at)) {
+            self.told.entry(incident).or_default().insert(records.chain[at as usize], at);
+        }
+        self.exports.retain(|export| own(export.at));
+        self.anchors.retain(|at| own(*at));
+        let claimed = |at: &At| (records.iat[*at as usize], *at);
+        self.exports.sort_by_key(|export| claimed(&export.at));
+        self.anchors.sort_by_key(claimed);
+    }
+
+    /// The record by which all that tells of that incident was given.
+    pub(super) fn by(&self, case: &Case, incident: u32) -> Option<At> {
+        let told = self.told.get(&incident)?;
+        let places: Option<Vec<(u32, u64)>> =
+            told.values().map(|at| Some((case.names.find(&case.chain(*at).name)?, case.seq(*at)))).collect();
+        let whole = |export: &&Export, places: &[(u32, u64)]| {
+            places.iter().all(|(name, seq)| export.heads.get(name).is_some_and(|head| head >= seq))
+        };
+        // A chain whose name no record has, no export names.
+        let export = places.and_then(|places| self.exports.iter().find(|export| whole(export, &places)));
+        let later = |anchor: &&At| told.values().all(|at| !after(case, *at, **anchor));
+        export.map(|export| export.at).or_else(|| self.anchors.iter().find(later).copied())
+    }
+}
