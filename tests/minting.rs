@@ -353,7 +353,6 @@ fn what_is_not_allowed_is_refused_before_any_pin() {
     refused(&with("jump-hosts", "--operator", "eve"), 1, "is not an operator");
     refused(&with("jump-hosts", "--reason", " "), 1, "a reason is");
     refused(&with("jump-hosts", "--incident", "INC 4711"), 2, "cannot stand in a certificate");
-    refused(&with("jump-hosts", "--incident", "INC-4711 "), 2, "cannot stand in a certificate");
     refused(&with("jump-hosts", "--key", "23115"), 3, "keys that would do: 23112");
     refused(&[&usual("jump-hosts")[..], &["--minutes", "16"]].concat(), 1, "for 15 minutes at most");
     refused(&[&usual("jump-hosts")[..], &["--minutes", "0"]].concat(), 1, "for 15 minutes at most");
@@ -500,11 +499,14 @@ fn a_gap_is_left_behind_only_for_a_reason() {
     let text = std::fs::read_to_string(&path).expect("a journal");
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
     std::fs::write(&path, lines[..lines.len() - 2].concat()).expect("a journal");
-    for words in [&[][..], &["--accept-gap", ""], &["--accept-gap", " "]] {
-        let refused = kit.mint("jump-hosts", words);
-        assert_eq!(refused.status.code(), Some(6), "{words:?}: {}", said(&refused));
-        assert!(said(&refused).contains("breakglass mint … --accept-gap"), "{}", said(&refused));
-        assert!(said(&refused).contains("nothing was minted"), "{}", said(&refused));
+    let refused = kit.mint("jump-hosts", &[]);
+    assert_eq!(refused.status.code(), Some(6), "{}", said(&refused));
+    assert!(said(&refused).contains("breakglass mint … --accept-gap"), "{}", said(&refused));
+    assert!(said(&refused).contains("nothing was minted"), "{}", said(&refused));
+    for nothing in ["", " "] {
+        let refused = kit.mint("jump-hosts", &["--accept-gap", nothing]);
+        assert_eq!(refused.status.code(), Some(2), "{}", said(&refused));
+        assert!(said(&refused).contains("1 to 256 bytes of text"), "{}", said(&refused));
     }
     done(&kit.mint("jump-hosts", &["--accept-gap", "the other stick is lost"]));
     let overrides = recorded(&kit.kit()).0.pop().expect("an intent").1.overrides;

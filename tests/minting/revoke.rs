@@ -278,8 +278,8 @@ fn where_the_lists_cannot_be_written_nothing_is_signed() {
     for why in ["", " ", &why] {
         let words = ["revoke", "--incident", "INC-4711", "--why", why, "--with", "23115"];
         let refused = kit.run(&[&words[..], &["--confirm", "revoke INC-4711"]].concat());
-        assert_eq!(refused.status.code(), Some(1), "{}", said(&refused));
-        assert!(said(&refused).contains("a reason is 1 to 256 bytes"), "{}", said(&refused));
+        assert_eq!(refused.status.code(), Some(2), "{}", said(&refused));
+        assert!(said(&refused).contains("1 to 256 bytes of text"), "{}", said(&refused));
     }
     assert_eq!(kit.kit().journal.count(), count, "nothing was signed");
     // Whoever does not confirm leaves no folder behind.
