@@ -423,6 +423,16 @@ impl Case {
         }
     }
 
+    /// Reviews of that incident.
+    pub(super) fn reviews_of(&self, incident: u32) -> &[Review] {
+        of_incident(&self.reviews, incident, |one| one.incident)
+    }
+
+    /// What discharged something of that incident.
+    pub(super) fn discharges_of(&self, incident: u32) -> &[Discharge] {
+        of_incident(&self.discharges, incident, |one| one.incident)
+    }
+
     /// Leaves out what was told by keys that do not belong, or no more: it makes no incident and ends none, and accounts for no
     /// login. That they told it is for the rules about keys.
     pub(super) fn only_own(&mut self) {
@@ -433,6 +443,9 @@ impl Case {
         self.closes.retain(|one| own(one.at));
         self.reviews.retain(|one| own(one.at));
         self.discharges.retain(|one| own(one.at));
+        // So that each incident finds its own without looking at all.
+        self.reviews.sort_by_key(|one| one.incident);
+        self.discharges.sort_by_key(|one| one.incident);
         self.drills.retain(|one| own(one.at));
         self.mints.only(own);
         self.handed.only(own, &self.records);
@@ -477,4 +490,11 @@ impl Case {
     pub fn all(&self) -> impl Iterator<Item = At> + use<> {
         0..self.records.hash.len() as At
     }
+}
+
+/// Those of that incident, of a list in the order of incidents.
+fn of_incident<T>(all: &[T], incident: u32, of: impl Fn(&T) -> u32) -> &[T] {
+    let from = all.partition_point(|one| of(one) < incident);
+    let to = all.partition_point(|one| of(one) <= incident);
+    &all[from..to]
 }

@@ -114,8 +114,7 @@ pub(super) fn by_word(
         return Vec::new();
     }
     let Used { openings, mints: minted } = used;
-    let words: Vec<_> =
-        case.discharges.iter().filter(|word| word.incident == incident && case.belongs(word.at)).collect();
+    let words: Vec<_> = case.discharges_of(incident).iter().filter(|word| case.belongs(word.at)).collect();
     // A word before what it is about is none.
     let debt = |what: String, debt: String, since: &[At]| {
         let late = |word: At| !since.iter().any(|at| after(case, *at, word));

@@ -17,6 +17,9 @@ pub struct Handed {
     /// Of each incident the newest of them in each chain.
     told: HashMap<u32, BTreeMap<u32, At>>,
     exports: Vec<Export>,
+    /// Of each chain, the exports that have more of it than every one before: how much, and which. No export before the first
+    /// of these that has a record has it.
+    further: HashMap<u32, Vec<(u64, usize)>>,
     /// Records that name a checkpoint.
     anchors: Vec<At>,
 }
@@ -61,6 +64,14 @@ impl Handed {
         self.anchors.retain(|at| own(*at));
         let claimed = |at: &At| (records.iat[*at as usize], *at);
         self.exports.sort_by_key(|export| claimed(&export.at));
+        for (index, export) in self.exports.iter().enumerate() {
+            for (name, head) in &export.heads {
+                let further = self.further.entry(*name).or_default();
+                if further.last().is_none_or(|(most, _)| most < head) {
+                    further.push((*head, index));
+                }
+            }
+        }
         self.anchors.sort_by_key(claimed);
     }
 
@@ -72,8 +83,15 @@ impl Handed {
         let whole = |export: &&Export, places: &[(u32, u64)]| {
             places.iter().all(|(name, seq)| export.heads.get(name).is_some_and(|head| head >= seq))
         };
+        let first = |(name, seq): &(u32, u64)| {
+            let further = self.further.get(name)?;
+            further.get(further.partition_point(|(most, _)| most < seq)).map(|(_, index)| *index)
+        };
         // A chain whose name no record has, no export names.
-        let export = places.and_then(|places| self.exports.iter().find(|export| whole(export, &places)));
+        let export = places.and_then(|places| {
+            let begin = places.iter().map(first).collect::<Option<Vec<_>>>()?.into_iter().max().unwrap_or(0);
+            self.exports[begin..].iter().find(|export| whole(export, &places))
+        });
         let later = |anchor: &&At| told.values().all(|at| !after(case, *at, **anchor));
         export.map(|export| export.at).or_else(|| self.anchors.iter().find(later).copied())
     }

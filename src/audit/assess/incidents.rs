@@ -139,8 +139,7 @@ impl Group<'_> {
 
     /// Judgements by keys that belong. Whoever opened or minted for it, or judged before the last such, does not count.
     fn reviews(&self, case: &Case, index: u32) -> Vec<Reviewed> {
-        let of_this =
-            case.reviews.iter().filter(|review| review.incident == index && case.belongs(review.at));
+        let of_this = case.reviews_of(index).iter().filter(|review| case.belongs(review.at));
         let told = of_this.map(|review| Reviewed {
             record: case.place(review.at),
             by: review.facts.by.clone(),
