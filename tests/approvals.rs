@@ -630,7 +630,7 @@ mod on_practice_keys {
         // Some codes, and not all of them: nothing is opened.
         let few = typed(&kit, &open, &pins, &codes(&approval, |index| index < 2));
         says(&few, 2, "2 of ");
-        says(&few, 2, "parts are known of what the codes show: scan more");
+        says(&few, 2, "parts are known of the approval: run the same again and scan more of its codes");
         says(&typed(&kit, &open, &pins, b""), 1, "line 1: not a request");
         says(&typed(&kit, &open, &pins, &asked), 1, "this is a request that nobody has approved yet");
         // In any order, and every third was missed.

@@ -55,13 +55,13 @@ fn typed(desk: &mut Desk, most: usize, lines: usize, what: &str) -> Result<Vec<u
         codes.text(line);
         if codes.nearest().is_some_and(|(known, of)| known == of) {
             let whole = codes.finish().bundles.pop();
-            return whole.ok_or_else(|| Trouble::Usage("the codes came whole and cannot be read".into()));
+            return whole.ok_or_else(|| Trouble::Usage(format!("the codes came whole, and what they hold cannot be read: have {what} shown as codes again, or bring its file")));
         }
     }
     match codes.nearest() {
-        Some((known, of)) if text.is_empty() => {
-            Err(Trouble::Usage(format!("{known} of {of} parts are known of what the codes show: scan more")))
-        }
+        Some((known, of)) if text.is_empty() => Err(Trouble::Usage(format!(
+            "{known} of {of} parts are known of {what}: run the same again and scan more of its codes"
+        ))),
         _ => Ok(text),
     }
 }

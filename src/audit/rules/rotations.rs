@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::audit::assess::{Case, Told};
 use crate::audit::assessment::Place;
 use crate::audit::finding::{Finding, Severity, Sort};
-use crate::kit::credentials::Generation;
 use crate::kit::name::CredentialName;
 use crate::kit::roster::Standing;
 use crate::record::hash::Hash;
@@ -60,24 +59,29 @@ pub(super) fn rotate_exposed(case: &Case, told: &Told) -> Vec<Finding> {
     let mut findings: Vec<Finding> = exposed.collect();
     let opened = told.incidents.iter().any(|incident| !incident.openings.is_empty());
     if opened {
-        findings.extend(untold(case).map(|(name, current)| {
-            let text = format!(
-                "whether the keys that were used could have opened {name}, too, cannot be told: the list of its recipients is with the kit"
-            );
-            Finding::new("ROTATE-EXPOSED", Sort::CannotCheck, Severity::Low, text)
-                .on([current.record])
-                .at(current.sealed_at)
-                .then("breakglass status   at the kit")
-        }));
+        let what =
+            |name: &CredentialName| format!("whether the keys that were used could have opened {name}, too,");
+        findings.extend(untold(case, "ROTATE-EXPOSED", what));
     }
     findings
 }
 
-/// Credentials in force whose recipients are in a list beside the record, which the ledger has not.
-fn untold(case: &Case) -> impl Iterator<Item = (&CredentialName, &Generation)> {
+/// Of each credential in force whose recipients are in a list beside the record, which the ledger has not: that it cannot be told
+/// whether what is asked of it is so.
+fn untold(
+    case: &Case,
+    rule: &'static str,
+    whether: impl Fn(&CredentialName) -> String,
+) -> impl Iterator<Item = Finding> {
     let current =
         case.credentials.iter().filter_map(|(name, credential)| Some((name, credential.current()?)));
-    current.filter(|(_, current)| current.facts.list.is_some())
+    current.filter(|(_, current)| current.facts.list.is_some()).map(move |(name, current)| {
+        let text = format!("{} cannot be told: the list of its recipients is with the kit", whether(name));
+        Finding::new(rule, Sort::CannotCheck, Severity::Low, text)
+            .on([current.record])
+            .at(current.sealed_at)
+            .then("breakglass status   at the kit")
+    })
 }
 
 /// The incidents that a rotation is owed for.
@@ -134,15 +138,9 @@ pub(super) fn rotate_retired(case: &Case, _: &Told) -> Vec<Finding> {
     let Ok(roster) = &case.roster else { return Vec::new() };
     let mut findings = Vec::new();
     if roster.keys.values().any(|member| matches!(member.standing, Standing::Retired { .. })) {
-        findings.extend(untold(case).map(|(name, current)| {
-            let text = format!(
-                "whether {name} is still sealed to a key that was retired cannot be told: the list of its recipients is with the kit"
-            );
-            Finding::new("ROTATE-RETIRED", Sort::CannotCheck, Severity::Low, text)
-                .on([current.record])
-                .at(current.sealed_at)
-                .then("breakglass status   at the kit")
-        }));
+        let what =
+            |name: &CredentialName| format!("whether {name} is still sealed to a key that was retired");
+        findings.extend(untold(case, "ROTATE-RETIRED", what));
     }
     for (name, credential) in &case.credentials {
         let Some(current) = credential.current() else { continue };

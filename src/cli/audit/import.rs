@@ -48,7 +48,8 @@ pub(super) fn import(desk: &mut AuditDesk, options: Options) -> Result<Outcome, 
                 let named: Vec<String> =
                     options.paths.iter().map(|path| path.display().to_string()).collect();
                 return Err(Trouble::Refused(format!(
-                    "nothing to import in {}: no *.jws, *.ndjson or *.jsonl, and no policy/*.toml",
+                    "nothing to import in {}: no *.jws, *.ndjson or *.jsonl, and no policy/*.toml; the ledger is as it was. a file \
+                     that is named differently is imported by its own path",
                     visible(&named.join(", "))
                 )));
             }
