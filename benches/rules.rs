@@ -2,8 +2,9 @@
 //!
 //! `cargo bench --bench rules --all-features [-- N…]`, 100,000 and 1,000,000 if not said. The kit has six keys and does its
 //! duties: it opens with two keys and FIDO2, releases, rotates, closes, changes the PINs, returns the keys, is reviewed,
-//! exports, and begins again. Every signature is real, of records as of assertions. What is measured is reading from SQLite,
-//! deriving, and judging; `us/record` is of processor time, so that a busy machine does not change it.
+//! exports or takes a checkpoint home, and begins again. Every signature is real, of records as of assertions. What is
+//! measured is reading from SQLite, deriving, and judging; `us/record` is of processor time, so that a busy machine does not
+//! change it.
 
 #![allow(clippy::print_stdout, reason = "a benchmark prints its table")]
 
@@ -11,6 +12,7 @@ use std::time::Instant;
 
 use breakglass::attestation::{Firmware, Serial};
 use breakglass::audit::assess::{assess, ledger_findings};
+use breakglass::audit::checkpoint::{self, Checkpoint, tree::Tree};
 use breakglass::audit::finding::Sort;
 use breakglass::audit::ledger::sqlite::Sqlite;
 use breakglass::audit::ledger::{Ledger, Signature, Trust};
@@ -48,10 +50,10 @@ fn row(size: usize) {
     while kit.made < size {
         kit.incident();
         if kit.fresh.len() >= 10_000 {
-            ledger.store(&std::mem::take(&mut kit.fresh), kit.time).expect("stored");
+            kit.store(&mut ledger);
         }
     }
-    ledger.store(&std::mem::take(&mut kit.fresh), kit.time).expect("stored");
+    kit.store(&mut ledger);
     ledger.put_policy(&kit.policy).expect("stored");
     ledger.put_trust(&kit.id, &Trust::Words, None, NOON).expect("stored");
     let made = begun.elapsed();
@@ -134,6 +136,10 @@ struct Kit {
     sealed: Hash,
     /// Not stored yet.
     fresh: Vec<(Record, Signature)>,
+    /// Over all records, for checkpoints.
+    tree: Tree,
+    /// What came home: text, size, time. Not stored yet.
+    checkpoints: Vec<(String, u64, i64)>,
 }
 
 impl Kit {
@@ -155,6 +161,8 @@ impl Kit {
             generation: 0,
             sealed: Hash([0; 32]),
             fresh: Vec::new(),
+            tree: Tree::new([]),
+            checkpoints: Vec::new(),
         };
         for key in 0..kit.keys.len() {
             let enrolment = kit.enrolment(key);
@@ -174,6 +182,13 @@ impl Kit {
         }
         kit.seal();
         kit
+    }
+
+    fn store(&mut self, ledger: &mut Sqlite) {
+        ledger.store(&std::mem::take(&mut self.fresh), self.time).expect("stored");
+        for (text, size, at) in std::mem::take(&mut self.checkpoints) {
+            ledger.put_checkpoint(&text, size, at).expect("stored");
+        }
     }
 
     fn enrolment(&mut self, key: usize) -> Event {
@@ -248,6 +263,7 @@ impl Kit {
         let hash = record.hash();
         self.keys[key].head = Some((seq, hash));
         self.fresh.push((record, Signature::Good));
+        self.tree.push(&hash);
         self.made += 1;
         hash
     }
@@ -326,8 +342,27 @@ impl Kit {
         let (by, text) = ("dana".into(), "as it should be".into());
         let facts = IncidentReviewed { by, judgement: Judgement::Agree, text, lesson: None };
         self.write(0, Some(&incident), Event::IncidentReviewed(facts));
+        if self.incidents.is_multiple_of(2) {
+            self.export();
+        } else {
+            self.anchor();
+        }
+    }
+
+    fn export(&mut self) {
         let heads = self.keys.iter().filter_map(|key| Some((key.chain.clone(), key.head?))).collect();
         let facts = Exported { count: self.made as u64, bundle: Hash::of(b"bundle"), heads };
         self.write(0, None, Event::Exported(facts));
+    }
+
+    /// Takes home a checkpoint over all that there is. Its signature is left out: it was looked at when it came home.
+    fn anchor(&mut self) {
+        let (origin, size) = ("audit.example".to_owned(), self.tree.size());
+        let checkpoint =
+            Checkpoint { origin: origin.clone(), size, root: self.tree.root(), at: Some(self.time) };
+        let text = checkpoint.text();
+        let facts = LedgerAnchored { checkpoint: checkpoint::id(&text), origin, size };
+        self.checkpoints.push((text, size, self.time));
+        self.write(0, None, Event::LedgerAnchored(facts));
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::case::{Case, Names, Records};
 use super::incidents::after;
-use crate::audit::time::At;
+use crate::audit::time::{At, TOLERANCE};
 use crate::record::event::Event;
 use crate::record::token::Record;
 
@@ -22,6 +22,8 @@ pub struct Handed {
     further: HashMap<u32, Vec<(u64, usize)>>,
     /// Records that name a checkpoint.
     anchors: Vec<At>,
+    /// The same, of each chain in its order.
+    anchors_of: HashMap<u32, Vec<At>>,
 }
 
 /// `exported`: up to which place it has each chain, by its name among [`Case::names`].
@@ -62,6 +64,9 @@ impl Handed {
         }
         self.exports.retain(|export| own(export.at));
         self.anchors.retain(|at| own(*at));
+        for at in &self.anchors {
+            self.anchors_of.entry(records.chain[*at as usize]).or_default().push(*at);
+        }
         let claimed = |at: &At| (records.iat[*at as usize], *at);
         self.exports.sort_by_key(|export| claimed(&export.at));
         for (index, export) in self.exports.iter().enumerate() {
@@ -92,7 +97,20 @@ impl Handed {
             let begin = places.iter().map(first).collect::<Option<Vec<_>>>()?.into_iter().max().unwrap_or(0);
             self.exports[begin..].iter().find(|export| whole(export, &places))
         });
+        export.map(|export| export.at).or_else(|| self.anchor_after(case, told))
+    }
+
+    /// The first checkpoint that came home after all of those. One that claims to be from before the first of them can be so
+    /// only by what its writer knew, and once a writer knows something, each later record of that chain does.
+    fn anchor_after(&self, case: &Case, told: &BTreeMap<u32, At>) -> Option<At> {
+        let first = told.values().map(|at| case.claimed(*at)).min()?.saturating_sub(TOLERANCE);
+        let begin = self.anchors.partition_point(|anchor| case.claimed(*anchor) < first);
+        let early = self.anchors_of.values().filter_map(|anchors| {
+            let unaware = |anchor: &At| !told.values().all(|at| case.knew(*anchor, *at));
+            anchors.get(anchors.partition_point(unaware)).filter(|anchor| case.claimed(**anchor) < first)
+        });
         let later = |anchor: &&At| told.values().all(|at| !after(case, *at, **anchor));
-        export.map(|export| export.at).or_else(|| self.anchors.iter().find(later).copied())
+        let early = early.min_by_key(|anchor| (case.claimed(**anchor), **anchor));
+        early.or_else(|| self.anchors[begin..].iter().find(later)).copied()
     }
 }

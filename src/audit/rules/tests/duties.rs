@@ -165,6 +165,15 @@ fn records_upload_is_due_until_a_signed_export_has_all_of_it() {
     assert_eq!(found(&world, "RECORDS-UPLOAD").len(), 1);
     let origin = "https://ledger.example.org".to_owned();
     let facts = LedgerAnchored { checkpoint: Hash::of(b"checkpoint"), origin, size: 9 };
+    world.write(1, Event::LedgerAnchored(facts.clone()));
+    none(&world, "RECORDS-UPLOAD");
+    // A clock that was set back: what its writer had seen counts, and without it the time that it claims.
+    let closed = world.close(Verdict::Real);
+    world.clock = Some(closed.iat - DAY);
+    let mut unaware = world.draft(1, Event::LedgerAnchored(facts.clone()));
+    unaware.link.seen.clear();
+    world.sign(1, unaware);
+    assert_eq!(found(&world, "RECORDS-UPLOAD").len(), 1);
     world.write(1, Event::LedgerAnchored(facts));
     none(&world, "RECORDS-UPLOAD");
 }
