@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 
 use super::why::Why;
 use crate::attestation::Serial;
@@ -13,9 +13,12 @@ mod approval;
 mod change;
 mod custody;
 mod incident;
+mod key;
 mod mint;
 mod paper;
+mod records;
 mod revoke;
+mod seal;
 mod token;
 mod trust;
 
@@ -23,9 +26,12 @@ pub(super) use approval::{Approve, Notify, Request};
 pub(super) use change::Change;
 pub(super) use custody::{CheckIn, CheckOut, number, place};
 pub(super) use incident::{Close, Discharge, IncidentVerb, Review};
+pub(super) use key::{Admit, Calibrate, Inspect, KeyVerb, PinChange, PinWhat, Provision, Retire};
 pub(super) use mint::{MintFor, MintSsh, MintVerb, MintX509};
 pub(super) use paper::{Label, Letter, Paper, Runbook};
+pub(super) use records::{Anchor, Export, RecordsList, RecordsVerb, RecordsVerify};
 pub(super) use revoke::Revoke;
+pub(super) use seal::{Rotate, Seal, Source};
 pub(super) use token::{Holder, MintAssertion, MintKey, MintToken, TokenProof, TokenVerb};
 pub(super) use trust::{HOST_FOLDER, SERVER_FOLDER, TrustAuthority, TrustExport, TrustVerb};
 
@@ -150,106 +156,6 @@ pub(super) struct Init {
     pub practice: bool,
 }
 
-#[derive(Subcommand, Debug)]
-pub(super) enum KeyVerb {
-    /// Blank key to enrolled key, by a plan that is shown first; run again to resume
-    Provision(Provision),
-    /// Admit an enrolled key; the first one founds the kit
-    Admit(Admit),
-    /// Retire a key that is lost, stolen, left or worn
-    Retire(Retire),
-    /// Every key of the kit
-    List,
-    /// One plugged in key, without a PIN
-    Inspect(Inspect),
-    /// Change the PIN or PUK, or unblock the PIN with the PUK
-    Pin(PinChange),
-    /// See how the FIDO2 counter of a key that is in no kit moves (FIDO2 PIN, a touch each time)
-    Calibrate(Calibrate),
-    /// Two people take a key out of its bag: sign its number, its seal, and why
-    #[command(name = "checkout")]
-    CheckOut(CheckOut),
-    /// Two people put a key into a bag: sign its number and its place
-    #[command(name = "checkin")]
-    CheckIn(CheckIn),
-}
-
-#[derive(Args, Debug)]
-pub(super) struct Calibrate {
-    /// Which key, where several are plugged in
-    pub serial: Option<Serial>,
-    /// How many assertions
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(2..=100))]
-    pub times: u8,
-}
-
-#[derive(Args, Debug)]
-pub(super) struct Provision {
-    /// Which key, where several are plugged in
-    #[arg(long)]
-    pub serial: Option<Serial>,
-    /// Overwrite this key although it is not blank; its slots and objects are lost
-    #[arg(long, value_name = "SERIAL")]
-    pub overwrite: Option<Serial>,
-    /// Go on although this rule refuses (YSA-2024-03="why", no-fido2="why"); recorded
-    #[arg(long = "override", value_name = "RULE=WHY", value_parser = rule_and_why)]
-    pub overrides: Vec<(String, String)>,
-}
-
-#[derive(Args, Debug)]
-pub(super) struct Admit {
-    /// The key to admit
-    pub serial: Serial,
-    /// Sign with this admitted key (the only one plugged in, if not said)
-    #[arg(long, value_name = "SERIAL")]
-    pub with: Option<Serial>,
-    #[command(flatten)]
-    pub caution: LastTry,
-}
-
-#[derive(Args, Debug)]
-pub(super) struct Retire {
-    /// The key to retire
-    pub serial: Serial,
-    /// Why: lost, stolen, left, worn
-    #[arg(long, value_parser = reason)]
-    pub why: String,
-    /// Sign with this admitted key
-    #[arg(long, value_name = "SERIAL")]
-    pub with: Option<Serial>,
-    #[command(flatten)]
-    pub caution: LastTry,
-}
-
-#[derive(Args, Debug)]
-pub(super) struct Inspect {
-    /// Which key, where several are plugged in
-    pub serial: Option<Serial>,
-}
-
-#[derive(Args, Debug)]
-pub(super) struct PinChange {
-    /// Which key, where several are plugged in
-    pub serial: Option<Serial>,
-    /// What to do
-    #[arg(long, value_enum, default_value = "change")]
-    pub what: PinWhat,
-    #[command(flatten)]
-    pub caution: LastTry,
-}
-
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum PinWhat {
-    /// A new PIN by the present PIN; the FIDO2 PIN with it, where that is the same
-    Change,
-    /// A new PIN by the PUK
-    Unblock,
-    /// A new PUK by the present PUK
-    Puk,
-    /// A new FIDO2 PIN by the present FIDO2 PIN
-    Fido2,
-}
-
 #[derive(Args, Debug, Clone, Default)]
 pub(super) struct LastTry {
     /// The last PIN try may be spent
@@ -267,75 +173,6 @@ pub(super) enum PolicyVerb {
 
 #[derive(Args, Debug)]
 pub(super) struct Adopt {
-    /// Sign with this admitted key
-    #[arg(long, value_name = "SERIAL")]
-    pub with: Option<Serial>,
-    #[command(flatten)]
-    pub caution: LastTry,
-}
-
-#[derive(Args, Debug)]
-pub(super) struct Source {
-    /// Read the secret from this file
-    #[arg(long, value_name = "FILE", conflicts_with = "generate")]
-    pub from: Option<PathBuf>,
-    /// Generate the secret here: so many letters and digits; nobody sees it before an opening
-    #[arg(long, value_name = "LENGTH", num_args = 0..=1, default_missing_value = "20")]
-    pub generate: Option<usize>,
-}
-
-#[derive(Args, Debug)]
-pub(super) struct Seal {
-    /// platform/account
-    pub credential: CredentialName,
-    #[command(flatten)]
-    pub source: Source,
-    /// How many keys are needed to open
-    #[arg(long, short = 'k', default_value_t = 1, value_name = "K")]
-    pub threshold: u8,
-    /// Seal to these keys only (all admitted ones, if not said)
-    #[arg(long = "to", value_name = "SERIAL", value_delimiter = ',')]
-    pub to: Vec<Serial>,
-    /// User name to log in with
-    #[arg(long, default_value = "")]
-    pub user: String,
-    /// Where to log in
-    #[arg(long, default_value = "")]
-    pub login: String,
-    /// What to do then: a text file
-    #[arg(long, value_name = "FILE")]
-    pub runbook: Option<PathBuf>,
-    /// What opening asks of each key: piv, or piv,fido2 (what each key has, if neither is said here nor in the policy)
-    #[arg(long, value_name = "FACTORS", value_delimiter = ',')]
-    pub factors: Vec<String>,
-    /// Sign with this admitted key
-    #[arg(long, value_name = "SERIAL")]
-    pub with: Option<Serial>,
-    /// Write what goes on the bags to this file as well
-    #[arg(long, value_name = "FILE")]
-    pub labels: Option<PathBuf>,
-    #[command(flatten)]
-    pub caution: LastTry,
-}
-
-#[derive(Args, Debug)]
-pub(super) struct Rotate {
-    /// platform/account
-    pub credential: CredentialName,
-    #[command(flatten)]
-    pub source: Source,
-    /// The platform has the pending generation now: it becomes the current one
-    #[arg(long, conflicts_with_all = ["from", "generate"])]
-    pub confirm_pending: bool,
-    /// How many keys are needed to open (as before, if not said)
-    #[arg(long, short = 'k', value_name = "K")]
-    pub threshold: Option<u8>,
-    /// Seal to these keys only (as before, less those retired, if not said)
-    #[arg(long = "to", value_name = "SERIAL", value_delimiter = ',')]
-    pub to: Vec<Serial>,
-    /// What opening asks of each key: piv, or piv,fido2 (what each key has, if neither is said here nor in the policy)
-    #[arg(long, value_name = "FACTORS", value_delimiter = ',')]
-    pub factors: Vec<String>,
     /// Sign with this admitted key
     #[arg(long, value_name = "SERIAL")]
     pub with: Option<Serial>,
@@ -387,30 +224,6 @@ pub(super) struct Inventory {
     pub caution: LastTry,
 }
 
-#[derive(Subcommand, Debug)]
-pub(super) enum RecordsVerb {
-    /// What happened, one line a record
-    List(RecordsList),
-    /// Check every signature, link and sealed file
-    Verify(RecordsVerify),
-    /// Write the bundle for the auditor, one record a line, and a JWKS beside it
-    Export(Export),
-    /// Sign that the kit has a checkpoint of the auditor's ledger: what follows is later than it
-    Anchor(Anchor),
-}
-
-#[derive(Args, Debug)]
-pub(super) struct Anchor {
-    /// The checkpoint, or a receipt that begins with one
-    #[arg(value_name = "FILE")]
-    pub checkpoint: PathBuf,
-    /// Sign with this admitted key
-    #[arg(long, value_name = "SERIAL")]
-    pub with: Option<Serial>,
-    #[command(flatten)]
-    pub caution: LastTry,
-}
-
 #[derive(Args, Debug)]
 pub(super) struct Drill {
     /// platform/account
@@ -427,41 +240,6 @@ pub(super) struct Drill {
     /// Another generation than the current one
     #[arg(long, value_name = "N")]
     pub generation: Option<u64>,
-    #[command(flatten)]
-    pub caution: LastTry,
-}
-
-#[derive(Args, Debug)]
-pub(super) struct RecordsVerify {
-    /// This bundle alone instead of the kit, as records export wrote it
-    #[arg(value_name = "BUNDLE")]
-    pub bundle: Option<PathBuf>,
-}
-
-#[derive(Args, Debug)]
-pub(super) struct RecordsList {
-    /// Only this key's
-    #[arg(long)]
-    pub serial: Option<Serial>,
-    /// Only this incident's
-    #[arg(long)]
-    pub incident: Option<String>,
-}
-
-#[derive(Args, Debug)]
-pub(super) struct Export {
-    /// Where to write: DIR/records.jws and DIR/jwks.json
-    #[arg(value_name = "DIR")]
-    pub to: PathBuf,
-    /// End the bundle with a record signed by this key, so that a cut is seen
-    #[arg(long, value_name = "SERIAL")]
-    pub with: Option<Serial>,
-    /// Write record N of the list for OpenSSL instead: input, DER signature, public key and the command
-    #[arg(long, value_name = "N", conflicts_with = "with")]
-    pub openssl: Option<usize>,
-    /// For a camera, too: DIR/codes.html to print, one code a record, and codes that follow each other on this terminal
-    #[arg(long, conflicts_with = "openssl")]
-    pub qr: bool,
     #[command(flatten)]
     pub caution: LastTry,
 }
@@ -549,12 +327,5 @@ fn reason(text: &str) -> Result<String, &'static str> {
     match text.trim().is_empty() || text.len() > REASON_CAP {
         true => Err("1 to 256 bytes of text"),
         false => Ok(text.to_owned()),
-    }
-}
-
-fn rule_and_why(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((rule, why)) if !rule.is_empty() && !why.trim().is_empty() => Ok((rule.into(), why.into())),
-        _ => Err("write RULE=WHY, with a reason".into()),
     }
 }
