@@ -3,22 +3,26 @@
 //! `doc/record-format.md` lists the same names with the same fields; a test compares the two.
 
 mod approval;
+mod credential;
 mod custody;
 mod drill;
 mod fido2;
 mod incident;
+mod key;
 mod matter;
 mod mint;
+mod opening;
+mod point;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::hash::{Hash, KeyId};
+use super::hash::Hash;
 use super::strict;
-use crate::attestation::{Firmware, Serial};
 
 pub use approval::{Consent, RequestApproved};
+pub use credential::{CredentialConfirmed, CredentialSealed};
 pub use custody::{KeyCheckedIn, KeyCheckedOut, SealSeen};
 pub use drill::{DrillBegun, DrillEnded};
 pub use fido2::envelope_ids;
@@ -28,8 +32,11 @@ pub use fido2::{
     WrongLength, enrolment_challenge,
 };
 pub use incident::{DebtDischarged, IncidentClosed, IncidentReviewed, Judgement, Verdict};
+pub use key::{KeyAdmitted, KeyEnrolled, KeyPinChanged, KeyRetired};
 pub use matter::Matter;
 pub use mint::{MintAuthority, MintIntent, MintIssued, MintKind, MintRevoked};
+pub use opening::{OpenIntent, OpenReleased};
+pub use point::Point;
 
 /// What the URI of each event begins with; its name follows. A name reserved for examples (RFC 2606) until the project
 /// owns one: it is compared as text and never fetched.
@@ -207,37 +214,6 @@ pub struct Override {
     pub why: String,
 }
 
-/// Facts of `key.enrolled`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct KeyEnrolled {
-    /// Serial number.
-    pub serial: Serial,
-    /// Firmware.
-    pub firmware: Firmware,
-    /// Public key of 9C, compressed SEC1, 33 bytes.
-    pub signing: Point,
-    /// Public key of 82.
-    pub sealing: Point,
-    /// Public key of 9E; absent where the key can make none without PIN (FIPS from 5.7.1).
-    #[serde(default, deserialize_with = "strict::present", skip_serializing_if = "Option::is_none")]
-    pub presence: Option<Point>,
-    /// Public keys of the slots that mint, by slot (`83` SSH, `84` X.509, `85` tokens); none where the policy wanted none.
-    #[serde(default, deserialize_with = "strict::map", skip_serializing_if = "BTreeMap::is_empty")]
-    pub minting: BTreeMap<String, Point>,
-    /// Which root the attestations end in: `yubico`, `private`, `practice`.
-    pub root: String,
-    /// DER of the attestations of the other slots, base64, by slot (`82`, `9E`). That of 9C leads the header's `x5c`.
-    #[serde(deserialize_with = "strict::map")]
-    pub attestations: BTreeMap<String, String>,
-    /// What was overridden to enrol this key.
-    #[serde(default, deserialize_with = "strict::objects", skip_serializing_if = "Vec::is_empty")]
-    pub overrides: Vec<Override>,
-    /// Its FIDO2 side; absent where it has none that the kit uses.
-    #[serde(default, deserialize_with = "strict::present_object", skip_serializing_if = "Option::is_none")]
-    pub fido2: Option<Box<Fido2Enrolled>>,
-}
-
 /// Whether a kit holds real secrets on real keys, or is for rehearsal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", try_from = "String")]
@@ -275,37 +251,6 @@ pub struct KitFounded {
     pub attestation_root: Option<Hash>,
 }
 
-/// Facts of `key.admitted`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct KeyAdmitted {
-    /// The change that is signed; equal for all who sign the same.
-    pub change: Hash,
-    /// Serial of the key to admit.
-    pub serial: Serial,
-    /// Its key id.
-    pub key: KeyId,
-    /// Hash of its enrolment record.
-    pub enrolment: Hash,
-}
-
-/// Facts of `key.retired`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct KeyRetired {
-    /// The change that is signed; equal for all who sign the same.
-    pub change: Hash,
-    /// Serial of the key to retire.
-    pub serial: Serial,
-    /// Its key id.
-    pub key: KeyId,
-    /// Its last record known when the retirement was signed; later ones are findings.
-    #[serde(deserialize_with = "strict::integer")]
-    pub last_seq: u64,
-    /// Why: lost, stolen, left, worn; at most 256 bytes.
-    pub why: String,
-}
-
 /// Facts of `policy.adopted`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -314,112 +259,6 @@ pub struct PolicyAdopted {
     pub change: Hash,
     /// SHA-256 of the policy's exact bytes.
     pub policy: Hash,
-}
-
-/// Facts of `key.pin-changed`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct KeyPinChanged {
-    /// What was done: `pin` changed with the old PIN, `unblock` with the PUK, `puk` changed, `fido2` (the FIDO2 PIN is now
-    /// the PIV PIN), `fido2-own` (the FIDO2 PIN is another one).
-    pub what: String,
-}
-
-impl KeyPinChanged {
-    /// `what`: the FIDO2 PIN is the PIV PIN from there on.
-    pub const FIDO2_SHARED: &str = "fido2";
-
-    /// `what`: the FIDO2 PIN is another one than the PIV PIN.
-    pub const FIDO2_OWN: &str = "fido2-own";
-}
-
-/// Facts of `credential.sealed`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CredentialSealed {
-    /// `platform/account`.
-    pub credential: String,
-    /// Which sealing of it, from 1.
-    #[serde(deserialize_with = "strict::integer")]
-    pub generation: u64,
-    /// Made by `rotate`, current only once confirmed.
-    pub pending: bool,
-    /// How many keys are needed.
-    pub threshold: u8,
-    /// What it is sealed by: `piv`, or `piv` and `fido2`.
-    pub factors: Vec<String>,
-    /// Folder below `sealed/platform/account/`.
-    pub folder: String,
-    /// Key ids of the recipients. Empty where `list` is given.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub recipients: Vec<KeyId>,
-    /// The envelope of each recipient, in their order; `None` for a key without FIDO2. Empty where `factors` has no
-    /// `fido2`, or `list` is given.
-    #[serde(default, with = "envelope_ids", skip_serializing_if = "Vec::is_empty")]
-    pub envelopes: Vec<Option<EnvelopeId>>,
-    /// SHA-256 of each file in the folder, by name. Holds only `list.json` where that is given.
-    #[serde(deserialize_with = "strict::map")]
-    pub files: BTreeMap<String, Hash>,
-    /// SHA-256 of `list.json`, which holds recipients and files where they are too long for a record.
-    #[serde(default, deserialize_with = "strict::present", skip_serializing_if = "Option::is_none")]
-    pub list: Option<Hash>,
-}
-
-/// Facts of `credential.confirmed`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CredentialConfirmed {
-    /// `platform/account`.
-    pub credential: String,
-    /// The generation that is current from now on.
-    #[serde(deserialize_with = "strict::integer")]
-    pub generation: u64,
-    /// Hash of the record that sealed it.
-    pub sealed: Hash,
-}
-
-/// Facts of `open.intent`. The record's `txn` is the incident.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct OpenIntent {
-    /// `platform/account`.
-    pub credential: String,
-    /// Which generation.
-    #[serde(deserialize_with = "strict::integer")]
-    pub generation: u64,
-    /// Hash of the record that sealed it.
-    pub sealed: Hash,
-    /// Which emergency of the policy.
-    pub emergency: String,
-    /// In the person's words, at most 256 bytes.
-    pub reason: String,
-    /// Who opens, by the name in the policy.
-    pub operator: String,
-    /// Whether 9E proved this key before the PIN was asked.
-    pub presence: bool,
-    /// PIN tries that were left before the PIN was asked.
-    pub tries: u8,
-    /// What was overridden to go on.
-    #[serde(default, deserialize_with = "strict::objects", skip_serializing_if = "Vec::is_empty")]
-    pub overrides: Vec<Override>,
-    /// What it rests on beside the operator's word; absent where that is all the policy asks for.
-    #[serde(default, deserialize_with = "strict::present_object", skip_serializing_if = "Option::is_none")]
-    pub consent: Option<Consent>,
-}
-
-/// Facts of `open.released`. The record's `txn` is the incident.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct OpenReleased {
-    /// `platform/account`.
-    pub credential: String,
-    /// Which generation.
-    #[serde(deserialize_with = "strict::integer")]
-    pub generation: u64,
-    /// Every `open.intent` that this opening rests on, by hash.
-    pub intents: Vec<Hash>,
-    /// How it is handed out: `terminal`, `fd`, `stdout`.
-    pub output: String,
 }
 
 /// Facts of `exported`.
@@ -458,34 +297,4 @@ pub struct LedgerAnchored {
     /// How many records the ledger held.
     #[serde(deserialize_with = "strict::integer")]
     pub size: u64,
-}
-
-/// A point of P-256, compressed SEC1 (33 bytes), base64url in JSON. Always on the curve.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Point(pub p256::PublicKey);
-
-impl Serialize for Point {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        use base64::Engine;
-        use p256::elliptic_curve::sec1::ToSec1Point;
-        let bytes = self.0.to_sec1_point(true);
-        serializer.serialize_str(&base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes.as_bytes()))
-    }
-}
-
-impl<'de> Deserialize<'de> for Point {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        use base64::Engine;
-        use serde::de::Error;
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD
-            .decode(text.as_bytes())
-            .map_err(|_| D::Error::custom("a point is 33 bytes in base64url"))?;
-        if bytes.len() != 33 {
-            return Err(D::Error::custom("a point is 33 bytes in base64url"));
-        }
-        p256::PublicKey::from_sec1_bytes(&bytes)
-            .map(Point)
-            .map_err(|_| D::Error::custom("not a point of P-256"))
-    }
 }
