@@ -4,18 +4,20 @@
 use p256::ecdsa::{Signature, VerifyingKey};
 
 use crate::attestation::{Serial, Slot};
-use crate::device::fido2::Fido2Error;
 use crate::device::{DeviceError, Key, Readers, Tries, try_word};
-use crate::kit::head::{self, Head};
-use crate::kit::{Kit, KitError};
+use crate::kit::Kit;
+use crate::kit::head;
 use crate::operator::{Ask, Operator, Unanswered};
 use crate::record::event::{Event, Override};
 use crate::record::hash::{Hash, KeyId};
-use crate::record::token::{Draft, Link, Record, RecordError};
+use crate::record::token::{Draft, Link, Record};
 use crate::secret::Pin;
 
+mod error;
 mod fido2;
+mod reconcile;
 
+pub use error::SigningError;
 pub use fido2::{Asserted, Movement};
 
 /// The machine and the person at it: everything that a flow takes from outside.
@@ -39,94 +41,6 @@ pub struct Caution {
     pub spend_last_try: bool,
     /// Go on although the key has seen records that the journal lacks, for this reason.
     pub accept_gap: Option<String>,
-}
-
-/// Why a key did not sign. What was written before stands.
-#[derive(Debug, thiserror::Error)]
-pub enum SigningError {
-    /// The key or the way to it.
-    #[error("key {serial}: {cause}")]
-    Device {
-        /// Which key.
-        serial: Serial,
-        /// What happened.
-        #[source]
-        cause: DeviceError,
-    },
-    /// The key's FIDO2 side or the way to it.
-    #[error("key {serial}: {cause}")]
-    Fido2 {
-        /// Which key.
-        serial: Serial,
-        /// What happened.
-        #[source]
-        cause: Fido2Error,
-    },
-    /// The kit's folder or journal.
-    #[error(transparent)]
-    Kit(#[from] KitError),
-    /// The record cannot be written in that form.
-    #[error(transparent)]
-    Record(#[from] RecordError),
-    /// Nobody answered.
-    #[error(transparent)]
-    Unanswered(#[from] Unanswered),
-    /// The serial is not in the journal.
-    #[error("key {0} is not enrolled in this kit")]
-    NotEnrolled(Serial),
-    /// The key's head is of another kit.
-    #[error("key {serial} belongs to another kit: {words}")]
-    OtherKit {
-        /// Which key.
-        serial: Serial,
-        /// Its words.
-        words: String,
-    },
-    /// Its slots are empty: it was reset after it was enrolled.
-    #[error("key {0} was reset since it was enrolled: its slots are empty")]
-    WasReset(Serial),
-    /// One try left, and no word for it.
-    #[error("key {serial} has 1 PIN try left")]
-    LastTry {
-        /// Which key.
-        serial: Serial,
-    },
-    /// One FIDO2 PIN try left, and no word for it.
-    #[error("key {serial} has 1 try of its FIDO2 PIN left")]
-    LastFido2Try {
-        /// Which key.
-        serial: Serial,
-    },
-    /// What was planned was planned without a record that only the key had. The journal has it now.
-    #[error("record {seq} of key {serial} was only on the key: {what}")]
-    Restored {
-        /// Which key.
-        serial: Serial,
-        /// The record.
-        seq: u64,
-        /// Its event.
-        what: &'static str,
-    },
-    /// The journal lacks records that the key has seen.
-    #[error(
-        "this copy of the kit is older than key {serial} remembers: it lacks records {from} to {to} of {serial}"
-    )]
-    Gap {
-        /// Which key.
-        serial: Serial,
-        /// First record that is missing.
-        from: u64,
-        /// Last record that the key has seen.
-        to: u64,
-    },
-    /// The journal holds another record than the key's head.
-    #[error("record {seq} of key {serial} is another one in this copy than the key remembers")]
-    Fork {
-        /// Which key.
-        serial: Serial,
-        /// Sequence number of both.
-        seq: u64,
-    },
 }
 
 /// A connected, enrolled key, ready to sign.
@@ -258,71 +172,6 @@ impl Signer {
             Ok(()) => self.presence = true,
             Err(DeviceError::EmptySlot(_)) => return Err(SigningError::WasReset(self.serial)),
             Err(cause) => return Err(SigningError::Device { serial: self.serial, cause }),
-        }
-        Ok(())
-    }
-
-    fn reconcile(&mut self, station: &mut Station, kit: &mut Kit) -> Result<(), SigningError> {
-        let serial = self.serial;
-        let objects = self.key.head_objects().map_err(|cause| SigningError::Device { serial, cause })?;
-        let head = head::highest(&objects, &self.signing);
-        self.last = kit.journal.last(&self.chain);
-        let at = |seq| kit.journal.hash_at(&self.chain, seq);
-        let kit_id = kit.id();
-        match head::compare(kit_id.as_ref(), head.as_ref(), self.last.map(|(seq, _)| seq), &at) {
-            head::Standing::Agree | head::Standing::JournalAhead => {}
-            // Without a head the key cannot tell of records that this copy lacks: that is said, not passed over.
-            head::Standing::NoHead => station.operator.progress(&format!(
-                "note: {serial} carries no head, so it was not compared with the journal"
-            )),
-            head::Standing::Restorable(record) => {
-                kit.append(&self.chain, &record)?;
-                station.operator.progress(&format!(
-                    "record {} of {serial} was only on the key; it is back in the journal",
-                    record.link.seq
-                ));
-                self.last = Some((record.link.seq, record.hash()));
-                if record.event.changes_plans() {
-                    let (seq, what) = (record.link.seq, record.event.name());
-                    return Err(SigningError::Restored { serial, seq, what });
-                }
-            }
-            head::Standing::Gap { from, to } => match self.accepted_gap() {
-                Some(why) => self.go_on_with(kit, "gap", why, head)?,
-                None => return Err(SigningError::Gap { serial, from, to }),
-            },
-            head::Standing::Fork { seq } => match self.accepted_gap() {
-                Some(why) => self.go_on_with(kit, "fork", why, head)?,
-                None => return Err(SigningError::Fork { serial, seq }),
-            },
-            head::Standing::OtherKit(other) => {
-                let words = crate::kit::words::kit_words(&other).join(" ");
-                return Err(SigningError::OtherKit { serial, words });
-            }
-        }
-        Ok(())
-    }
-
-    /// Why to go on without records, if somebody says why.
-    fn accepted_gap(&self) -> Option<String> {
-        self.caution.accept_gap.clone().filter(|why| !why.trim().is_empty())
-    }
-
-    /// Goes on after the higher of journal and head; what the head holds whole is put into the journal.
-    fn go_on_with(
-        &mut self,
-        kit: &mut Kit,
-        rule: &str,
-        why: String,
-        head: Option<Head>,
-    ) -> Result<(), SigningError> {
-        self.overrides.push(Override { rule: rule.into(), why });
-        let Some(head) = head else { return Ok(()) };
-        if self.last.is_none_or(|(seq, _)| head.seq > seq) {
-            if let Some(record) = &head.record {
-                kit.append(&self.chain, record)?;
-            }
-            self.last = Some((head.seq, head.hash));
         }
         Ok(())
     }
