@@ -17,12 +17,16 @@ mod credentials;
 mod debts;
 mod drills;
 mod exposed;
+pub mod facts;
 mod gather;
+mod governance;
 pub mod handed;
 mod incidents;
 mod keys;
 pub mod mints;
+pub mod names;
 mod periods;
+mod reader;
 mod weave;
 
 pub use case::Case;

@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::facts::{Bad, Break, Close, Discharge, Drill, Intent, Release, Review, Unmet};
 use super::handed::Handed;
 use super::mints::Mints;
+use super::names::Names;
 use crate::attestation::Serial;
 use crate::audit::assessment::{Interval, Place};
 use crate::audit::finding::Finding;
@@ -15,7 +17,7 @@ use crate::kit::name::CredentialName;
 use crate::kit::policy::Policy;
 use crate::kit::roster::{Member, Roster, RosterError, Standing};
 use crate::record::counter::{Account, Observation};
-use crate::record::event::{Consent, IncidentReviewed, KitFounded};
+use crate::record::event::KitFounded;
 use crate::record::hash::{Hash, KeyId};
 use crate::record::token::Record;
 
@@ -148,207 +150,6 @@ pub struct ChainFacts {
     pub observations: Vec<Observation>,
     /// Where it is not whole.
     pub breaks: Vec<Break>,
-}
-
-/// Where a chain is not whole.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Break {
-    /// Places without a record.
-    Gap {
-        /// The first.
-        from: u64,
-        /// The last.
-        to: u64,
-        /// The record that comes after.
-        before: At,
-    },
-    /// Several records of one place.
-    Fork {
-        /// The place.
-        seq: u64,
-        /// The records.
-        records: Vec<At>,
-    },
-    /// A record that was signed on top of another than the ledger holds at the place before.
-    Elsewhere(At),
-}
-
-/// A record whose signature does not verify.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bad {
-    /// SHA-256.
-    pub hash: Hash,
-    /// Chain that it names.
-    pub chain: String,
-    /// Place that it names.
-    pub seq: u64,
-    /// Time that it claims.
-    pub iat: i64,
-    /// The event's name.
-    pub event: &'static str,
-}
-
-/// A record says that its writer had seen another that the ledger does not hold at that place.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unmet {
-    /// The record that says so.
-    pub by: At,
-    /// The chain of the other.
-    pub chain: String,
-    /// Its place.
-    pub seq: u64,
-    /// Its hash.
-    pub hash: Hash,
-    /// Whether the ledger holds another record at that place.
-    pub other: bool,
-}
-
-/// `open.intent`, in short.
-#[derive(Debug)]
-pub struct Intent {
-    /// The record.
-    pub at: At,
-    /// The credential, among [`Case::names`].
-    pub credential: u32,
-    /// Which generation.
-    pub generation: u64,
-    /// Hash of the record that sealed it.
-    pub sealed: Hash,
-    /// The emergency, among the names.
-    pub emergency: u32,
-    /// The operator, among the names.
-    pub operator: u32,
-    /// The incident, among the names.
-    pub incident: u32,
-    /// In the person's words.
-    pub reason: Box<str>,
-    /// Whether 9E proved the key.
-    pub presence: bool,
-    /// PIN tries before.
-    pub tries: u8,
-    /// Identifier and reason of each override.
-    pub overrides: Box<[(String, String)]>,
-    /// What it rests on beside the operator's word.
-    pub consent: Option<Box<Consent>>,
-    /// Which of [`Case::releases`] names it.
-    pub release: Option<u32>,
-}
-
-/// `open.released`, in short.
-#[derive(Debug)]
-pub struct Release {
-    /// The record.
-    pub at: At,
-    /// The credential, among [`Case::names`].
-    pub credential: u32,
-    /// Which generation.
-    pub generation: u64,
-    /// The incident, among the names.
-    pub incident: u32,
-    /// Hashes of the intents that it names.
-    pub intents: Box<[Hash]>,
-    /// Where it went, among the names.
-    pub output: u32,
-}
-
-/// The end of an incident, in short.
-#[derive(Debug)]
-pub struct Close {
-    /// The record.
-    pub at: At,
-    /// The incident, among [`Case::names`].
-    pub incident: u32,
-    /// `real`, `drill`, `misuse`, `false-alarm`.
-    pub verdict: String,
-    /// In the person's words.
-    pub outcome: String,
-    /// What was switched off, to be put back.
-    pub switched_off: Vec<String>,
-}
-
-/// A judgement of an incident, in short.
-#[derive(Debug)]
-pub struct Review {
-    /// The record.
-    pub at: At,
-    /// The incident, among [`Case::names`].
-    pub incident: u32,
-    /// Who judges, among the names.
-    pub by: u32,
-    /// What they say.
-    pub facts: IncidentReviewed,
-}
-
-/// A word that something was done, in short.
-#[derive(Debug)]
-pub struct Discharge {
-    /// The record.
-    pub at: At,
-    /// The incident, among [`Case::names`].
-    pub incident: u32,
-    /// What was done.
-    pub debt: String,
-}
-
-/// `drill.begun`, and what came of it, in short.
-#[derive(Debug)]
-pub struct Drill {
-    /// The record that began it.
-    pub at: At,
-    /// The credential, among [`Case::names`].
-    pub credential: u32,
-    /// Which generation.
-    pub generation: u64,
-    /// The `drill.ended` of the same chain that names it.
-    pub ended: Option<Ended>,
-}
-
-/// `drill.ended`, in short.
-#[derive(Debug, Clone)]
-pub struct Ended {
-    /// The record.
-    pub at: At,
-    /// Whether the key proved itself.
-    pub proven: bool,
-    /// What failed, if it did not.
-    pub failed: Option<Box<str>>,
-}
-
-impl Drill {
-    /// Whether it proved that the key would open that generation.
-    pub fn proven(&self) -> bool {
-        self.ended.as_ref().is_some_and(|ended| ended.proven)
-    }
-}
-
-/// Texts, each kept once.
-#[derive(Debug, Default)]
-pub struct Names {
-    texts: Vec<String>,
-    by_text: HashMap<String, u32>,
-}
-
-impl Names {
-    /// The index of that text, new or old.
-    pub fn put(&mut self, text: &str) -> u32 {
-        if let Some(index) = self.by_text.get(text) {
-            return *index;
-        }
-        let index = self.texts.len() as u32;
-        self.texts.push(text.to_owned());
-        self.by_text.insert(text.to_owned(), index);
-        index
-    }
-
-    /// The index of that text, if any record has it.
-    pub fn find(&self, text: &str) -> Option<u32> {
-        self.by_text.get(text).copied()
-    }
-
-    /// The text of that index.
-    pub fn get(&self, index: u32) -> &str {
-        &self.texts[index as usize]
-    }
 }
 
 /// What each chain had seen of each other: for each pair, by rising record of the one, the highest place of the other.

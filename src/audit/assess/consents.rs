@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::case::{Case, Intent};
+use super::case::Case;
+use super::facts::Intent;
 use crate::audit::assessment::{Incident, Opening};
 use crate::audit::time::{At, TOLERANCE};
 use crate::kit::consent::{self, Given, Judged};

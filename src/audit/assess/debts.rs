@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::case::{Case, Close, Intent};
+use super::case::Case;
 use super::consents::judged_by;
 use super::credentials::waived;
 use super::exposed::exposed;
+use super::facts::{Close, Intent};
 use super::incidents::{Sitting, after, pin_changed, successor};
 use super::mints::{self, Mint};
 use crate::audit::assessment::{Debt, Reviewed};

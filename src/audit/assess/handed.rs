@@ -3,8 +3,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::case::{Case, Names, Records};
+use super::case::{Case, Records};
 use super::incidents::after;
+use super::names::Names;
 use crate::audit::time::{At, TOLERANCE};
 use crate::record::event::Event;
 use crate::record::token::Record;

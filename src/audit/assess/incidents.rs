@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::case::{Case, Close, Intent};
+use super::case::Case;
 use super::debts::{Used, by_word, of_uses};
+use super::facts::{Close, Intent};
 use super::mints::{self, Mint};
 use crate::audit::assessment::{Approved, Closing, Incident, Opening, Reviewed};
 use crate::audit::time::{At, TOLERANCE};

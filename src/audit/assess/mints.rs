@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::case::{Case, Names, Records};
+use super::case::{Case, Records};
 use super::incidents::after;
+use super::names::Names;
 use crate::audit::assessment::{Minting, Revoked};
 use crate::audit::reconcile::{self, Issue, Known};
 use crate::audit::time::At;

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::case::{Break, ChainFacts, Known, Records, Unmet};
+use super::case::{ChainFacts, Known, Records};
+use super::facts::{Break, Unmet};
 use crate::audit::time::{At, Graph};
 use crate::record::event::Event;
 use crate::record::hash::{Hash, KeyId};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::count;
-use crate::audit::assess::case::{Intent, Release};
+use crate::audit::assess::facts::{Intent, Release};
 use crate::audit::assess::{Case, Told, judged_by};
 use crate::audit::finding::{Finding, Severity, Sort};
 use crate::audit::time::{At, TOLERANCE};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::count;
-use crate::audit::assess::case::{Bad, Break, Unmet};
+use crate::audit::assess::facts::{Bad, Break, Unmet};
 use crate::audit::assess::{Case, Told};
 use crate::audit::finding::{Finding, Severity, Sort};
 use crate::audit::time::At;
