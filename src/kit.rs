@@ -202,6 +202,13 @@ impl Kit {
         self.id().map(|id| words::kit_words(&id).join(" "))
     }
 
+    /// By how many seconds a clock that says `now` is behind the newest record; none where no record is later. Such a clock
+    /// is wrong, or that of the machine which wrote the record was.
+    pub fn clock_behind(&self, now: i64) -> Option<i64> {
+        let newest = self.journal.records().map(|(_, record)| record.iat).max()?;
+        Some(newest.saturating_sub(now)).filter(|behind| *behind > 0)
+    }
+
     /// The roster of a founded kit.
     pub fn founded(&self) -> Result<&Roster, KitError> {
         self.roster.as_ref().ok_or(KitError::NotFounded)

@@ -19,6 +19,9 @@ use crate::kit::{Draft, Kit};
 use crate::signing::Caution;
 use crate::unlock::{self, Opened, Plan, Wish};
 
+/// Two machines' clocks may differ by so many seconds before anything is said of it.
+const CLOCKS_DIFFER: i64 = 300;
+
 /// Where the secret goes.
 enum Output {
     Screen,
@@ -219,6 +222,13 @@ fn describe(kit: &Kit, plan: &Plan, approvals: &[Approval]) -> String {
             "  note      about.toml is missing, or not as it was sealed: user name, place and runbook are not shown"
                 .into(),
         );
+    }
+    if let Some(behind) = kit.clock_behind(now()).filter(|behind| *behind > CLOCKS_DIFFER) {
+        lines.push(format!(
+            "  note      the clock of this machine says {}, and the kit has a record of {}: one of them is wrong, and the auditor will see it",
+            date(now()),
+            date(now().saturating_add(behind))
+        ));
     }
     if matches!(kit.draft, Draft::Broken(_)) {
         lines.push("  note      kit.toml is broken; the adopted policy is in force".into());

@@ -90,18 +90,13 @@ fn overrides(kit: &Kit, wish: &Wish, now: i64) -> Result<Vec<Override>, MintingE
         accept("gap", &wish.caution.accept_gap, MintingError::Lacks(lack.text))?;
     }
     let ahead = wish.clock_there.map_or(0, |there| now.saturating_sub(there));
-    if let Some(behind) = behind(kit, now) {
+    // By more than a credential reaches back.
+    if let Some(behind) = kit.clock_behind(now).filter(|behind| *behind > BACKDATED.cast_signed()) {
         accept("clock", &wish.accept_clock, MintingError::Clock { behind })?;
     } else if ahead.unsigned_abs() > BACKDATED {
         accept("clock", &wish.accept_clock, MintingError::ClockThere { ahead })?;
     }
     Ok(overrides)
-}
-
-/// By how many seconds the clock is behind the newest record, if by more than a credential reaches back.
-fn behind(kit: &Kit, now: i64) -> Option<i64> {
-    let newest = kit.journal.records().map(|(_, record)| record.iat).max().unwrap_or(now);
-    Some(newest.saturating_sub(now)).filter(|behind| *behind > BACKDATED.cast_signed())
 }
 
 /// What servers trust the key by. What is minted does not outlast it. One that is good only later has a record that is later than the

@@ -22,7 +22,8 @@ fn the_clock_of_the_machine_is_years_off() {
 
     // Opened by a machine that thinks it is 2019, and rotated by one that thinks it is nine years on.
     let opening = [&opening("core-fw/admin")[..], &["--key", "4000001"]].concat();
-    people.run_at(years_ago, &opening).gave(ADMIN_SECRET);
+    let told = "note      the clock of this machine says 2019-03-01";
+    people.run_at(years_ago, &opening).gave(ADMIN_SECRET).says(&[told, "and the kit has a record of 20"]);
     let opened =
         events(&people).into_iter().find(|one| one["event"] == "open.released").expect("it was opened");
     assert!(opened["time"].as_i64().is_some_and(|at| at < 1_560_000_000), "{opened:#}");
