@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::assessment::{Assessment, CredentialState, Drill, Incident, KeyStatement};
+use super::assessment::{Assessment, CredentialState, Drill, Incident, KeyStatement, Outside};
 use super::finding::{Finding, Sort};
 use super::ledger::{Evidence, LedgerError, Trust};
 use super::reconcile::MintedLogin;
@@ -63,10 +63,22 @@ pub fn assess(evidence: &mut dyn Evidence, kit: &Hash, now: i64) -> Result<Asses
         records: case.records.hash.len() as u64 + case.bad.len() as u64,
         findings,
         incidents: told.incidents,
+        outside: outside(&case),
         keys: told.keys,
         credentials: told.credentials,
         drills: told.drills,
     })
+}
+
+/// What of incidents keys signed that did not belong, or no more.
+fn outside(case: &Case) -> Vec<Outside> {
+    let told = |one: &facts::Outside| Outside {
+        record: case.place(one.at),
+        event: case.records.event[one.at as usize],
+        incident: case.names.get(one.incident).to_owned(),
+        what: one.what.as_deref().map(str::to_owned),
+    };
+    case.outside.iter().map(told).collect()
 }
 
 /// What is wrong with the ledger as a whole: lines that are no records, bundles that were cut, keys of no kit.

@@ -29,6 +29,9 @@ pub struct Assessment {
     pub findings: Vec<Finding>,
     /// Oldest first.
     pub incidents: Vec<Incident>,
+    /// What keys that did not belong, or no more, signed as if of incidents, in the order of the chains. It makes none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub outside: Vec<Outside>,
     /// By serial number.
     pub keys: Vec<KeyStatement>,
     /// By name.
@@ -82,12 +85,28 @@ pub struct Incident {
     /// What was minted for it, in the order of the chains.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub mintings: Vec<Minting>,
-    /// Its close, if it has one on record.
+    /// The close that is in force, if it has one.
     pub closed: Option<Closing>,
+    /// Every close on record, by claimed time: that one, and those after which it was used again, or that another follows.
+    pub closes: Vec<Closing>,
     /// Judgements of it, in the order of the chains.
     pub reviews: Vec<Reviewed>,
     /// What it leaves to be done.
     pub debts: Vec<Debt>,
+}
+
+/// Something of an incident that was signed by a key which did not belong to the kit, or no more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Outside {
+    /// The record.
+    pub record: Place,
+    /// The event's name.
+    pub event: &'static str,
+    /// The incident that it names.
+    pub incident: String,
+    /// The credential, or the table of the policy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub what: Option<String>,
 }
 
 /// One opening: the intents of one or more keys, and what came of them.
@@ -178,7 +197,7 @@ pub struct Approved {
 }
 
 /// The close of an incident.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Closing {
     /// The record.
     pub record: Place,
@@ -225,10 +244,9 @@ pub struct Debt {
     /// The credential that has to be rotated because the keys that were used could have opened it too, where that is it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exposed: Option<String>,
-    /// What was minted whose sessions have to be ended, or the key that platforms are to trust no more, where that is it, as
-    /// `discharge` names it.
+    /// As `discharge` names it, where a person's word discharges it: `return 20000001`, `sessions jump-hosts`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub minted: Option<String>,
+    pub word: Option<String>,
     /// What has to be put back, where that is it, in the words of the close.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restores: Option<String>,

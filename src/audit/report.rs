@@ -52,7 +52,7 @@ pub struct Report {
 /// How much a report that begins at some time does not tell.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct LeftOut {
-    /// Incidents that had ended before.
+    /// Incidents that had ended before, and that nothing wrong, due or unknown is about.
     pub incidents: usize,
     /// Notes about earlier times. What is wrong or due is always told.
     pub notes: usize,
@@ -80,7 +80,15 @@ impl Report {
         if let Some(since) = since {
             for kit in &mut kits {
                 let before = (kit.incidents.len(), kit.findings.len());
-                kit.incidents.retain(|incident| incident.claimed.1 >= since || !over(incident));
+                let told: BTreeSet<String> = kit
+                    .findings
+                    .iter()
+                    .filter(|finding| finding.sort < Sort::NotChecked)
+                    .filter_map(|finding| finding.incident.clone())
+                    .collect();
+                kit.incidents.retain(|incident| {
+                    incident.claimed.1 >= since || !over(incident) || told.contains(&incident.name)
+                });
                 kit.findings
                     .retain(|finding| finding.sort != Sort::Note || finding.at.is_none_or(|at| at >= since));
                 left_out.incidents += before.0 - kit.incidents.len();
@@ -184,12 +192,13 @@ impl Report {
                 [&one.intent].into_iter().chain(&one.issued).chain(revoked)
             });
             let rest = incident.debts.iter().filter_map(|debt| debt.done.as_ref());
-            let close = incident.closed.iter().map(|closing| &closing.record);
+            let close = incident.closes.iter().map(|closing| &closing.record);
             let reviews = incident.reviews.iter().map(|review| &review.record);
             openings.chain(minted).chain(rest).chain(close).chain(reviews).map(|place| place.hash)
         });
         let moves = self.kits.iter().flat_map(moves).map(|(_, one)| one.record.hash);
-        findings.chain(incidents).chain(moves).collect()
+        let outside = self.kits.iter().flat_map(|kit| &kit.outside).map(|one| one.record.hash);
+        findings.chain(incidents).chain(moves).chain(outside).collect()
     }
 }
 

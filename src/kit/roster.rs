@@ -210,7 +210,7 @@ pub fn derive<'a>(
             Change::Admit { key, enrolment } => match roster.keys.get_mut(key) {
                 Some(member) if member.enrolment == *enrolment => member.standing = Standing::Admitted,
                 _ => {
-                    let what = "the enrolment it admits is not in the journal";
+                    let what = ENROLMENT_LACKING;
                     roster.irregular.push(Irregular { at, what });
                 }
             },
@@ -266,6 +266,9 @@ impl Ballot {
         }
     }
 }
+
+/// Why a vote for an admission that has its quorum does not count: which key it admits cannot be told.
+pub const ENROLMENT_LACKING: &str = "the enrolment it admits is not in the journal";
 
 const RETIRED: &str = "its signer had been retired";
 const MUTUAL: &str = "its signer and the key it retires have retired each other; both are frozen";

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use breakglass::audit::ledger::sqlite::Sqlite;
 use breakglass::audit::report::{Enclosed, Report, page, script_hash, text};
+use breakglass::record::event::Verdict;
 use serde_json::Value;
 
 use super::audited::{Audited, FOUNDED, data_centre, fill, ledger, looked_at, office, report};
@@ -110,6 +111,69 @@ fn what_was_minted_is_told_with_number_window_and_since_when_it_is_revoked() {
         let (state, text) = reader.brings(&words);
         assert_eq!(state, "wrong", "{part}: {text}");
     }
+}
+
+#[test]
+fn each_close_is_told_and_an_incident_that_was_used_again_is_no_contradiction() {
+    let mut kit = office(false);
+    let at = FOUNDED + 184 * DAY;
+    kit.open(at, "INC-4802", &[0], kit.intent("vault/unseal", "femi", "lockout", "again"));
+    kit.close(at + 900, "INC-4802", &[0], Verdict::Misuse, "it was not needed");
+    kit.close(at + 1_800, "INC-4802", &[1], Verdict::Real, "it was");
+    kit.mint(0, at + 7_200, "INC-4802");
+    let words = [kit.words()];
+    let html = written(&[kit]);
+    assert_eq!(html.matches("<h3>Close</h3>").count(), 3);
+    for part in ["this one is not in force", "INCIDENT-MISUSE", "CLOSE-DIFFERS"] {
+        assert!(html.contains(part), "{part}");
+    }
+    let mut reader = Reader::new();
+    reader.opens(&html);
+    let (state, text) = reader.brings(&words);
+    assert_eq!(state, "verified", "{text}");
+    // A page that keeps silent about one of them is found out.
+    let first = html.split("<h3>Close</h3>").nth(1).expect("a close");
+    reader.opens(&html.replacen(first, "", 1));
+    let (state, text) = reader.brings(&words);
+    assert!(state == "wrong" && text.contains("(incident.closed)"), "{text}");
+}
+
+#[test]
+fn what_a_stolen_key_opened_after_its_retirement_is_told_and_makes_no_incident() {
+    let mut kit = data_centre(REASON);
+    let at = FOUNDED + 195 * DAY;
+    kit.retire(2, at);
+    kit.open(at + 3_600, "INC-T", &[2], kit.intent("core-db/root", "ada", "pam-outage", "mine now"));
+    let words = [kit.words()];
+    let mut ledger = ledger(std::slice::from_ref(&kit));
+    let report = report(&mut ledger, std::slice::from_ref(&kit), None);
+    assert!(report.kits[0].incidents.iter().all(|incident| incident.name != "INC-T"));
+    let told = text(&report);
+    let line = told.lines().find(|line| line.contains("KEY-RETIRED-USED")).expect("a line");
+    assert!(line.ends_with("; opened with it: core-db/root; for INC-T   certain"), "{line}");
+    let html = written(&[kit]);
+    assert!(html.contains("Signed by keys that did not belong") && html.contains("mine now"));
+    let mut reader = Reader::new();
+    reader.opens(&html);
+    let (state, text) = reader.brings(&words);
+    assert_eq!(state, "verified", "{text}");
+    let section = html.split("Signed by keys that did not belong").nth(1).expect("a section");
+    let section = section.split("</table>").next().expect("its end");
+    reader.opens(&html.replacen(section, "", 1));
+    let (state, text) = reader.brings(&words);
+    assert!(state == "wrong" && text.contains("(open.intent)"), "{text}");
+}
+
+#[test]
+fn from_a_day_on_an_older_incident_is_told_that_something_wrong_is_about() {
+    let mut kit = office(false);
+    let at = FOUNDED + 121 * DAY;
+    kit.close(at, "INC-4802", &[1], Verdict::Misuse, "it was not needed");
+    let all = [kit];
+    let mut ledger = ledger(&all);
+    let since = report(&mut ledger, &all, Some(FOUNDED + 170 * DAY));
+    assert!(since.kits[0].incidents.iter().any(|incident| incident.name == "INC-4802"));
+    assert_eq!(since.left_out.incidents, 0);
 }
 
 #[test]

@@ -190,7 +190,7 @@ impl Audited {
     }
 
     /// Opens a credential with these keys, and hands it out.
-    fn open(&mut self, at: i64, incident: &str, keys: &[usize], facts: OpenIntent) {
+    pub(crate) fn open(&mut self, at: i64, incident: &str, keys: &[usize], facts: OpenIntent) {
         let mut intents = Vec::new();
         let mut at = at;
         for key in keys {
@@ -205,7 +205,13 @@ impl Audited {
         self.write(*keys.last().expect("a key"), at - 48, Some(incident), Event::OpenReleased(facts));
     }
 
-    fn intent(&self, credential: &str, operator: &str, emergency: &str, reason: &str) -> OpenIntent {
+    pub(crate) fn intent(
+        &self,
+        credential: &str,
+        operator: &str,
+        emergency: &str,
+        reason: &str,
+    ) -> OpenIntent {
         let sealed = &self.sealed[credential];
         let Event::CredentialSealed(facts) = &sealed.event else { panic!("a sealing") };
         OpenIntent {
@@ -223,7 +229,7 @@ impl Audited {
     }
 
     /// New PINs for these keys, and the close.
-    fn close(&mut self, at: i64, incident: &str, keys: &[usize], verdict: Verdict, outcome: &str) {
+    pub(crate) fn close(&mut self, at: i64, incident: &str, keys: &[usize], verdict: Verdict, outcome: &str) {
         for key in keys {
             for what in ["pin", "fido2"] {
                 self.write(
@@ -236,6 +242,18 @@ impl Audited {
         }
         let facts = IncidentClosed { verdict, outcome: outcome.into(), switched_off: vec![] };
         self.write(keys[0], at, Some(incident), Event::IncidentClosed(facts));
+    }
+
+    /// The first two other keys retire this one, as of its last record now.
+    pub(crate) fn retire(&mut self, key: usize, at: i64) {
+        let (id, last_seq) = (self.id(key), self.keys[key].records.len() as u64 - 1);
+        let change = Change::Retire { key: id, last_seq }.hash(&self.kit);
+        let others: Vec<usize> = (0..self.keys.len()).filter(|other| *other != key).take(2).collect();
+        for by in others {
+            let serial = self.keys[key].serial;
+            let facts = KeyRetired { change, serial, key: id, last_seq, why: "stolen".into() };
+            self.write(by, at + by as i64, None, Event::KeyRetired(facts));
+        }
     }
 
     /// Two people take a key out of its bag, whose seal is broken, and put it into another.

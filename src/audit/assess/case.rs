@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::facts::{Bad, Break, Close, Discharge, Drill, Intent, Release, Review, Unmet};
+use super::facts::{Bad, Break, Close, Discharge, Drill, Intent, Outside, Release, Review, Unmet};
 use super::handed::Handed;
 use super::mints::Mints;
 use super::names::Names;
@@ -62,6 +62,8 @@ pub struct Case {
     pub closes: Vec<Close>,
     /// Judgements of incidents.
     pub reviews: Vec<Review>,
+    /// What of incidents keys signed that do not belong, or no more, in the order of the records.
+    pub outside: Vec<Outside>,
     /// Approvals of requests, by their record.
     pub approvals: HashMap<Hash, (At, Record)>,
     /// Words that something which an incident left was done.
@@ -239,6 +241,7 @@ impl Case {
     pub(super) fn only_own(&mut self) {
         let own: Vec<bool> = self.all().map(|at| self.belongs(at)).collect();
         let own = |at: At| own[at as usize];
+        self.outside = self.told_outside(own);
         self.intents.retain(|one| own(one.at));
         self.releases.retain(|one| own(one.at));
         self.closes.retain(|one| own(one.at));
@@ -250,6 +253,24 @@ impl Case {
         self.drills.retain(|one| own(one.at));
         self.mints.only(own);
         self.handed.only(own, &self.records);
+    }
+
+    /// What of incidents was told by records that are not among those.
+    fn told_outside(&self, own: impl Fn(At) -> bool) -> Vec<Outside> {
+        let name = |index: u32| Some(self.names.get(index).into());
+        let intents = self.intents.iter().map(|one| (one.at, one.incident, name(one.credential)));
+        let releases = self.releases.iter().map(|one| (one.at, one.incident, name(one.credential)));
+        let rule = |rule: &String| Some(rule.as_str().into());
+        let mints = self.mints.intents.iter().map(|one| (one.at, one.incident, rule(&one.facts.rule)));
+        let issued = self.mints.issued.iter().map(|one| (one.at, one.incident, None));
+        let closes = self.closes.iter().map(|one| (one.at, one.incident, None));
+        let reviews = self.reviews.iter().map(|one| (one.at, one.incident, None));
+        let all = intents.chain(releases).chain(mints).chain(issued).chain(closes).chain(reviews);
+        let outside = all.filter(|(at, ..)| !own(*at));
+        let mut outside: Vec<Outside> =
+            outside.map(|(at, incident, what)| Outside { at, incident, what }).collect();
+        outside.sort_by_key(|one| one.at);
+        outside
     }
 
     /// Whether the writer of `later` knew of `earlier`: by its own chain, or because it says that it had seen it or what

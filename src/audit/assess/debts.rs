@@ -28,7 +28,7 @@ impl Used<'_> {
 
 /// A debt that nothing has discharged.
 pub(super) fn open(what: String) -> Debt {
-    Debt { what, rotates: None, exposed: None, minted: None, restores: None, uploads: false, done: None }
+    Debt { what, rotates: None, exposed: None, word: None, restores: None, uploads: false, done: None }
 }
 
 /// Rotate each credential and what the same keys could have opened, change the PIN of each key, close.
@@ -120,7 +120,8 @@ pub(super) fn by_word(
     let debt = |what: String, debt: String, since: &[At]| {
         let late = |word: At| !since.iter().any(|at| after(case, *at, word));
         let done = words.iter().find(|word| word.debt == debt && late(word.at));
-        Debt { done: done.map(|word| case.place(word.at)), ..open(what) }
+        let done = done.map(|word| case.place(word.at));
+        Debt { word: Some(debt), done, ..open(what) }
     };
     let mut debts = Vec::new();
     for (chain, last) in last_uses(case, used) {
@@ -144,15 +145,15 @@ pub(super) fn by_word(
     for (rule, uses) in rules {
         let name = format!("sessions {rule}");
         let what = format!("end the sessions that were begun with what was minted as {rule}");
-        debts.push(Debt { minted: Some(name.clone()), ..debt(what, name, &uses) });
+        debts.push(debt(what, name, &uses));
     }
     for (chain, last) in mints::last_by_key(case, minted) {
         let serial = case.chains[chain as usize].serial;
         let name = format!("trust {serial}");
         let what = format!("end or renew the trust of platforms in what key {serial} mints");
-        let mut trust = debt(what, name.clone(), &[last]);
+        let mut trust = debt(what, name, &[last]);
         trust.done = trust.done.or(mints::withdrawn(case, chain, minted).map(|at| case.place(at)));
-        debts.push(Debt { minted: Some(name), ..trust });
+        debts.push(trust);
     }
     for close in closes.iter().filter(|close| case.belongs(close.at)) {
         for what in &close.switched_off {

@@ -120,6 +120,17 @@ pub struct Close {
     pub switched_off: Vec<String>,
 }
 
+/// Something of an incident that was signed by a key which did not belong, or no more, in short.
+#[derive(Debug)]
+pub struct Outside {
+    /// The record.
+    pub at: At,
+    /// The incident, among the names of the case.
+    pub incident: u32,
+    /// The credential, or the table of the policy.
+    pub what: Option<Box<str>>,
+}
+
 /// A judgement of an incident, in short.
 #[derive(Debug)]
 pub struct Review {

@@ -87,6 +87,7 @@ pub(super) fn gather(evidence: &mut dyn Evidence, kit: &Hash, now: i64) -> Resul
         releases: reader.releases,
         closes: reader.closes,
         reviews: reader.reviews,
+        outside: Vec::new(),
         approvals: reader.approvals,
         discharges: reader.discharges,
         mints: reader.mints,

@@ -106,17 +106,15 @@ impl Group<'_> {
         self.openings.sort_by_key(|sitting| sitting.first(case));
         // Whoever opens or mints again reopens the incident.
         let reopened = |close: &Close| self.uses().any(|(at, _)| after(case, at, close.at));
-        let closes = self.closes.iter().map(|index| &case.closes[*index]);
-        let close = closes
-            .filter(|close| case.belongs(close.at) && !reopened(close))
-            .max_by_key(|close| (case.claimed(close.at), close.at));
-        let closed = close.map(|close| Closing {
+        let mut closes: Vec<&Close> = self.closes.iter().map(|index| &case.closes[*index]).collect();
+        closes.sort_by_key(|close| (case.claimed(close.at), close.at));
+        let close = closes.iter().rfind(|close| !reopened(close)).copied();
+        let closing = |close: &Close| Closing {
             record: case.place(close.at),
             verdict: close.verdict.clone(),
             outcome: close.outcome.clone(),
-        });
+        };
         let reviews = self.reviews(case, index);
-        let closes: Vec<&Close> = self.closes.iter().map(|index| &case.closes[*index]).collect();
         let used = Used { openings: &self.openings, mints: &self.mints };
         let mut debts = of_uses(case, used, close.map(|close| close.at));
         debts.extend(by_word(case, index, used, &closes, &reviews));
@@ -125,7 +123,8 @@ impl Group<'_> {
             claimed: self.claimed.unwrap_or_default(),
             openings: self.openings.iter().map(|sitting| sitting.told(case, name)).collect(),
             mintings: mints::told(case, &self.mints),
-            closed,
+            closed: close.map(closing),
+            closes: closes.iter().map(|close| closing(close)).collect(),
             reviews,
             debts,
         }

@@ -29,6 +29,11 @@ pub(super) fn periods(
         Err(_) => return whole("its attestations do not bear out its enrolment"),
         Ok(_) => {}
     }
+    // Who has a copy can bring its counter to where the other's is: no stretch is proven any more, before or after.
+    let copied = chain
+        .observations
+        .iter()
+        .any(|observation| matches!(observation.what, Counted::Standstill { .. } | Counted::Regress { .. }));
     let mut observed = chain.observations.iter().peekable();
     let mut periods: Vec<Period> = Vec::new();
     let mut from = begin;
@@ -42,7 +47,12 @@ pub(super) fn periods(
                 what = Some(observation.what);
             }
         }
-        let use_of_it = known(what, account.profile());
+        let use_of_it = match known(what, account.profile()) {
+            Use::ProvenUnused if copied => Use::CannotBeProven(
+                "its counter did not rise at another time: there is a copy of it, or another key".into(),
+            ),
+            known => known,
+        };
         match periods.last_mut() {
             Some(last) if last.use_of_it == use_of_it => last.to = Some(to),
             _ => periods.push(Period { from, to: Some(to), use_of_it }),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::audit::assess::{Case, Told, pin_changed};
-use crate::audit::assessment::{Incident, KeyStatement, Minting, Place};
+use crate::audit::assessment::{Incident, KeyStatement, Place};
 use crate::audit::finding::{Finding, Severity, Sort};
 use crate::audit::time::{At, day, span};
 use crate::kit::debts::{What, quoted};
@@ -60,19 +60,46 @@ pub(super) fn incident_open(case: &Case, told: &Told) -> Vec<Finding> {
     findings
 }
 
-/// An incident whose close says that it was no emergency.
+/// An incident of which a close says that it was no emergency. Another close takes that word back no more than a record can be
+/// taken back.
 pub(super) fn incident_misuse(_: &Case, told: &Told) -> Vec<Finding> {
     let mut findings = Vec::new();
     for incident in &told.incidents {
-        let Some(closed) = incident.closed.as_ref().filter(|closed| closed.verdict == "misuse") else {
-            continue;
-        };
-        let text = format!("{} was closed as misuse: {}", incident.name, closed.outcome);
+        for misuse in incident.closes.iter().filter(|close| close.verdict == "misuse") {
+            let other = incident.closed.as_ref().filter(|closed| closed.verdict != "misuse");
+            let other =
+                other.map_or(String::new(), |closed| format!("; another close calls it {}", closed.verdict));
+            let text = format!("{} was closed as misuse: {}{other}", incident.name, misuse.outcome);
+            findings.push(
+                Finding::new("INCIDENT-MISUSE", Sort::Wrong, Severity::Critical, text)
+                    .in_incident(&incident.name)
+                    .on([misuse.record.hash])
+                    .at(misuse.record.time.claimed),
+            );
+        }
+    }
+    findings
+}
+
+/// An incident that closes call by different words.
+pub(super) fn close_differs(_: &Case, told: &Told) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for incident in &told.incidents {
+        let verdicts: BTreeSet<&str> = incident.closes.iter().map(|close| close.verdict.as_str()).collect();
+        let (Some(last), true) = (incident.closes.last(), verdicts.len() > 1) else { continue };
+        let verdicts: Vec<&str> = verdicts.into_iter().collect();
+        let text = format!(
+            "{} was closed {} times, and not always as the same: {}",
+            incident.name,
+            incident.closes.len(),
+            verdicts.join(", ")
+        );
         findings.push(
-            Finding::new("INCIDENT-MISUSE", Sort::Wrong, Severity::Critical, text)
+            Finding::new("CLOSE-DIFFERS", Sort::Note, Severity::Medium, text)
                 .in_incident(&incident.name)
-                .on([closed.record.hash])
-                .at(closed.record.time.claimed),
+                .on(incident.closes.iter().map(|close| close.record.hash))
+                .at(last.record.time.claimed)
+                .then("ask who closed it; the page of the incident has each close"),
         );
     }
     findings
@@ -99,40 +126,71 @@ pub(super) fn restore_undone(_: &Case, told: &Told) -> Vec<Finding> {
 
 /// Sessions that were begun with what was minted, of which nobody has said that they were ended.
 pub(super) fn sessions_undone(_: &Case, told: &Told) -> Vec<Finding> {
-    minted_undone(told, "sessions ", "SESSIONS-UNDONE", Severity::High)
+    undone(told, "sessions ", "SESSIONS-UNDONE", Severity::High)
 }
 
 /// A key that minted, and of which nobody has said that platforms trust it no more, or trust it anew.
 pub(super) fn trust_undone(_: &Case, told: &Told) -> Vec<Finding> {
-    minted_undone(told, "trust ", "TRUST-UNDONE", Severity::Medium)
+    undone(told, "trust ", "TRUST-UNDONE", Severity::Medium)
 }
 
-fn minted_undone(told: &Told, of: &str, rule: &'static str, severity: Severity) -> Vec<Finding> {
+/// A key that was used, and of which no record says that it lies where it belongs.
+pub(super) fn key_return(_: &Case, told: &Told) -> Vec<Finding> {
+    undone(told, "return ", "KEY-RETURN", Severity::Medium)
+}
+
+/// An account that was opened, and of which nobody has said that it was disabled or made anew.
+pub(super) fn account_renew(_: &Case, told: &Told) -> Vec<Finding> {
+    undone(told, "account ", "ACCOUNT-RENEW", Severity::Medium)
+}
+
+/// Somebody who is to be told of an opening, and of whom nobody has said that they were.
+pub(super) fn notify_undone(_: &Case, told: &Told) -> Vec<Finding> {
+    undone(told, "notify ", "NOTIFY-UNDONE", Severity::Medium)
+}
+
+/// What only a person's word discharges, and nobody has given it: debts whose word begins so.
+fn undone(told: &Told, of: &str, rule: &'static str, severity: Severity) -> Vec<Finding> {
     let mut findings = Vec::new();
     for incident in &told.incidents {
         for debt in incident.debts.iter().filter(|debt| debt.done.is_none()) {
-            let Some(name) = debt.minted.as_deref().filter(|name| name.starts_with(of)) else { continue };
-            let of_it = |minting: &&Minting| {
-                format!("{of}{}", if of == "trust " { minting.key.to_string() } else { minting.rule.clone() })
-                    == name
+            let Some((word, object)) =
+                debt.word.as_deref().and_then(|word| Some((word, word.strip_prefix(of)?)))
+            else {
+                continue;
             };
-            let minted = incident.mintings.iter().filter(of_it);
-            let records: Vec<Hash> = minted.map(|minting| minting.intent.hash).collect();
-            let name = quoted(name);
             let text = format!("{}: nobody has said that this was done: {}", incident.name, debt.what);
+            let name = quoted(&incident.name);
             findings.push(
                 Finding::new(rule, Sort::Due, severity, text)
                     .in_incident(&incident.name)
-                    .on(records)
+                    .on(about(incident, of, object))
                     .at(incident.claimed.1)
-                    .then(format!(
-                        "breakglass discharge {} {name} --by NAME --how …",
-                        quoted(&incident.name)
-                    )),
+                    .then(match of {
+                        "notify " => format!("breakglass notify {name} --out DIR"),
+                        _ => format!("breakglass discharge {name} {} --by NAME --how …", quoted(word)),
+                    }),
             );
         }
     }
     findings
+}
+
+/// The intents that such a debt comes from.
+fn about(incident: &Incident, of: &str, object: &str) -> Vec<Hash> {
+    let minted = incident.mintings.iter().filter(|minting| match of {
+        "sessions " => minting.rule == object,
+        "trust " | "return " => minting.key.to_string() == object,
+        _ => false,
+    });
+    let openings = incident.openings.iter().filter(|opening| match of {
+        "account " => opening.credential == object,
+        "return " | "notify " => true,
+        _ => false,
+    });
+    let intents = openings.flat_map(|opening| &opening.intents);
+    let intents = intents.filter(|intent| of != "return " || intent.serial.to_string() == object);
+    minted.map(|minting| minting.intent.hash).chain(intents.map(|intent| intent.hash)).collect()
 }
 
 /// An incident whose records no signed export has all of, and no checkpoint came home after: what came in may not be all.

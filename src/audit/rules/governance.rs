@@ -7,7 +7,7 @@ use crate::audit::assess::{Case, Told};
 use crate::audit::finding::{Finding, Severity, Sort};
 use crate::audit::time::At;
 use crate::kit::policy::Policy;
-use crate::kit::roster::{Change, Roster, RosterError, Standing};
+use crate::kit::roster::{Change, ENROLMENT_LACKING, Roster, RosterError, Standing};
 use crate::record::hash::Hash;
 
 /// A policy that was in force is not in the ledger: who had a right to what cannot be told.
@@ -174,7 +174,11 @@ pub(super) fn roster_irregular(case: &Case, _: &Told) -> Vec<Finding> {
             let of_name = case.chains.iter().filter(|chain| chain.name == *name);
             let at = of_name.flat_map(|chain| case.of_chain(chain)).find(|at| case.seq(*at) == *seq);
             let text = format!("record {name}/{seq}: {}; it does not count", irregular.what);
-            let finding = Finding::new("ROSTER-IRREGULAR", Sort::Wrong, Severity::High, text);
+            let finding = match irregular.what == ENROLMENT_LACKING {
+                true => Finding::new("ROSTER-IRREGULAR", Sort::CannotCheck, Severity::High, text)
+                    .then("breakglass-audit import   of the bundle that begins with that key's enrolment"),
+                false => Finding::new("ROSTER-IRREGULAR", Sort::Wrong, Severity::High, text),
+            };
             match at {
                 Some(at) => finding.on([case.hash(at)]).at(case.claimed(at)),
                 None => finding,
@@ -189,9 +193,17 @@ pub(super) fn change_pending(case: &Case, _: &Told) -> Vec<Finding> {
     let serial = |key| {
         roster.keys.get(key).map_or_else(|| "an unknown key".to_owned(), |m| m.enrolled.serial.to_string())
     };
+    // Of an admission whose enrolment is lacking, ROSTER-IRREGULAR tells: no further signature helps it.
+    let lacking = |change: &Change| match change {
+        Change::Admit { key, enrolment } => {
+            roster.keys.get(key).is_none_or(|member| member.enrolment != *enrolment)
+        }
+        _ => false,
+    };
     roster
         .pending
         .iter()
+        .filter(|pending| !(pending.wanting.is_nothing() && lacking(&pending.change)))
         .map(|pending| {
             let what = match &pending.change {
                 Change::Admit { key, .. } => format!("admit {}", serial(key)),

@@ -1,9 +1,10 @@
 //! Whether each key is what its enrolment says, and had a right to sign what it signed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::count;
 use crate::attestation::Serial;
+use crate::audit::assess::case::ChainFacts;
 use crate::audit::assess::{Case, Told, unchecked};
 use crate::audit::finding::{Finding, Severity, Sort};
 use crate::audit::time::At;
@@ -146,23 +147,88 @@ pub(super) fn key_retired_used(case: &Case, _: &Told) -> Vec<Finding> {
             .filter(|at| case.seq(*at) > last_seq && case.records.good[*at as usize])
             .collect();
         let Some(first) = later.first() else { continue };
-        let events: std::collections::BTreeSet<&str> =
-            later.iter().map(|at| case.records.event[*at as usize]).collect();
+        let events: BTreeSet<&str> = later.iter().map(|at| case.records.event[*at as usize]).collect();
+        let outside = Outside::of(case, chain);
         let text = format!(
-            "key {} was retired as of {}/{last_seq} and signed {} after it: {}",
+            "key {} was retired as of {}/{last_seq} and signed {} after it: {}{}",
             chain.serial,
             chain.name,
             count(later.len() as u64, "record"),
-            events.into_iter().collect::<Vec<_>>().join(", ")
+            events.into_iter().collect::<Vec<_>>().join(", "),
+            outside.sentence()
         );
         findings.push(
-            Finding::new("KEY-RETIRED-USED", Sort::Wrong, Severity::Critical, text)
+            outside
+                .told(Finding::new("KEY-RETIRED-USED", Sort::Wrong, Severity::Critical, text))
                 .on(case.hashes(&later))
                 .at(case.claimed(*first)),
         );
     }
     findings
 }
+
+/// What a key opened, minted, and named as the reason, that had no right to any of it.
+struct Outside<'a> {
+    opened: BTreeSet<&'a str>,
+    minted: BTreeSet<&'a str>,
+    incidents: BTreeSet<&'a str>,
+}
+
+impl<'a> Outside<'a> {
+    fn of(case: &'a Case, chain: &ChainFacts) -> Self {
+        let mut all =
+            Outside { opened: BTreeSet::new(), minted: BTreeSet::new(), incidents: BTreeSet::new() };
+        let its = |at: At| std::ptr::eq(case.chain(at), chain);
+        for one in case.outside.iter().filter(|one| its(one.at)) {
+            all.incidents.insert(case.names.get(one.incident));
+            if let Some(what) = &one.what {
+                let minted = case.records.event[one.at as usize].starts_with("mint.");
+                if minted {
+                    all.minted.insert(what)
+                } else {
+                    all.opened.insert(what)
+                };
+            }
+        }
+        all
+    }
+
+    /// `; opened with it: core-db/root; for INC-4711`, or nothing.
+    fn sentence(&self) -> String {
+        let listed = |word: &str, names: &BTreeSet<&str>| match names.is_empty() {
+            true => String::new(),
+            false => {
+                let more = names.len().saturating_sub(MOST_NAMED);
+                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+                let names: Vec<&str> = names.iter().take(MOST_NAMED).copied().collect();
+                format!("; {word} {}{more}", names.join(", "))
+            }
+        };
+        [
+            listed("opened with it:", &self.opened),
+            listed("minted with it:", &self.minted),
+            listed("for", &self.incidents),
+        ]
+        .concat()
+    }
+
+    /// With what is to be done first, and the incident, where that is one.
+    fn told(&self, finding: Finding) -> Finding {
+        let finding = match self.opened.first() {
+            Some(name) => {
+                finding.then(format!("breakglass rotate {name}   and whatever else it was opened with"))
+            }
+            None => finding,
+        };
+        match self.incidents.first() {
+            Some(incident) if self.incidents.len() == 1 => finding.in_incident(*incident),
+            _ => finding,
+        }
+    }
+}
+
+/// So many names stand in one sentence.
+const MOST_NAMED: usize = 10;
 
 /// What only a key that belongs may sign.
 const FOR_MEMBERS: [&str; 17] = [
@@ -200,15 +266,18 @@ pub(super) fn record_no_right(case: &Case, _: &Told) -> Vec<Finding> {
             .filter(|at| case.records.good[*at as usize])
             .collect();
         let Some(first) = signed.first() else { continue };
+        let outside = Outside::of(case, chain);
         let text = format!(
-            "key {} was never admitted to the kit and signed {} that only its keys may sign, from {} ({}) on",
+            "key {} was never admitted to the kit and signed {} that only its keys may sign, from {} ({}) on{}",
             chain.serial,
             count(signed.len() as u64, "record"),
             case.named(*first),
-            case.records.event[*first as usize]
+            case.records.event[*first as usize],
+            outside.sentence()
         );
         findings.push(
-            Finding::new("RECORD-NO-RIGHT", Sort::Wrong, Severity::High, text)
+            outside
+                .told(Finding::new("RECORD-NO-RIGHT", Sort::Wrong, Severity::High, text))
                 .on(case.hashes(&signed))
                 .at(case.claimed(*first)),
         );

@@ -4,6 +4,7 @@ use crate::audit::assess::{Case, Told};
 use crate::audit::assessment::Incident;
 use crate::audit::finding::{Finding, Severity, Sort};
 use crate::kit::debts::quoted;
+use crate::record::event::Judgement;
 
 /// An incident that was closed, and that nobody has judged who did not open for it.
 pub(super) fn unreviewed(_: &Case, told: &Told) -> Vec<Finding> {
@@ -23,6 +24,30 @@ pub(super) fn unreviewed(_: &Case, told: &Told) -> Vec<Finding> {
                 .at(closed.record.time.claimed)
                 .then(format!("breakglass review {} --by NAME --judgement … --text …", quoted(name))),
         );
+    }
+    findings
+}
+
+/// A review that counts, and does not agree with what was done.
+pub(super) fn review_disagrees(_: &Case, told: &Told) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for incident in &told.incidents {
+        for review in incident.reviews.iter().filter(|review| review.judgement == Judgement::Disagree.name())
+        {
+            if !review.counts() {
+                continue;
+            }
+            let text = format!(
+                "{} does not agree with what was done in {}: {}",
+                review.by, incident.name, review.text
+            );
+            findings.push(
+                Finding::new("REVIEW-DISAGREES", Sort::Wrong, Severity::High, text)
+                    .in_incident(&incident.name)
+                    .on([review.record.hash])
+                    .at(review.record.time.claimed),
+            );
+        }
     }
     findings
 }

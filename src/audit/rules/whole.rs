@@ -22,7 +22,10 @@ pub(super) fn record_changed(case: &Case, _: &Told) -> Vec<Finding> {
             "record {}/{} ({}) is not as its key signed it: it was changed, or never signed",
             bad.chain, bad.seq, bad.event
         );
-        wrong("RECORD-CHANGED", Severity::Critical, text).on([bad.hash]).at(bad.iat)
+        wrong("RECORD-CHANGED", Severity::Critical, text)
+            .on([bad.hash])
+            .at(bad.iat)
+            .then("breakglass-audit import   of another copy of that chain; keep this one as evidence")
     };
     case.bad.iter().map(changed).collect()
 }

@@ -46,6 +46,7 @@ fn incident(name: &str, at: i64) -> Incident {
         openings: vec![opening],
         mintings: vec![],
         closed: None,
+        closes: vec![],
         reviews: vec![],
         debts: vec![],
     }
@@ -62,7 +63,7 @@ fn rotate(incident: &mut Incident, at: i64) {
         what,
         rotates,
         exposed: None,
-        minted: None,
+        word: None,
         restores: None,
         uploads: false,
         done: Some(place(at)),

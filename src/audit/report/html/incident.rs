@@ -75,8 +75,11 @@ fn page(book: &Book<'_>, kit: &Assessment, incident: &Incident) -> Markup {
             }
             @for (number, one) in incident.openings.iter().enumerate() { (opening(book, incident, number, one)) }
             @for one in &incident.mintings { (minting(book, one)) }
-            @if let Some(closing) = &incident.closed {
+            @for closing in &incident.closes {
                 h3 { "Close" }
+                @if incident.closed.as_ref() != Some(closing) {
+                    p .warning { "It was used again after that, or another close follows: this one is not in force." }
+                }
                 @if book.told.contains_key(&closing.record.hash) { (rows(book, &closing.record.hash)) }
                 @else { p { (visible(&closing.verdict)) ": " (visible(&closing.outcome)) } }
                 (signed(book, &[("close", &closing.record)]))

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::{Book, front, mark, records, told};
-use crate::audit::assessment::{Assessment, Drill};
+use crate::audit::assessment::{Assessment, Drill, Outside};
 use crate::audit::finding::{Finding, Sort};
 use crate::audit::ledger::Held;
 use crate::audit::report::words::{day, stretch, time, visible};
@@ -25,6 +25,7 @@ pub(super) fn pages(book: &Book<'_>, kit: &Assessment) -> Markup {
             (moves(book, kit))
             h3 { "Drills" }
             (drills(book, kit))
+            (outside(book, kit))
             h3 { "What is sealed" }
             (credentials(book, kit))
             @if !notes.is_empty() {
@@ -89,6 +90,35 @@ fn moves(book: &Book<'_>, kit: &Assessment) -> Markup {
             }
         }
         @if moves.len() < all { p .small { "The newest " (moves.len()) " of " (all) " moves." } }
+    }
+}
+
+/// What keys signed as if of incidents that did not belong, or no more: it is told here and makes no incident.
+fn outside(book: &Book<'_>, kit: &Assessment) -> Markup {
+    let enclosed = |one: &&Outside| book.told.contains_key(&one.record.hash);
+    let all: Vec<&Outside> = kit.outside.iter().filter(enclosed).collect();
+    html! {
+        @if !kit.outside.is_empty() {
+            h3 { "Signed by keys that did not belong" }
+            p .warning { "These keys were retired, or never admitted: what they signed makes no incident and ends none. What they opened may be known to whoever had them." }
+            table .timeline data-outside="" {
+                thead { tr { th scope="col" { "Claimed time" } th scope="col" { "Record" } th scope="col" { "What" } th scope="col" { "Signature" } } }
+                tbody {
+                    @for one in &all {
+                        @let hash = one.record.hash;
+                        tr {
+                            td { (told(book, &hash, "time", &time(one.record.time.claimed))) }
+                            th scope="row" { (told(book, &hash, "place", "")) }
+                            td { b { (told(book, &hash, "title", "")) } " " span .small { (told(book, &hash, "line", "")) } }
+                            td { (mark(&hash)) }
+                        }
+                    }
+                }
+            }
+            @if all.len() < kit.outside.len() {
+                p .small { (records(kit.outside.len() - all.len())) " more of them are not in this file." }
+            }
+        }
     }
 }
 

@@ -43,6 +43,13 @@ function tells(record, what) {
   }
 }
 
+/** Whether its key may not have belonged when it signed that: nobody founded a kit with it, or it was retired before. */
+function outside(record, records) {
+  const good = records.filter((one) => one.good);
+  if (good.some((one) => one.event === "key.retired" && one.facts.key === record.kid && one.facts.last_seq < record.seq)) return true;
+  return !good.some((one) => one.event === "kit.founded" && one.kid === record.kid);
+}
+
 /** Where the text says something else than the records, and of which records it tells. */
 function untrue(records) {
   const by = new Map(records.map((record) => [record.hash, record]));
@@ -56,7 +63,9 @@ function untrue(records) {
     else if (text !== tells(record, what)) {
       wrong.push(`the text about ${place(record)} is not what was signed: “${text.slice(0, 200).replaceAll("\n", " ")}”`);
       node.classList.add("untrue");
-    } else if (what === "rows" || what === "line") shown.add(node.closest("[data-incident]") ? node.dataset.record : "");
+    } else if ((what === "rows" || what === "line") && (node.closest("[data-incident]") || (node.closest("[data-outside]") && outside(record, records)))) {
+      shown.add(node.dataset.record);
+    }
   }
   return { wrong, shown };
 }

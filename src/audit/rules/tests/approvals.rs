@@ -155,6 +155,16 @@ fn whom_the_policy_has_told_is_owed_a_notice_until_a_word_says_that_it_was_sent(
 }
 
 #[test]
+fn notify_undone_is_due_until_a_word_says_that_it_was_sent() {
+    let mut world = by_bob("approval = \"notify\"", &[]);
+    assert_eq!(found(&world, "NOTIFY-UNDONE").len(), 2);
+    world.word("notify bob");
+    let finding = one(&world, "NOTIFY-UNDONE", Sort::Due, "nobody has said that this was done: tell ");
+    assert_eq!(finding.next.as_deref(), Some(&*format!("breakglass notify {INCIDENT} --out DIR")));
+    none(&by_bob("approval = 1", &[]), "NOTIFY-UNDONE");
+}
+
+#[test]
 fn approval_self_is_by_the_key_of_who_opens() {
     none(&by_bob("approval = 1", &[]), "APPROVAL-SELF");
     let mut world = world("approval = 1");

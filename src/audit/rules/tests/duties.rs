@@ -46,6 +46,53 @@ fn incident_misuse_is_wrong_and_a_drill_is_not() {
     let mut world = opened();
     world.close(Verdict::Misuse);
     one(&world, "INCIDENT-MISUSE", Sort::Wrong, "was closed as misuse: quorum restored");
+    // No later word takes it back, neither of another person nor after another opening.
+    world.close(Verdict::Real);
+    let taken_back = "was closed as misuse: quorum restored; another close calls it real";
+    one(&world, "INCIDENT-MISUSE", Sort::Wrong, taken_back);
+    world.open(1);
+    one(&world, "INCIDENT-MISUSE", Sort::Wrong, "was closed as misuse: quorum restored");
+}
+
+#[test]
+fn close_differs_where_two_closes_call_an_incident_by_other_words() {
+    let mut world = opened();
+    world.close(Verdict::Real);
+    world.close(Verdict::Real);
+    none(&world, "CLOSE-DIFFERS");
+    world.close(Verdict::FalseAlarm);
+    let finding = one(
+        &world,
+        "CLOSE-DIFFERS",
+        Sort::Note,
+        "was closed 3 times, and not always as the same: false-alarm, real",
+    );
+    assert_eq!((finding.records.len(), finding.incident.as_deref()), (3, Some(INCIDENT)));
+}
+
+#[test]
+fn key_return_is_due_of_each_key_until_a_word_says_so() {
+    let mut world = opened();
+    assert_eq!(found(&world, "KEY-RETURN").len(), 2);
+    world.word("return 20000001");
+    let finding =
+        one(&world, "KEY-RETURN", Sort::Due, "nobody has said that this was done: return the key 20000002");
+    let next = format!("breakglass discharge {INCIDENT} 'return 20000002' --by NAME --how …");
+    assert_eq!((finding.next, finding.records.len()), (Some(next), 1));
+    world.word("return 20000002");
+    none(&world, "KEY-RETURN");
+}
+
+#[test]
+fn account_renew_is_due_until_a_word_says_so() {
+    let mut world = World::new(1);
+    none(&world, "ACCOUNT-RENEW");
+    world.seal(1, 1);
+    world.open(1);
+    let told = "disable or recreate the account core-db/root";
+    assert_eq!(one(&world, "ACCOUNT-RENEW", Sort::Due, told).incident.as_deref(), Some(INCIDENT));
+    world.word("account core-db/root");
+    none(&world, "ACCOUNT-RENEW");
 }
 
 #[test]
@@ -64,6 +111,25 @@ fn unreviewed_is_due_after_the_close_until_somebody_else_judges() {
     world.open(1);
     world.close(Verdict::Real);
     assert_eq!(found(&world, "UNREVIEWED").len(), 1);
+}
+
+#[test]
+fn review_disagrees_is_wrong_if_it_counts() {
+    let mut world = opened();
+    world.close(Verdict::Real);
+    world.review("dana");
+    none(&world, "REVIEW-DISAGREES");
+    let disagrees = |by: &str| {
+        let text = "this was theft".to_owned();
+        let judgement = Judgement::Disagree;
+        Event::IncidentReviewed(IncidentReviewed { by: by.into(), judgement, text, lesson: None })
+    };
+    world.write(0, disagrees("ada"));
+    none(&world, "REVIEW-DISAGREES");
+    world.write(0, disagrees("dana"));
+    let told = format!("dana does not agree with what was done in {INCIDENT}: this was theft");
+    one(&world, "REVIEW-DISAGREES", Sort::Wrong, &told);
+    none(&world, "UNREVIEWED");
 }
 
 #[test]

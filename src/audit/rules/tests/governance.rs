@@ -100,6 +100,17 @@ fn roster_irregular_votes_are_found_and_do_not_count() {
 }
 
 #[test]
+fn roster_irregular_accuses_nobody_where_an_enrolment_was_not_brought() {
+    let mut world = World::new(3);
+    none(&world, "ROSTER-IRREGULAR");
+    world.keys[2].records.clear();
+    let lacking = "the enrolment it admits is not in the journal";
+    let finding = one(&world, "ROSTER-IRREGULAR", Sort::CannotCheck, lacking);
+    assert!(finding.next.is_some_and(|next| next.starts_with("breakglass-audit import")));
+    none(&world, "CHANGE-PENDING");
+}
+
+#[test]
 fn change_pending_is_due_until_the_quorum_has_signed() {
     let mut world = World::lived(2);
     let new = other_policy();

@@ -68,6 +68,15 @@ fn key_attested_or_its_counter_proves_nothing() {
         world.assess().keys.remove(0).periods
     };
     assert_eq!(periods(KitKind::Practice)[0].use_of_it, Use::ProvenUnused);
+    // Of a key that has shown once that there is a copy of it nothing is proven, before or after.
+    let mut copied = World::new(1);
+    copied.witness(0);
+    copied.fido2[0].counter -= 1;
+    copied.witness(0);
+    copied.witness(0);
+    for period in copied.assess().keys.remove(0).periods {
+        assert!(matches!(period.use_of_it, Use::CannotBeProven(_)), "{period:?}");
+    }
     let why = "its attestations do not bear out its enrolment";
     for period in periods(KitKind::Real) {
         assert_eq!(period.use_of_it, Use::CannotBeProven(why.into()));
@@ -148,7 +157,15 @@ fn key_retired_used_after_its_last_known_record_is_found() {
     let finding =
         one(&world, "KEY-RETIRED-USED", Sort::Wrong, "signed 2 records after it: open.asserted, open.intent");
     assert_eq!((finding.severity, finding.records.len()), (Severity::Critical, 2));
+    assert!(
+        finding.text.ends_with(&format!("; opened with it: {CREDENTIAL}; for {INCIDENT}")),
+        "{}",
+        finding.text
+    );
+    assert_eq!(finding.incident.as_deref(), Some(INCIDENT));
+    assert!(finding.next.is_some_and(|next| next.starts_with("breakglass rotate core-db/root")));
     assert_eq!(world.assess().keys[2].standing, "retired");
+    assert_eq!(world.assess().outside.len(), 1);
 }
 
 #[test]
