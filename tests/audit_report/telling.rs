@@ -139,6 +139,55 @@ fn each_close_is_told_and_an_incident_that_was_used_again_is_no_contradiction() 
 }
 
 #[test]
+fn the_page_of_an_incident_has_what_was_found_of_several_together() {
+    let mut kit = office(false);
+    let at = FOUNDED + 184 * DAY;
+    for (number, incident) in ["INC-1", "INC-2"].into_iter().enumerate() {
+        let facts = kit.intent("vault/unseal", "femi", "lockout", "again");
+        kit.open(at + 900 * number as i64, incident, &[0], facts);
+    }
+    let html = written(&[kit]);
+    for incident in ["INC-1", "INC-2"] {
+        let page = html.split(&format!("data-incident=\"{incident}\"")).nth(1).expect("a page");
+        let page = page.split("</section>").next().expect("its end");
+        assert!(page.contains("ROTATE-USED"), "{page}");
+    }
+}
+
+#[test]
+fn what_is_printed_for_programs_has_only_what_the_document_names() {
+    fn names(value: &Value, found: &mut std::collections::BTreeSet<String>) {
+        match value {
+            Value::Object(members) => {
+                for (name, value) in members {
+                    found.insert(name.clone());
+                    names(value, found);
+                }
+            }
+            Value::Array(all) => all.iter().for_each(|value| names(value, found)),
+            _ => {}
+        }
+    }
+    let mut kit = data_centre(REASON);
+    let at = FOUNDED + 195 * DAY;
+    kit.drill(0, at, "core-db/root", Some("not touched"));
+    kit.takes_out(0, at + 3_600, "7001", "a visit");
+    kit.mint(0, at + 7_200, "INC-4901");
+    kit.retire(2, at + 14_400);
+    kit.open(at + 18_000, "INC-T", &[2], kit.intent("core-db/root", "ada", "pam-outage", "mine now"));
+    let all = [kit, office(true)];
+    let mut ledger = ledger(&all);
+    let value = serde_json::to_value(report(&mut ledger, &all, Some(FOUNDED))).expect("JSON");
+    let mut found = std::collections::BTreeSet::new();
+    names(&value, &mut found);
+    assert!(found.len() > 80, "{found:?}");
+    let document = include_str!("../../doc/report.md");
+    let lacking: Vec<&String> =
+        found.iter().filter(|name| !document.contains(&format!("`{name}`"))).collect();
+    assert!(lacking.is_empty(), "not in doc/report.md: {lacking:?}");
+}
+
+#[test]
 fn what_a_stolen_key_opened_after_its_retirement_is_told_and_makes_no_incident() {
     let mut kit = data_centre(REASON);
     let at = FOUNDED + 195 * DAY;

@@ -13,9 +13,9 @@ use breakglass::kit::roster::Change;
 use breakglass::kit::words::kit_words;
 use breakglass::record::event::{
     Consent, CredentialSealed, DebtDischarged, DrillBegun, DrillEnded, Event, Exported, IncidentClosed,
-    IncidentReviewed, Judgement, KeyAdmitted, KeyCheckedIn, KeyCheckedOut, KeyPinChanged, KeyWitness,
-    KitFounded, KitKind, MintIntent, MintIssued, MintKind, MintRevoked, OpenIntent, OpenReleased, Override,
-    Random, SealSeen, Verdict,
+    IncidentReviewed, Judgement, KeyAdmitted, KeyCheckedIn, KeyCheckedOut, KeyPinChanged, KeyRetired,
+    KeyWitness, KitFounded, KitKind, MintIntent, MintIssued, MintKind, MintRevoked, OpenIntent, OpenReleased,
+    Override, Random, SealSeen, Verdict,
 };
 use breakglass::record::hash::{Hash, KeyId};
 use breakglass::record::token::Record;

@@ -1,11 +1,14 @@
 //! One page per incident: who, why, what, when at the earliest and at the latest, with which keys, and what it left to do.
 
+use std::collections::BTreeSet;
+
 use maud::{Markup, html};
 
 use super::{Book, front, mark, rows, times, told};
 use crate::audit::assessment::{Assessment, Incident, Minting, Opening, Place};
 use crate::audit::finding::{Finding, Sort};
 use crate::audit::report::words::{count, day, stretch, time, visible};
+use crate::record::hash::Hash;
 
 /// The newest incidents of a kit, each on a page; the older ones a line each.
 pub(super) fn pages(book: &Book<'_>, kit: &Assessment) -> Markup {
@@ -46,11 +49,14 @@ fn line(incident: &Incident) -> Markup {
 }
 
 fn page(book: &Book<'_>, kit: &Assessment, incident: &Incident) -> Markup {
-    let findings: Vec<&Finding> = kit
-        .findings
-        .iter()
-        .filter(|one| one.incident.as_ref() == Some(&incident.name) && one.sort < Sort::NotChecked)
-        .collect();
+    // A finding about several incidents names none: it is found by the records that it rests on.
+    let own: BTreeSet<&Hash> = acts(incident).map(|place| &place.hash).collect();
+    let about = |one: &&Finding| match &one.incident {
+        Some(name) => *name == incident.name,
+        None => one.records.iter().any(|record| own.contains(record)),
+    };
+    let findings: Vec<&Finding> =
+        kit.findings.iter().filter(|one| one.sort < Sort::NotChecked).filter(about).collect();
     let open = incident.debts.iter().filter(|debt| debt.done.is_none()).count();
     html! {
         section .chapter.incident data-incident=(visible(&incident.name)) {
@@ -95,6 +101,13 @@ fn page(book: &Book<'_>, kit: &Assessment, incident: &Incident) -> Markup {
             (debts(book, incident))
         }
     }
+}
+
+/// The records by which something was opened or minted for it, or it was closed.
+fn acts(incident: &Incident) -> impl Iterator<Item = &Place> {
+    let opened = incident.openings.iter().flat_map(|one| one.intents.iter().chain(&one.released));
+    let minted = incident.mintings.iter().flat_map(|one| [&one.intent].into_iter().chain(&one.issued));
+    opened.chain(minted).chain(incident.closes.iter().map(|one| &one.record))
 }
 
 fn opening(book: &Book<'_>, incident: &Incident, number: usize, one: &Opening) -> Markup {
