@@ -220,7 +220,7 @@ fn choose<'a>(
         Format::Postgres => (Box::new(Lines::of(input)), Box::new(postgres::Stderr::default())),
         Format::Nginx => (Box::new(Lines::of(input)), Box::new(nginx::Access)),
         Format::Entra => (Box::new(Objects::of(input)), Box::new(entra::Entra)),
-        Format::Windows if json => (Box::new(Objects::of(input)), Box::new(windows::Json)),
+        Format::Windows if json => (Box::new(Objects::of(input)), Box::new(windows::Json::new(time_format))),
         Format::Windows => {
             (Box::new(Rows::of(input, &windows::DELIMITERS)), Box::new(windows::Csv::new(time_format)))
         }
