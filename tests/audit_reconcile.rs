@@ -275,7 +275,10 @@ fn a_real_sshd_under_every_header_and_through_a_real_journal() {
         let (logins, failed) = credential(&object);
         let text = String::from_utf8_lossy(&log);
         assert!(logins == 1 && failed >= 2, "{name}: {object}\n{text}");
-        assert_eq!(object["logs"][0]["unreadable"], 0, "{name}: {object}\n{text}");
+        // What another program sent in sshd's name.
+        assert_eq!(object["logs"][0]["unreadable"], 1, "{name}: {object}\n{text}");
+        let why = object["logs"][0]["first_unreadable"][0]["why"].as_str().expect("a reason");
+        assert!(why.contains("its _COMM is logger: not from sshd"), "{name}: {why}");
     }
 }
 

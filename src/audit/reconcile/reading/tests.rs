@@ -3,6 +3,7 @@
 
 use super::*;
 
+mod journal;
 mod minted;
 mod windows;
 
