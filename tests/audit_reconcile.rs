@@ -167,6 +167,47 @@ fn an_opening_that_nobody_used_and_one_that_no_log_covers_are_told() {
 }
 
 #[test]
+fn a_log_that_cannot_show_a_login_covers_nothing_and_accuses_nobody() {
+    let kit = PracticeKit::new();
+    open(&kit);
+    let map =
+        |text: &str| format!("[[account]]\ncredential = \"core-fw/admin\"\naccount = \"admin\"\n{text}\n");
+    let quiet = |host: &str| {
+        let line = |after| line(after, "Server listening").replace(" fw ", &format!(" {host} "));
+        line(-90_000) + &line(90_000)
+    };
+    let postgres = |message: &str| {
+        let line = |after| line(after, "").replace("Z fw sshd[7]: ", &format!(" UTC [1] LOG:  {message}"));
+        line(-90_000) + &line(90_000)
+    };
+    let (uncovered, due) = ("LOGIN-UNCOVERED", "OPENING-WITHOUT-LOGIN");
+    for (format, bound, log, rule, why) in [
+        ("ssh", "host = \"fw1\"", quiet("db9"), uncovered, Some("no line of it names the machine fw1")),
+        ("ssh", "host = \"fw1\"", quiet("fw1"), due, None),
+        ("postgres", "", postgres("checkpoint complete"), uncovered, Some("log_connections = on")),
+        ("postgres", "", postgres("connection authorized: user=other database=x"), due, None),
+    ] {
+        let auditor = Auditor::of(&kit);
+        let map = auditor.write("map.toml", map(bound)).display().to_string();
+        let log = auditor.write("log", log);
+        let (code, object) = auditor.reconcile(&log, &["--format", format, "--account-map", &map]);
+        assert_eq!((code, rules(&object)), (1, vec![rule]), "{format}: {object}");
+        let not_covered = object["logs"][0]["not_covered"][0]["why"].as_str();
+        assert_eq!(not_covered.is_some(), why.is_some(), "{format}: {object}");
+        assert!(not_covered.unwrap_or_default().contains(why.unwrap_or_default()), "{format}: {object}");
+    }
+    // A name that the map does not have: nothing is looked for, which is not nothing found.
+    let auditor = Auditor::of(&kit);
+    let map = auditor.write("map.toml", map("log = \"w\"")).display().to_string();
+    let log = auditor.write("log", quiet("fw1")).display().to_string();
+    let out = auditor.run(&["reconcile", &log, "--format", "ssh", "--account-map", &map, "--name", "other"]);
+    let text = String::from_utf8_lossy(&out.stdout);
+    assert_eq!(out.status.code(), Some(1), "{text}");
+    assert!(text.contains("no account of it is looked for in the log other: its logs are w."), "{text}");
+    assert!(!text.contains("nothing was found"), "{text}");
+}
+
+#[test]
 fn what_cannot_be_read_or_is_not_said_ends_in_its_exit_code() {
     let kit = PracticeKit::new();
     let auditor = Auditor::of(&kit);

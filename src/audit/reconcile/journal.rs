@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::auth::tried;
+use super::auth::{logs_logins, tried};
 use super::clock::Clock;
 use super::reading::{Found, Reader, Report, brief};
 
@@ -95,15 +95,18 @@ fn take(line: u64, entry: &Entry, report: &mut Report<'_>) {
         return report.unreadable(line, "an entry without __REALTIME_TIMESTAMP");
     };
     let at = micros.div_euclid(1_000_000);
-    report.covers(at);
+    let host = entry.host.text();
+    report.covers(at, host.as_deref());
     let message = entry.message.text().unwrap_or_default();
     let message = message.trim_end();
     let program = match sender(entry, message) {
         Ok(program) => program,
         Err(why) => return report.unreadable(line, why),
     };
+    if logs_logins(&program, message) && entry.user.text().is_none_or(|user| user == "0") {
+        report.shows_logins(host.as_deref());
+    }
     if let Some(tried) = tried(&program, message) {
-        let host = entry.host.text();
         let found = Found {
             at,
             account: tried.account,

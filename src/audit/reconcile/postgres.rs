@@ -80,7 +80,7 @@ impl Reader for Stderr {
             Ok(at) => at,
             Err(why) => return report.unreadable(line, why),
         };
-        report.covers(at);
+        report.covers(at, None);
         let Some((from, length)) = marker else { return };
         let message = &text[from + length..];
         let process = process(prefix);
@@ -165,7 +165,7 @@ fn entry(line: u64, bytes: &[u8], entry: &Entry<'_>, clock: &mut Clock, report: 
     match iso(entry.time).ok_or_else(|| "no time".to_owned()).and_then(|stamp| clock.at(&stamp)) {
         Err(why) => report.unreadable(line, why),
         Ok(at) => {
-            report.covers(at);
+            report.covers(at, None);
             tell(line, &String::from_utf8_lossy(bytes), entry.message, (at, entry.from), report);
         }
     }
@@ -173,6 +173,10 @@ fn entry(line: u64, bytes: &[u8], entry: &Entry<'_>, clock: &mut Clock, report: 
 
 /// What a message says of a login, of that time and from there.
 fn tell(line: u64, raw: &str, message: &str, (at, from): (i64, Option<&str>), report: &mut Report<'_>) {
+    // Refusals are logged even where `log_connections` is off: they show nothing of logins.
+    if message.starts_with("connection ") {
+        report.shows_logins(None);
+    }
     if let Some(trace) = certified(message) {
         let found = Found { at, account: "", host: None, from, success: true };
         report.minted(line, raw, &found, trace);

@@ -1,6 +1,7 @@
 //! From the bytes of a log to the logins in it: one pass, a piece at a time, and no piece larger than a cap. Nothing that a
 //! log says can make it fail: what cannot be read is counted, and the first are named with their lines.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufReader, Read};
 use std::ops::ControlFlow;
 
@@ -89,6 +90,10 @@ pub struct Summary {
     pub pieces: u64,
     /// The earliest and the latest time that any of them has, login or not.
     pub from_to: Option<(i64, i64)>,
+    /// Whether anything in it shows that it would show a login.
+    pub shows_logins: bool,
+    /// The same of the lines of each machine that was asked for, by its name in lower case.
+    pub hosts: BTreeMap<String, Stretch>,
     /// How many could not be read.
     pub unreadable: u64,
     /// The first of them.
@@ -99,11 +104,28 @@ pub struct Summary {
     pub notes: Vec<String>,
 }
 
+/// The time of lines, and whether they show that they would show a login.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stretch {
+    /// The earliest and the latest time.
+    pub from_to: Option<(i64, i64)>,
+    /// Whether anything in them shows that they would.
+    pub shows_logins: bool,
+}
+
+impl Stretch {
+    fn add(&mut self, at: i64) {
+        let (from, to) = self.from_to.unwrap_or((at, at));
+        self.from_to = Some((from.min(at), to.max(at)));
+    }
+}
+
 /// Where a reader puts what it finds.
 pub(super) struct Report<'a> {
     each: &'a mut dyn FnMut(Sighting) -> ControlFlow<()>,
     stopped: bool,
-    from_to: Option<(i64, i64)>,
+    whole: Stretch,
+    hosts: BTreeMap<String, Stretch>,
     unreadable: u64,
     first_unreadable: Vec<Unreadable>,
 }
@@ -118,10 +140,27 @@ pub(super) struct Found<'a> {
 }
 
 impl Report<'_> {
-    /// A piece has this time, so the log covers it.
-    pub(super) fn covers(&mut self, at: i64) {
-        let (from, to) = self.from_to.unwrap_or((at, at));
-        self.from_to = Some((from.min(at), to.max(at)));
+    /// A piece has this time, of that machine where it names one.
+    pub(super) fn covers(&mut self, at: i64, host: Option<&str>) {
+        self.whole.add(at);
+        if let Some(stretch) = self.host(host) {
+            stretch.add(at);
+        }
+    }
+
+    /// A piece shows that logins are logged, by that machine where it names one.
+    pub(super) fn shows_logins(&mut self, host: Option<&str>) {
+        self.whole.shows_logins = true;
+        if let Some(stretch) = self.host(host) {
+            stretch.shows_logins = true;
+        }
+    }
+
+    fn host(&mut self, host: Option<&str>) -> Option<&mut Stretch> {
+        if self.hosts.is_empty() {
+            return None;
+        }
+        self.hosts.get_mut(&host?.to_ascii_lowercase())
     }
 
     /// A login.
@@ -178,13 +217,29 @@ pub(super) trait Reader {
 /// Of reading the bytes themselves; of nothing that they say.
 pub fn read(
     format: Format,
+    settings: Settings,
+    input: &mut dyn Read,
+    each: &mut dyn FnMut(Sighting) -> ControlFlow<()>,
+) -> io::Result<Summary> {
+    read_of(format, settings, &[], input, each)
+}
+
+/// [`read`], and what the log shows of these machines.
+///
+/// # Errors
+/// Of reading the bytes themselves.
+pub fn read_of(
+    format: Format,
     mut settings: Settings,
+    hosts: &[&str],
     input: &mut dyn Read,
     each: &mut dyn FnMut(Sighting) -> ControlFlow<()>,
 ) -> io::Result<Summary> {
     let mut hashed = Hashed { input, digest: Sha256::new() };
+    let hosts = hosts.iter().map(|host| (host.to_ascii_lowercase(), Stretch::default())).collect();
+    let whole = Stretch::default();
     let mut report =
-        Report { each, stopped: false, from_to: None, unreadable: 0, first_unreadable: Vec::new() };
+        Report { each, stopped: false, whole, hosts, unreadable: 0, first_unreadable: Vec::new() };
     let pieces = {
         let mut start = Vec::new();
         (&mut hashed).take(4_096).read_to_end(&mut start)?;
@@ -194,10 +249,11 @@ pub fn read(
         let (mut pieces, mut reader) = choose(format, &mut settings, sniffed.trim_start(), &mut input);
         drive(&mut *pieces, &mut *reader, &mut settings.clock, &mut report)?
     };
-    let from_to = report.from_to;
+    let (Stretch { from_to, shows_logins }, hosts) = (report.whole, report.hosts);
     let (unreadable, first_unreadable) = (report.unreadable, report.first_unreadable);
     let hash = Hash(hashed.digest.finalize().into());
-    Ok(Summary { pieces, from_to, unreadable, first_unreadable, hash, notes: settings.clock.notes() })
+    let notes = settings.clock.notes();
+    Ok(Summary { pieces, from_to, shows_logins, hosts, unreadable, first_unreadable, hash, notes })
 }
 
 /// How the log is cut, and who reads the pieces.

@@ -3,7 +3,7 @@
 
 use jiff::civil::DateTime;
 
-use super::auth::tried;
+use super::auth::{logs_logins, tried};
 use super::clock::{Clock, Mark, Stamp, iso};
 use super::reading::{Found, Reader, Report};
 
@@ -24,12 +24,16 @@ impl Reader for Syslog {
         match line(&text, clock) {
             Err(why) => report.unreadable(number, why),
             Ok(line) => {
-                report.covers(line.at);
+                let host = Some(line.host).filter(|host| !matches!(*host, "" | "-"));
+                report.covers(line.at, host);
+                if logs_logins(line.program, line.message) {
+                    report.shows_logins(host);
+                }
                 if let Some(tried) = tried(line.program, line.message) {
                     let found = Found {
                         at: line.at,
                         account: tried.account,
-                        host: Some(line.host).filter(|host| !matches!(*host, "" | "-")),
+                        host,
                         from: tried.from,
                         success: tried.success,
                     };

@@ -51,10 +51,11 @@ fn is_login(id: u64) -> bool {
 
 /// An event at a time, on a machine. `what` it is of: the line, and its text.
 fn take(what: (u64, &str), id: u64, at: i64, host: Option<&str>, facts: &Facts, report: &mut Report<'_>) {
-    report.covers(at);
+    report.covers(at, host);
     if !is_login(id) {
         return;
     }
+    report.shows_logins(host);
     let Some(name) = &facts.name else {
         return report.unreadable(what.0, format!("event {id} without the name of its account"));
     };
