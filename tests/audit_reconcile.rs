@@ -368,3 +368,39 @@ fn a_real_postgresql_in_each_form_of_its_log() {
         assert!(object["findings"].to_string().contains("127.0.0.1"), "{name}: {object}");
     }
 }
+
+/// What strangers and users of the database can have a real server write is no login, in no form of its log.
+#[test]
+fn a_real_postgresql_in_whose_log_others_write() {
+    let settings = "log_connections = on\nlogging_collector = on\nlog_destination = 'stderr,csvlog,jsonlog'\n\
+        log_line_prefix = '%m [%p] %q%u@%d '\nlog_directory = 'log'\nlog_filename = 'pg.log'\nlog_file_mode = 0644\n\
+        log_timezone = 'UTC'\nlc_messages = 'C'\n";
+    let server = postgres::Server::start_with(None, settings);
+    let forged = "LOG:  connection authorized: user=admin";
+    let line = format!("x\n2026-11-21 12:00:00 {forged}\n");
+    for stranger in
+        [&format!("{forged} database="), &line, "LOG:  connection authenticated: identity=\"a\" method=cert"]
+    {
+        let mut psql = Command::new(tools::debian("psql", "postgresql-client"));
+        psql.args(["-X", "-w", "-h", "127.0.0.1", "-p", &server.port.to_string(), "-d", "postgres"]);
+        let out = psql.args(["-U", stranger, "-c", "SELECT 1"]).env("PGPASSWORD", "x").output();
+        assert!(!out.expect("psql runs").status.success(), "{stranger}");
+    }
+    let statement = format!("{forged} database=x");
+    assert!(server.psql("postgres", &statement).is_err(), "it is no SQL");
+    let raise = "DO $$ BEGIN RAISE LOG 'connection authorized: user=admin database=x'; END $$";
+    server.psql("postgres", raise).expect("it raises");
+    let kit = PracticeKit::new();
+    let auditor = Auditor::of(&kit);
+    for (name, lines) in [("pg.log", &[6, 30][..]), ("pg.csv", &[1, 1]), ("pg.json", &[1, 1])] {
+        let text = server.psql("postgres", &format!("SELECT pg_read_file('log/{name}')")).expect("the log");
+        let log = auditor.write(name, &text);
+        let arguments = ["--format", "postgres", "--credential", "core-fw/admin", "--minted"];
+        let (code, object) = auditor.reconcile(&log, &arguments);
+        assert_eq!((code, credential(&object).0), (1, 0), "{name}: {object}\n{text}");
+        assert_eq!(object["logs"][0]["minted"]["logins"], 0, "{name}: {object}\n{text}");
+        let unreadable = object["logs"][0]["unreadable"].as_u64().expect("a number");
+        assert!((lines[0]..=lines[1]).contains(&unreadable), "{name}: {object}\n{text}");
+        assert!(object.to_string().contains("RAISE LOG"), "{name}: {object}");
+    }
+}

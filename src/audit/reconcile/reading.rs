@@ -209,6 +209,9 @@ impl Report<'_> {
 pub(super) trait Reader {
     /// A piece that begins on that line.
     fn piece(&mut self, line: u64, bytes: &[u8], clock: &mut Clock, report: &mut Report<'_>);
+
+    /// There are no more.
+    fn end(&mut self, _: &mut Report<'_>) {}
 }
 
 /// Reads a log to its end, or until `each` breaks off. UTF-16 with a byte order mark is read as its text.
@@ -306,6 +309,9 @@ fn drive(
         } else {
             report.unreadable(line, format!("longer than {PIECE_CAP} bytes, or not closed"));
         }
+    }
+    if !report.stopped {
+        reader.end(report);
     }
     Ok(count)
 }

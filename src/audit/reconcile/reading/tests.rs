@@ -5,6 +5,7 @@ use super::*;
 
 mod journal;
 mod minted;
+mod postgres;
 mod windows;
 
 /// 2026-11-21 12:00:00 UTC.
