@@ -14,14 +14,14 @@ use super::trace::Trace;
 use super::{entra, journal, nginx, postgres, syslog, table, windows};
 use crate::record::hash::Hash;
 
+mod report;
 mod utf16;
+
+pub use report::Stretch;
+pub(super) use report::{Found, Report};
 
 /// Lines that cannot be read are named up to this many; the rest are counted.
 pub const MOST_UNREADABLE: usize = 100;
-/// What is kept of a line, for people, in bytes.
-const RAW_CAP: usize = 1_024;
-/// An account, a host or a source is no longer than this, in bytes.
-const NAME_CAP: usize = 256;
 
 /// Which kind of log. Variants of one kind are told apart by how it begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,107 +104,6 @@ pub struct Summary {
     pub notes: Vec<String>,
 }
 
-/// The time of lines, and whether they show that they would show a login.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Stretch {
-    /// The earliest and the latest time.
-    pub from_to: Option<(i64, i64)>,
-    /// Whether anything in them shows that they would.
-    pub shows_logins: bool,
-}
-
-impl Stretch {
-    fn add(&mut self, at: i64) {
-        let (from, to) = self.from_to.unwrap_or((at, at));
-        self.from_to = Some((from.min(at), to.max(at)));
-    }
-}
-
-/// Where a reader puts what it finds.
-pub(super) struct Report<'a> {
-    each: &'a mut dyn FnMut(Sighting) -> ControlFlow<()>,
-    stopped: bool,
-    whole: Stretch,
-    hosts: BTreeMap<String, Stretch>,
-    unreadable: u64,
-    first_unreadable: Vec<Unreadable>,
-}
-
-/// A login as a reader finds it.
-pub(super) struct Found<'a> {
-    pub(super) at: i64,
-    pub(super) account: &'a str,
-    pub(super) host: Option<&'a str>,
-    pub(super) from: Option<&'a str>,
-    pub(super) success: bool,
-}
-
-impl Report<'_> {
-    /// A piece has this time, of that machine where it names one.
-    pub(super) fn covers(&mut self, at: i64, host: Option<&str>) {
-        self.whole.add(at);
-        if let Some(stretch) = self.host(host) {
-            stretch.add(at);
-        }
-    }
-
-    /// A piece shows that logins are logged, by that machine where it names one.
-    pub(super) fn shows_logins(&mut self, host: Option<&str>) {
-        self.whole.shows_logins = true;
-        if let Some(stretch) = self.host(host) {
-            stretch.shows_logins = true;
-        }
-    }
-
-    fn host(&mut self, host: Option<&str>) -> Option<&mut Stretch> {
-        if self.hosts.is_empty() {
-            return None;
-        }
-        self.hosts.get_mut(&host?.to_ascii_lowercase())
-    }
-
-    /// A login.
-    pub(super) fn login(&mut self, line: u64, raw: &str, found: &Found<'_>) {
-        self.told(line, raw, found, None);
-    }
-
-    /// A login with a credential that may be a minted one.
-    pub(super) fn minted(&mut self, line: u64, raw: &str, found: &Found<'_>, trace: Trace) {
-        self.told(line, raw, found, Some(trace));
-    }
-
-    /// A login, with what it shows of a minted credential.
-    pub(super) fn told(&mut self, line: u64, raw: &str, found: &Found<'_>, trace: Option<Trace>) {
-        // What is cut could become another account's name.
-        if found.account.len() > NAME_CAP {
-            return self.unreadable(line, "an account's name is longer than 256 bytes");
-        }
-        if trace.as_ref().is_some_and(|trace| trace.to_string().len() > RAW_CAP) {
-            return self.unreadable(line, "what it says of a credential is longer than 1,024 bytes");
-        }
-        let text = |text: &str| shortened(text, NAME_CAP);
-        let sighting = Sighting {
-            line,
-            at: found.at,
-            account: found.account.to_owned(),
-            host: found.host.map(text),
-            from: found.from.filter(|from| !matches!(*from, "" | "-")).map(text),
-            success: found.success,
-            raw: shortened(raw, RAW_CAP),
-            trace,
-        };
-        self.stopped |= (self.each)(sighting).is_break();
-    }
-
-    /// A line that cannot be read.
-    pub(super) fn unreadable(&mut self, line: u64, why: impl Into<String>) {
-        self.unreadable += 1;
-        if self.first_unreadable.len() < MOST_UNREADABLE {
-            self.first_unreadable.push(Unreadable { line, why: why.into() });
-        }
-    }
-}
-
 /// One format's reader: one piece after another.
 pub(super) trait Reader {
     /// A piece that begins on that line.
@@ -239,10 +138,7 @@ pub fn read_of(
     each: &mut dyn FnMut(Sighting) -> ControlFlow<()>,
 ) -> io::Result<Summary> {
     let mut hashed = Hashed { input, digest: Sha256::new() };
-    let hosts = hosts.iter().map(|host| (host.to_ascii_lowercase(), Stretch::default())).collect();
-    let whole = Stretch::default();
-    let mut report =
-        Report { each, stopped: false, whole, hosts, unreadable: 0, first_unreadable: Vec::new() };
+    let mut report = Report::to(each, hosts);
     let pieces = {
         let mut start = Vec::new();
         (&mut hashed).take(4_096).read_to_end(&mut start)?;
@@ -314,12 +210,6 @@ fn drive(
         reader.end(report);
     }
     Ok(count)
-}
-
-/// At most so many bytes of it, and never half a character.
-fn shortened(text: &str, cap: usize) -> String {
-    let end = (0..=cap.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
-    text[..end].trim_end().to_owned()
 }
 
 /// For a message: a few characters of what was there.
