@@ -167,6 +167,47 @@ fn an_opening_that_nobody_used_and_one_that_no_log_covers_are_told() {
 }
 
 #[test]
+fn a_log_that_cannot_show_a_login_covers_nothing_and_accuses_nobody() {
+    let kit = PracticeKit::new();
+    open(&kit);
+    let map =
+        |text: &str| format!("[[account]]\ncredential = \"core-fw/admin\"\naccount = \"admin\"\n{text}\n");
+    let quiet = |host: &str| {
+        let line = |after| line(after, "Server listening").replace(" fw ", &format!(" {host} "));
+        line(-90_000) + &line(90_000)
+    };
+    let postgres = |message: &str| {
+        let line = |after| line(after, "").replace("Z fw sshd[7]: ", &format!(" UTC [1] LOG:  {message}"));
+        line(-90_000) + &line(90_000)
+    };
+    let (uncovered, due) = ("LOGIN-UNCOVERED", "OPENING-WITHOUT-LOGIN");
+    for (format, bound, log, rule, why) in [
+        ("ssh", "host = \"fw1\"", quiet("db9"), uncovered, Some("no line of it names the machine fw1")),
+        ("ssh", "host = \"fw1\"", quiet("fw1"), due, None),
+        ("postgres", "", postgres("checkpoint complete"), uncovered, Some("log_connections = on")),
+        ("postgres", "", postgres("connection authorized: user=other database=x"), due, None),
+    ] {
+        let auditor = Auditor::of(&kit);
+        let map = auditor.write("map.toml", map(bound)).display().to_string();
+        let log = auditor.write("log", log);
+        let (code, object) = auditor.reconcile(&log, &["--format", format, "--account-map", &map]);
+        assert_eq!((code, rules(&object)), (1, vec![rule]), "{format}: {object}");
+        let not_covered = object["logs"][0]["not_covered"][0]["why"].as_str();
+        assert_eq!(not_covered.is_some(), why.is_some(), "{format}: {object}");
+        assert!(not_covered.unwrap_or_default().contains(why.unwrap_or_default()), "{format}: {object}");
+    }
+    // A name that the map does not have: nothing is looked for, which is not nothing found.
+    let auditor = Auditor::of(&kit);
+    let map = auditor.write("map.toml", map("log = \"w\"")).display().to_string();
+    let log = auditor.write("log", quiet("fw1")).display().to_string();
+    let out = auditor.run(&["reconcile", &log, "--format", "ssh", "--account-map", &map, "--name", "other"]);
+    let text = String::from_utf8_lossy(&out.stdout);
+    assert_eq!(out.status.code(), Some(1), "{text}");
+    assert!(text.contains("no account of it is looked for in the log other: its logs are w."), "{text}");
+    assert!(!text.contains("nothing was found"), "{text}");
+}
+
+#[test]
 fn what_cannot_be_read_or_is_not_said_ends_in_its_exit_code() {
     let kit = PracticeKit::new();
     let auditor = Auditor::of(&kit);
@@ -275,7 +316,10 @@ fn a_real_sshd_under_every_header_and_through_a_real_journal() {
         let (logins, failed) = credential(&object);
         let text = String::from_utf8_lossy(&log);
         assert!(logins == 1 && failed >= 2, "{name}: {object}\n{text}");
-        assert_eq!(object["logs"][0]["unreadable"], 0, "{name}: {object}\n{text}");
+        // What another program sent in sshd's name.
+        assert_eq!(object["logs"][0]["unreadable"], 1, "{name}: {object}\n{text}");
+        let why = object["logs"][0]["first_unreadable"][0]["why"].as_str().expect("a reason");
+        assert!(why.contains("its _COMM is logger: not from sshd"), "{name}: {why}");
     }
 }
 
@@ -322,5 +366,41 @@ fn a_real_postgresql_in_each_form_of_its_log() {
         assert_eq!(credential(&object), (prefixes.len() as u64, prefixes.len() as u64), "{name}: {object}");
         assert_eq!(object["logs"][0]["unreadable"], 0, "{name}: {object}");
         assert!(object["findings"].to_string().contains("127.0.0.1"), "{name}: {object}");
+    }
+}
+
+/// What strangers and users of the database can have a real server write is no login, in no form of its log.
+#[test]
+fn a_real_postgresql_in_whose_log_others_write() {
+    let settings = "log_connections = on\nlogging_collector = on\nlog_destination = 'stderr,csvlog,jsonlog'\n\
+        log_line_prefix = '%m [%p] %q%u@%d '\nlog_directory = 'log'\nlog_filename = 'pg.log'\nlog_file_mode = 0644\n\
+        log_timezone = 'UTC'\nlc_messages = 'C'\n";
+    let server = postgres::Server::start_with(None, settings);
+    let forged = "LOG:  connection authorized: user=admin";
+    let line = format!("x\n2026-11-21 12:00:00 {forged}\n");
+    for stranger in
+        [&format!("{forged} database="), &line, "LOG:  connection authenticated: identity=\"a\" method=cert"]
+    {
+        let mut psql = Command::new(tools::debian("psql", "postgresql-client"));
+        psql.args(["-X", "-w", "-h", "127.0.0.1", "-p", &server.port.to_string(), "-d", "postgres"]);
+        let out = psql.args(["-U", stranger, "-c", "SELECT 1"]).env("PGPASSWORD", "x").output();
+        assert!(!out.expect("psql runs").status.success(), "{stranger}");
+    }
+    let statement = format!("{forged} database=x");
+    assert!(server.psql("postgres", &statement).is_err(), "it is no SQL");
+    let raise = "DO $$ BEGIN RAISE LOG 'connection authorized: user=admin database=x'; END $$";
+    server.psql("postgres", raise).expect("it raises");
+    let kit = PracticeKit::new();
+    let auditor = Auditor::of(&kit);
+    for (name, lines) in [("pg.log", &[6, 30][..]), ("pg.csv", &[1, 1]), ("pg.json", &[1, 1])] {
+        let text = server.psql("postgres", &format!("SELECT pg_read_file('log/{name}')")).expect("the log");
+        let log = auditor.write(name, &text);
+        let arguments = ["--format", "postgres", "--credential", "core-fw/admin", "--minted"];
+        let (code, object) = auditor.reconcile(&log, &arguments);
+        assert_eq!((code, credential(&object).0), (1, 0), "{name}: {object}\n{text}");
+        assert_eq!(object["logs"][0]["minted"]["logins"], 0, "{name}: {object}\n{text}");
+        let unreadable = object["logs"][0]["unreadable"].as_u64().expect("a number");
+        assert!((lines[0]..=lines[1]).contains(&unreadable), "{name}: {object}\n{text}");
+        assert!(object.to_string().contains("RAISE LOG"), "{name}: {object}");
     }
 }

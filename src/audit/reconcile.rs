@@ -8,6 +8,7 @@
 mod accounts;
 mod auth;
 mod clock;
+mod covered;
 mod entra;
 mod journal;
 mod matching;
@@ -23,10 +24,11 @@ mod windows;
 
 pub use accounts::{Account, Accounts, AccountsError};
 pub use clock::{Clock, ZoneError, zone};
+pub use covered::NotCovered;
 pub use matching::{SPAN, Slack, TOLERANCE, findings, findings_with, unlogged};
 pub(in crate::audit) use minted::sorted;
 pub use minted::{Issue, Judged, Known, MintedLogin, OF_MINTED};
-pub use reading::{Format, MOST_UNREADABLE, Settings, Sighting, Summary, Unreadable, read};
+pub use reading::{Format, MOST_UNREADABLE, Settings, Sighting, Stretch, Summary, Unreadable, read, read_of};
 pub use split::PIECE_CAP;
 pub use table::{Mapping, MappingError};
 pub use trace::{MINTED, Trace};

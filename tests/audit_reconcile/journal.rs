@@ -5,18 +5,23 @@ use std::process::Command;
 
 use super::tools::{debian, debian_file};
 
-/// Starts journald, hands it the lines as sshd's and one whose name has a control character, and exports all.
+/// Starts journald, hands it the lines from a program called sshd, one whose name has a control character, and one that another program
+/// sends in sshd's name; and exports all. With a /proc of its own, since journald looks there for who sent a line.
 const SCRIPT: &str = r#"
 set -e
+mount -t proc proc /proc
 mount -t tmpfs tmpfs /run
 mkdir -p /run/systemd/journal /run/log/journal
 "$1" 2>"$2/journald" &
 for _ in $(seq 100); do [ -S /run/systemd/journal/dev-log ] && break; sleep 0.1; done
-logger --socket /run/systemd/journal/dev-log --tag sshd --id=4711 --file "$2/said"
+cp "$(command -v logger)" "$2/sshd"
+{ cat "$2/said"; sleep 0.5; } | "$2/sshd" --socket /run/systemd/journal/dev-log --tag sshd --id=4711
+{ echo "Accepted password for $3 from 198.51.100.9 port 5 ssh2"; sleep 0.5; } |
+    logger --socket /run/systemd/journal/dev-log --tag sshd
 printf 'SYSLOG_IDENTIFIER=sshd\nMESSAGE=Failed password for invalid user a\001b from 192.0.2.8 port 5 ssh2\n' >"$2/field"
-logger --journald="$2/field"
+"$2/sshd" --journald="$2/field"
 printf 'SYSLOG_IDENTIFIER=sshd\nMESSAGE=Failed password for %s from 192.0.2.8 port 5 ssh2\n' "$3" >"$2/field"
-logger --journald="$2/field"
+"$2/sshd" --journald="$2/field"
 for _ in $(seq 100); do
     journalctl --directory=/run/log/journal --no-pager --output=export >"$2/export" 2>/dev/null || true
     [ "$(grep -ac '192.0.2.8' "$2/export")" -ge 2 ] && break

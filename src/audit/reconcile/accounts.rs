@@ -1,5 +1,7 @@
 //! Which account of which log is which credential.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::Deserialize;
 
 use super::reading::Sighting;
@@ -80,10 +82,31 @@ impl Accounts {
 
     /// The credentials that this log is about.
     pub fn of_log<'a>(&'a self, log: &'a str) -> impl Iterator<Item = &'a str> {
-        let of =
-            self.account.iter().filter(move |account| account.log.as_deref().is_none_or(|name| name == log));
-        let names: std::collections::BTreeSet<&str> = of.map(|account| account.credential.as_str()).collect();
+        let names: BTreeSet<&str> = self.in_log(log).map(|account| account.credential.as_str()).collect();
         names.into_iter()
+    }
+
+    /// The machines that accounts of this log are bound to.
+    pub fn hosts<'a>(&'a self, log: &'a str) -> Vec<&'a str> {
+        self.in_log(log).filter_map(|account| account.host.as_deref()).collect()
+    }
+
+    /// The logs that accounts are bound to.
+    pub fn logs(&self) -> BTreeSet<&str> {
+        self.account.iter().filter_map(|account| account.log.as_deref()).collect()
+    }
+
+    /// Where the accounts of each credential that this log is about are: on one machine each, or on any.
+    pub(super) fn machines<'a>(&'a self, log: &'a str) -> BTreeMap<&'a str, BTreeSet<Option<&'a str>>> {
+        let mut machines: BTreeMap<&str, BTreeSet<Option<&str>>> = BTreeMap::new();
+        for account in self.in_log(log) {
+            machines.entry(&account.credential).or_default().insert(account.host.as_deref());
+        }
+        machines
+    }
+
+    fn in_log<'a>(&'a self, log: &'a str) -> impl Iterator<Item = &'a Account> {
+        self.account.iter().filter(move |account| account.log.as_deref().is_none_or(|name| name == log))
     }
 
     /// The credentials whose secret that login used.

@@ -32,6 +32,12 @@ const NO_LOGIN: [&str; 15] = [
     "su-greeter",
 ];
 
+/// Whether a line shows that its machine logs logins: sshd says them at its own default level, and so does PAM. Neither needs to be
+/// switched on, so any line of theirs will do.
+pub(super) fn logs_logins(program: &str, message: &str) -> bool {
+    program.starts_with("sshd") || message.starts_with("pam_")
+}
+
 /// What that program's message says of a login, if it does.
 pub(super) fn tried<'a>(program: &str, message: &'a str) -> Option<Tried<'a>> {
     if let Some(rest) = message.strip_prefix("message repeated ") {

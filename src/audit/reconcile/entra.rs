@@ -46,7 +46,8 @@ impl Reader for Entra {
             Some(Err(why)) => return report.unreadable(line, why),
             None => return report.unreadable(line, "a sign-in without createdDateTime"),
         };
-        report.covers(at);
+        report.covers(at, None);
+        report.shows_logins(None); // there is nothing else in such a log
         // A managed identity or a service has no such name.
         let Some(account) = inner_account.or(account).filter(|account| !account.is_empty()) else { return };
         let Some(status) = inner_status.or(status) else {

@@ -2,9 +2,9 @@
 
 use serde::Deserialize;
 
-use super::auth::tried;
+use super::auth::{logs_logins, tried};
 use super::clock::Clock;
-use super::reading::{Found, Reader, Report};
+use super::reading::{Found, Reader, Report, brief};
 
 /// `journalctl -o json`, one object an entry.
 pub(super) struct Json;
@@ -27,6 +27,8 @@ struct Entry {
     identifier: Field,
     #[serde(rename = "_COMM")]
     command: Field,
+    #[serde(rename = "_UID")]
+    user: Field,
     #[serde(rename = "MESSAGE")]
     message: Field,
 }
@@ -76,6 +78,7 @@ impl Reader for Export {
                 "_HOSTNAME" => &mut entry.host,
                 "SYSLOG_IDENTIFIER" => &mut entry.identifier,
                 "_COMM" => &mut entry.command,
+                "_UID" => &mut entry.user,
                 _ => &mut entry.message,
             };
             if let Field::None = field {
@@ -92,11 +95,18 @@ fn take(line: u64, entry: &Entry, report: &mut Report<'_>) {
         return report.unreadable(line, "an entry without __REALTIME_TIMESTAMP");
     };
     let at = micros.div_euclid(1_000_000);
-    report.covers(at);
-    let program = entry.identifier.text().or_else(|| entry.command.text()).unwrap_or_default();
+    let host = entry.host.text();
+    report.covers(at, host.as_deref());
     let message = entry.message.text().unwrap_or_default();
-    if let Some(tried) = tried(&program, message.trim_end()) {
-        let host = entry.host.text();
+    let message = message.trim_end();
+    let program = match sender(entry, message) {
+        Ok(program) => program,
+        Err(why) => return report.unreadable(line, why),
+    };
+    if logs_logins(&program, message) && entry.user.text().is_none_or(|user| user == "0") {
+        report.shows_logins(host.as_deref());
+    }
+    if let Some(tried) = tried(&program, message) {
         let found = Found {
             at,
             account: tried.account,
@@ -105,5 +115,43 @@ fn take(line: u64, entry: &Entry, report: &mut Report<'_>) {
             success: tried.success,
         };
         report.told(line, &format!("{program}: {message}"), &found, tried.trace);
+    }
+}
+
+/// What sshd is called in `_COMM`: since 9.8 a connection is served by sshd-session, and authenticated by sshd-auth.
+const SSHD: [&str; 3] = ["sshd", "sshd-session", "sshd-auth"];
+/// Whoever calls these is the user that journald sees, though they run as root: PAM tells of their sessions.
+const BY_USERS: [&str; 2] = ["su", "doas"];
+
+/// The program that a line is of, or why it is not of the one that it names. `SYSLOG_IDENTIFIER` is what the sender calls itself, and any
+/// user can send one; `_COMM` and `_UID` journald takes from the kernel. (systemd.journal-fields(7))
+fn sender(entry: &Entry, message: &str) -> Result<String, String> {
+    let command = entry.command.text();
+    let own = entry.identifier.text().or_else(|| command.clone()).unwrap_or_default();
+    let is_sshd = command.as_deref().is_some_and(|command| SSHD.contains(&command));
+    let user = entry.user.text().filter(|user| user != "0");
+    if own.starts_with("sshd") || is_sshd {
+        let own = if own.starts_with("sshd") { own } else { command.clone().unwrap_or_default() };
+        return match (command, user) {
+            (Some(command), _) if !is_sshd => {
+                Err(format!("says that it is {own}, and its _COMM is {}: not from sshd", brief(&command)))
+            }
+            // What sshd does as the user who logged in says nothing of logins.
+            (_, Some(user)) if tried(&own, message).is_some() => {
+                Err(format!("a login, and its _UID is {}: not from sshd, which runs as 0", brief(&user)))
+            }
+            _ => Ok(own),
+        };
+    }
+    let by_user = command.as_deref().is_some_and(|command| BY_USERS.contains(&command));
+    match user {
+        Some(user) if !by_user && tried(&own, message).is_some_and(|tried| tried.success) => {
+            let command = command.unwrap_or_default();
+            let (user, command) = (brief(&user), brief(&command));
+            Err(format!(
+                "a session that PAM opened, and its _UID is {user}, its _COMM {command:?}: anybody can send that"
+            ))
+        }
+        _ => Ok(own),
     }
 }

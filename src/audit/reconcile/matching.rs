@@ -162,15 +162,16 @@ struct Compared<'a> {
 }
 
 impl Compared<'_> {
-    /// Logins that no opening accounts for. Those of one kind that follow each other are one finding.
+    /// Logins that no opening accounts for. Those of one kind and one log are one finding.
     fn unaccounted(&self) -> Vec<Finding> {
         let mut findings: Vec<Finding> = Vec::new();
         let mut runs: Vec<(Verdict<'_>, Vec<&Login>)> = Vec::new();
         for login in self.logins.iter().filter(|login| login.success) {
-            let Some(verdict) = self.judge(login.at) else { continue };
-            match runs.last_mut() {
-                Some((last, run)) if last.same_as(&verdict) => run.push(login),
-                _ => runs.push((verdict, vec![login])),
+            let Some(verdict) = self.judge(login) else { continue };
+            // Logins of several logs come mixed by their times.
+            match runs.iter_mut().rev().find(|(other, _)| other.same_as(&verdict)) {
+                Some((_, run)) => run.push(login),
+                None => runs.push((verdict, vec![login])),
             }
         }
         for (verdict, run) in runs {
@@ -179,8 +180,9 @@ impl Compared<'_> {
         findings
     }
 
-    /// What a login at that time is, if no opening accounts for it.
-    fn judge(&self, at: i64) -> Option<Verdict<'_>> {
+    /// What a login is, if no opening accounts for it.
+    fn judge<'b>(&'b self, login: &'b Login) -> Option<Verdict<'b>> {
+        let at = login.at;
         if self.openings.iter().any(|window| window.accounts_for(at)) {
             return None;
         }
@@ -188,6 +190,7 @@ impl Compared<'_> {
             self.openings.iter().any(|window| window.may_account_for(at) && !self.confirmed(window));
         let before = self.openings.iter().rev().find(|window| window.from <= at);
         Some(Verdict {
+            log: &login.log,
             before,
             possible,
             rotated: before.and_then(|window| window.rotated).is_some_and(|rotated| rotated < at),
@@ -221,13 +224,8 @@ impl Compared<'_> {
             true => format!("at {}", time(first.at)),
             false => format!("between {} and {}", time(first.at), time(last.at)),
         };
-        let sources: BTreeSet<&str> = group.iter().filter_map(|login| login.from.as_deref()).collect();
-        let from = match sources.len() {
-            0 => String::new(),
-            1..=3 => format!(" from {}", sources.into_iter().collect::<Vec<_>>().join(", ")),
-            more => format!(" from {more} places"),
-        };
-        let what = format!("{} of {} {times}{from}", count(group.len(), "failed login"), self.name);
+        let what =
+            format!("{} of {} {times}{}", count(group.len(), "failed login"), self.name, sources(group));
         match opening {
             Some(window) => {
                 let text = format!("{what}, around its opening in {}", window.opening.incident);
@@ -311,6 +309,8 @@ impl Compared<'_> {
 
 /// Why no opening accounts for a login.
 struct Verdict<'a> {
+    /// The log that shows it: logins of two logs are told apart, since each has its own sources.
+    log: &'a str,
     /// The last opening that began before it.
     before: Option<&'a Window<'a>>,
     /// An opening may account for it, if its machine's clock was wrong.
@@ -322,17 +322,13 @@ struct Verdict<'a> {
 impl Verdict<'_> {
     fn same_as(&self, other: &Self) -> bool {
         let opening = |verdict: &Self| verdict.before.map(std::ptr::from_ref);
-        (opening(self), self.possible, self.rotated) == (opening(other), other.possible, other.rotated)
+        (self.log, opening(self), self.possible, self.rotated)
+            == (other.log, opening(other), other.possible, other.rotated)
     }
 
     fn finding(&self, name: &str, run: &[&Login]) -> Finding {
         let first = run[0];
-        let from = first.from.as_deref().map(|from| format!(" from {from}")).unwrap_or_default();
-        let more = match run.len() - 1 {
-            0 => String::new(),
-            more => format!(", and {more} more until {}", time(run[more].at)),
-        };
-        let what = format!("a login of {name} at {}{from}{more} (log {})", time(first.at), first.log);
+        let what = format!("a login of {name} {}", occasions(run));
         let without = |severity, text| Finding::new("LOGIN-WITHOUT-OPENING", Sort::Wrong, severity, text);
         let finding = match self.before {
             Some(window) if window.ended == EndedBy::Close && !self.rotated => {
@@ -367,6 +363,27 @@ impl Verdict<'_> {
             quoted(name)
         ));
         if self.possible { finding.possibly() } else { finding }
+    }
+}
+
+/// When, from where and by which log: `at TIME, and 1 more until TIME, from PLACE, PLACE (log NAME)`. All of one log, by time.
+pub(super) fn occasions(run: &[&Login]) -> String {
+    let (first, from) = (run[0], sources(run));
+    let more = match run.len() - 1 {
+        0 => String::new(),
+        more => format!(", and {more} more until {}", time(run[more].at)),
+    };
+    let comma = if more.is_empty() || from.is_empty() { "" } else { "," };
+    format!("at {}{more}{comma}{from} (log {})", time(first.at), first.log)
+}
+
+/// Where these logins came from: up to three places by name, else how many.
+fn sources(logins: &[&Login]) -> String {
+    let sources: BTreeSet<&str> = logins.iter().filter_map(|login| login.from.as_deref()).collect();
+    match sources.len() {
+        0 => String::new(),
+        1..=3 => format!(" from {}", sources.into_iter().collect::<Vec<_>>().join(", ")),
+        more => format!(" from {more} places"),
     }
 }
 

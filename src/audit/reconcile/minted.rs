@@ -90,7 +90,7 @@ impl Known {
     /// Everything that logins and mintings of one kit show together. Pure.
     pub fn judge(&self, kit: &Hash, logins: Vec<MintedLogin>, covers: &[LogCover]) -> Judged {
         let index = Index::of(self);
-        let mut runs: BTreeMap<(&'static str, String), Run> = BTreeMap::new();
+        let mut runs: BTreeMap<(&'static str, String, String), Run> = BTreeMap::new();
         let mut used: BTreeSet<(Hash, &str)> = BTreeSet::new();
         let mut others = Vec::new();
         for one in logins {
@@ -107,7 +107,8 @@ impl Known {
                 used.extend(in_time.map(|issue| (issue.record, issue.number.as_str())));
             }
             let Some(fault) = fault(&claim, &one) else { continue };
-            let run = runs.entry((fault.rule, fault.what.clone())).or_insert_with(|| Run::new(fault));
+            let run = runs.entry((fault.rule, fault.what.clone(), one.login.log.clone()));
+            let run = run.or_insert_with(|| Run::new(fault));
             run.logins.push(one.login);
         }
         let mut findings: Vec<Finding> = runs.into_values().map(Run::finding).collect();
@@ -118,12 +119,13 @@ impl Known {
 
     /// Logins that no kit of the ledger claims, and that show a number of a log in which every number is one of ours.
     pub fn of_no_kit(logins: Vec<MintedLogin>) -> Vec<Finding> {
-        let mut runs: BTreeMap<String, Run> = BTreeMap::new();
+        let mut runs: BTreeMap<(String, String), Run> = BTreeMap::new();
         for one in logins.into_iter().filter(|one| one.login.success) {
             let (Trace::X509 { number, .. } | Trace::Number { number, .. }) = &one.trace else { continue };
             let why = "no record of any kit in this ledger has that number".to_owned();
             let what = format!("number {number}");
-            let run = runs.entry(what.clone()).or_insert_with(|| Run::new(Fault::outside(what, why)));
+            let run = runs.entry((what.clone(), one.login.log.clone()));
+            let run = run.or_insert_with(|| Run::new(Fault::outside(what, why)));
             run.logins.push(one.login);
         }
         runs.into_values().map(Run::finding).collect()

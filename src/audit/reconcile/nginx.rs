@@ -39,7 +39,8 @@ impl Reader for Access {
             Ok(at) => at,
             Err(why) => return report.unreadable(number, why),
         };
-        report.covers(at);
+        report.covers(at, None);
+        report.shows_logins(None); // each request is a line, and says what came with it
         if line.serial.is_empty() || line.serial == "-" {
             return; // without a certificate
         }

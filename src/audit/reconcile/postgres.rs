@@ -1,20 +1,15 @@
 //! PostgreSQL's log in its three forms. Logins are there where `log_connections` is on; failures always are.
 //! (PostgreSQL 15 documentation, section 20.8; messages in English, as `lc_messages = C` gives them.)
 
-use std::collections::HashMap;
-
 use serde::Deserialize;
 
-use super::clock::{Clock, Stamp, iso, unix};
+use super::clock::{Clock, iso};
 use super::reading::{Found, Reader, Report};
 use super::trace::Trace;
 
-/// `log_destination = stderr`, whatever `log_line_prefix` has, as long as a time is in it.
-#[derive(Default)]
-pub(super) struct Stderr {
-    /// Where each process' client is, from "connection received".
-    clients: HashMap<u32, String>,
-}
+mod stderr;
+
+pub(super) use stderr::Stderr;
 
 /// `log_destination = csvlog`.
 pub(super) struct Csv;
@@ -22,10 +17,35 @@ pub(super) struct Csv;
 /// `log_destination = jsonlog` (from PostgreSQL 15).
 pub(super) struct Json;
 
-/// So many clients are remembered at once.
-const MOST_CLIENTS: usize = 65_536;
+/// What a message with that severity says of a login.
+enum Says<'a> {
+    /// Who was let in.
+    In(&'a str),
+    /// The subject of the certificate that somebody came with.
+    With(Trace),
+    /// Who was refused.
+    Refused(&'a str),
+    /// Where a client is that has connected.
+    Client(&'a str),
+}
 
-const SEVERITIES: [&str; 4] = ["LOG:  ", "FATAL:  ", "ERROR:  ", "WARNING:  "];
+impl<'a> Says<'a> {
+    /// Only these two severities say such things: what a session of a user says as it likes has others, but `RAISE LOG`.
+    fn of(severity: &str, message: &'a str) -> Option<Self> {
+        match severity {
+            "LOG" => certified(message)
+                .map(Says::With)
+                .or_else(|| authorized(message).map(Says::In))
+                .or_else(|| message.strip_prefix("connection received: host=").map(Says::Client)),
+            "FATAL" => refused(message).map(Says::Refused),
+            _ => None,
+        }
+    }
+
+    fn is_login(&self) -> bool {
+        !matches!(self, Says::Client(_))
+    }
+}
 
 /// The subject of the client certificate that a message says somebody came with.
 fn certified(message: &str) -> Option<Trace> {
@@ -34,86 +54,29 @@ fn certified(message: &str) -> Option<Trace> {
     Some(Trace::Name(name.to_owned()))
 }
 
-/// What a message says of a login.
-fn tried(message: &str) -> Option<(&str, bool)> {
-    let authorized = message
-        .strip_prefix("connection authorized: user=")
-        .or_else(|| message.strip_prefix("replication connection authorized: user="));
-    if let Some(rest) = authorized {
-        let ends = [" database=", " application_name=", " SSL enabled", " GSS ("];
-        let end = ends.iter().filter_map(|end| rest.find(end)).min().unwrap_or(rest.len());
-        return Some((&rest[..end], true));
-    }
+/// Whom a message says to be let in.
+fn authorized(message: &str) -> Option<&str> {
+    let rest = message.strip_prefix("replication ").unwrap_or(message);
+    let rest = rest.strip_prefix("connection authorized: user=")?;
+    let ends = [" database=", " application_name=", " SSL enabled", " GSS ("];
+    let end = ends.iter().filter_map(|end| rest.find(end)).min().unwrap_or(rest.len());
+    Some(&rest[..end])
+}
+
+/// Whom a message says to be refused.
+fn refused(message: &str) -> Option<&str> {
     let refused = [" authentication failed for user \"", "pg_hba.conf rejects ", "no pg_hba.conf entry for "];
     let role = message.strip_prefix("role \"").filter(|rest| {
         rest.ends_with("\" does not exist") || rest.ends_with("\" is not permitted to log in")
     });
     if let Some(rest) = role {
-        return Some((rest.rsplit_once('"')?.0, false));
+        return Some(rest.rsplit_once('"')?.0);
     }
     let how = refused.iter().find(|how| message.contains(**how))?;
-    let rest = match how.strip_suffix('"') {
-        Some(_) => message.split_once(how)?.1.strip_suffix('"')?,
-        None => message.split_once(", user \"")?.1.split_once("\", ")?.0,
-    };
-    Some((rest, false))
-}
-
-impl Reader for Stderr {
-    fn piece(&mut self, line: u64, bytes: &[u8], clock: &mut Clock, report: &mut Report<'_>) {
-        let text = String::from_utf8_lossy(bytes);
-        if text.starts_with('\t') {
-            return; // goes on from the line before
-        }
-        let marker = SEVERITIES.iter().filter_map(|marker| Some((text.find(marker)?, marker.len()))).min();
-        // DETAIL, HINT, STATEMENT and others tell of no login, but of a time.
-        let prefix = marker.map_or(&*text, |(at, _)| &text[..at]);
-        let at = match time(prefix) {
-            Some(Ok(stamp)) => clock.at(&stamp),
-            Some(Err(at)) => Ok(at),
-            None if marker.is_some() => {
-                Err("no time before its severity: log_line_prefix needs %m, %t or %n".to_owned())
-            }
-            None => Err("no line of a PostgreSQL log".to_owned()),
-        };
-        let at = match at {
-            Ok(at) => at,
-            Err(why) => return report.unreadable(line, why),
-        };
-        report.covers(at);
-        let Some((from, length)) = marker else { return };
-        let message = &text[from + length..];
-        let process = process(prefix);
-        if let Some(rest) = message.strip_prefix("connection received: host=") {
-            if self.clients.len() >= MOST_CLIENTS {
-                self.clients.clear();
-            }
-            let host = rest.split(' ').next().unwrap_or(rest);
-            if let Some(process) = process {
-                self.clients.insert(process, host.chars().take(256).collect());
-            }
-        }
-        let from = process.and_then(|process| self.clients.get(&process)).map(String::as_str);
-        tell(line, &text, message, (at, from), report);
+    match how.strip_suffix('"') {
+        Some(_) => message.split_once(how)?.1.strip_suffix('"'),
+        None => Some(message.split_once(", user \"")?.1.split_once("\", ")?.0),
     }
-}
-
-/// The time in a prefix: written out (`%m`, `%t`) or as seconds since 1970 (`%n`).
-fn time(prefix: &str) -> Option<Result<Stamp<'_>, i64>> {
-    let starts = prefix.char_indices().filter(|(_, c)| c.is_ascii_digit()).map(|(at, _)| at).take(64);
-    if let Some(stamp) = starts.clone().find_map(|at| iso(&prefix[at..])) {
-        return Some(Ok(stamp));
-    }
-    starts.clone().find_map(|at| {
-        let word = prefix[at..].split(|c: char| !c.is_ascii_digit() && c != '.').next()?;
-        let (whole, fraction) = word.split_once('.')?;
-        (whole.len() == 10 && fraction.len() == 3).then(|| unix(whole, false))?.map(Err)
-    })
-}
-
-/// The process in a prefix: the first number in brackets (`[%p]`).
-fn process(prefix: &str) -> Option<u32> {
-    prefix.split('[').skip(1).find_map(|rest| rest.split_once(']')?.0.split('-').next()?.parse().ok())
 }
 
 /// Whether it begins like csvlog: a time, a comma, and then quotes or commas.
@@ -130,7 +93,11 @@ impl Reader for Csv {
             return report.unreadable(line, format!("{} columns, and a csvlog has 14 at least", row.len()));
         };
         let from = row.get(4).map(|client| client.rsplit_once(':').map_or(client, |(host, _)| host));
-        entry(line, bytes, &Entry { time, message, from }, clock, report);
+        let column = |number| row.get(number).unwrap_or_default();
+        let (severity, doing) = (column(11), column(7));
+        let parts =
+            Entry { time, severity, message, from, doing, context: column(18), statement: column(19) };
+        entry(line, bytes, &parts, clock, report);
     }
 }
 
@@ -138,17 +105,33 @@ impl Reader for Csv {
 struct Object {
     timestamp: String,
     #[serde(default)]
+    error_severity: String,
+    #[serde(default)]
     message: String,
     #[serde(default)]
     remote_host: Option<String>,
+    #[serde(default)]
+    ps: String,
+    #[serde(default)]
+    context: String,
+    #[serde(default)]
+    statement: String,
 }
 
 impl Reader for Json {
     fn piece(&mut self, line: u64, bytes: &[u8], clock: &mut Clock, report: &mut Report<'_>) {
         match serde_json::from_slice::<Object>(bytes) {
             Err(error) => report.unreadable(line, format!("no entry of a jsonlog: {error}")),
-            Ok(Object { timestamp, message, remote_host }) => {
-                let parts = Entry { time: &timestamp, message: &message, from: remote_host.as_deref() };
+            Ok(object) => {
+                let parts = Entry {
+                    time: &object.timestamp,
+                    severity: &object.error_severity,
+                    message: &object.message,
+                    from: object.remote_host.as_deref(),
+                    doing: &object.ps,
+                    context: &object.context,
+                    statement: &object.statement,
+                };
                 entry(line, bytes, &parts, clock, report);
             }
         }
@@ -157,27 +140,52 @@ impl Reader for Json {
 
 struct Entry<'a> {
     time: &'a str,
+    severity: &'a str,
     message: &'a str,
     from: Option<&'a str>,
+    /// What the process shows that it does; empty where `update_process_title` is off.
+    doing: &'a str,
+    context: &'a str,
+    statement: &'a str,
+}
+
+impl Entry<'_> {
+    /// The words of a session: `RAISE LOG` writes what any user of the database likes, as PostgreSQL's own severity. What the server
+    /// itself says of a login it says before the session, without a statement.
+    fn is_of_a_session(&self) -> bool {
+        let before = ["", "authentication", "startup", "initializing"];
+        !before.contains(&self.doing) || !self.context.is_empty() || !self.statement.is_empty()
+    }
 }
 
 fn entry(line: u64, bytes: &[u8], entry: &Entry<'_>, clock: &mut Clock, report: &mut Report<'_>) {
     match iso(entry.time).ok_or_else(|| "no time".to_owned()).and_then(|stamp| clock.at(&stamp)) {
         Err(why) => report.unreadable(line, why),
         Ok(at) => {
-            report.covers(at);
-            tell(line, &String::from_utf8_lossy(bytes), entry.message, (at, entry.from), report);
+            report.covers(at, None);
+            let Some(says) = Says::of(entry.severity, entry.message) else { return };
+            if entry.severity == "LOG" && entry.is_of_a_session() {
+                return report.unreadable(line, OF_A_SESSION);
+            }
+            tell(line, &String::from_utf8_lossy(bytes), says, (at, entry.from), report);
         }
     }
 }
 
+/// Why what looks like a login is none.
+const OF_A_SESSION: &str = "says who was let in, and it is a statement within a session that says so (RAISE LOG): not from the server";
+
 /// What a message says of a login, of that time and from there.
-fn tell(line: u64, raw: &str, message: &str, (at, from): (i64, Option<&str>), report: &mut Report<'_>) {
-    if let Some(trace) = certified(message) {
-        let found = Found { at, account: "", host: None, from, success: true };
-        report.minted(line, raw, &found, trace);
+fn tell(line: u64, raw: &str, says: Says<'_>, (at, from): (i64, Option<&str>), report: &mut Report<'_>) {
+    let found = |account, success| Found { at, account, host: None, from, success };
+    // Refusals are logged even where `log_connections` is off: they show nothing of logins.
+    if !matches!(says, Says::Refused(_)) {
+        report.shows_logins(None);
     }
-    if let Some((account, success)) = tried(message) {
-        report.login(line, raw, &Found { at, account, host: None, from, success });
+    match says {
+        Says::In(account) => report.login(line, raw, &found(account, true)),
+        Says::Refused(account) => report.login(line, raw, &found(account, false)),
+        Says::With(trace) => report.minted(line, raw, &found("", true), trace),
+        Says::Client(_) => {}
     }
 }

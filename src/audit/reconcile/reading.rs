@@ -1,6 +1,7 @@
 //! From the bytes of a log to the logins in it: one pass, a piece at a time, and no piece larger than a cap. Nothing that a
 //! log says can make it fail: what cannot be read is counted, and the first are named with their lines.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufReader, Read};
 use std::ops::ControlFlow;
 
@@ -13,14 +14,14 @@ use super::trace::Trace;
 use super::{entra, journal, nginx, postgres, syslog, table, windows};
 use crate::record::hash::Hash;
 
+mod report;
 mod utf16;
+
+pub use report::Stretch;
+pub(super) use report::{Found, Report};
 
 /// Lines that cannot be read are named up to this many; the rest are counted.
 pub const MOST_UNREADABLE: usize = 100;
-/// What is kept of a line, for people, in bytes.
-const RAW_CAP: usize = 1_024;
-/// An account, a host or a source is no longer than this, in bytes.
-const NAME_CAP: usize = 256;
 
 /// Which kind of log. Variants of one kind are told apart by how it begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +90,10 @@ pub struct Summary {
     pub pieces: u64,
     /// The earliest and the latest time that any of them has, login or not.
     pub from_to: Option<(i64, i64)>,
+    /// Whether anything in it shows that it would show a login.
+    pub shows_logins: bool,
+    /// The same of the lines of each machine that was asked for, by its name in lower case.
+    pub hosts: BTreeMap<String, Stretch>,
     /// How many could not be read.
     pub unreadable: u64,
     /// The first of them.
@@ -99,77 +104,13 @@ pub struct Summary {
     pub notes: Vec<String>,
 }
 
-/// Where a reader puts what it finds.
-pub(super) struct Report<'a> {
-    each: &'a mut dyn FnMut(Sighting) -> ControlFlow<()>,
-    stopped: bool,
-    from_to: Option<(i64, i64)>,
-    unreadable: u64,
-    first_unreadable: Vec<Unreadable>,
-}
-
-/// A login as a reader finds it.
-pub(super) struct Found<'a> {
-    pub(super) at: i64,
-    pub(super) account: &'a str,
-    pub(super) host: Option<&'a str>,
-    pub(super) from: Option<&'a str>,
-    pub(super) success: bool,
-}
-
-impl Report<'_> {
-    /// A piece has this time, so the log covers it.
-    pub(super) fn covers(&mut self, at: i64) {
-        let (from, to) = self.from_to.unwrap_or((at, at));
-        self.from_to = Some((from.min(at), to.max(at)));
-    }
-
-    /// A login.
-    pub(super) fn login(&mut self, line: u64, raw: &str, found: &Found<'_>) {
-        self.told(line, raw, found, None);
-    }
-
-    /// A login with a credential that may be a minted one.
-    pub(super) fn minted(&mut self, line: u64, raw: &str, found: &Found<'_>, trace: Trace) {
-        self.told(line, raw, found, Some(trace));
-    }
-
-    /// A login, with what it shows of a minted credential.
-    pub(super) fn told(&mut self, line: u64, raw: &str, found: &Found<'_>, trace: Option<Trace>) {
-        // What is cut could become another account's name.
-        if found.account.len() > NAME_CAP {
-            return self.unreadable(line, "an account's name is longer than 256 bytes");
-        }
-        if trace.as_ref().is_some_and(|trace| trace.to_string().len() > RAW_CAP) {
-            return self.unreadable(line, "what it says of a credential is longer than 1,024 bytes");
-        }
-        let text = |text: &str| shortened(text, NAME_CAP);
-        let sighting = Sighting {
-            line,
-            at: found.at,
-            account: found.account.to_owned(),
-            host: found.host.map(text),
-            from: found.from.filter(|from| !matches!(*from, "" | "-")).map(text),
-            success: found.success,
-            raw: shortened(raw, RAW_CAP),
-            trace,
-        };
-        self.stopped |= (self.each)(sighting).is_break();
-    }
-
-    /// A line that cannot be read.
-    pub(super) fn unreadable(&mut self, line: u64, why: impl Into<String>) {
-        self.unreadable += 1;
-        if self.first_unreadable.len() < MOST_UNREADABLE {
-            self.first_unreadable.push(Unreadable { line, why: why.into() });
-        }
-    }
-}
-
 /// One format's reader: one piece after another.
 pub(super) trait Reader {
     /// A piece that begins on that line.
     fn piece(&mut self, line: u64, bytes: &[u8], clock: &mut Clock, report: &mut Report<'_>);
+
+    /// There are no more.
+    fn end(&mut self, _: &mut Report<'_>) {}
 }
 
 /// Reads a log to its end, or until `each` breaks off. UTF-16 with a byte order mark is read as its text.
@@ -178,13 +119,26 @@ pub(super) trait Reader {
 /// Of reading the bytes themselves; of nothing that they say.
 pub fn read(
     format: Format,
+    settings: Settings,
+    input: &mut dyn Read,
+    each: &mut dyn FnMut(Sighting) -> ControlFlow<()>,
+) -> io::Result<Summary> {
+    read_of(format, settings, &[], input, each)
+}
+
+/// [`read`], and what the log shows of these machines.
+///
+/// # Errors
+/// Of reading the bytes themselves.
+pub fn read_of(
+    format: Format,
     mut settings: Settings,
+    hosts: &[&str],
     input: &mut dyn Read,
     each: &mut dyn FnMut(Sighting) -> ControlFlow<()>,
 ) -> io::Result<Summary> {
     let mut hashed = Hashed { input, digest: Sha256::new() };
-    let mut report =
-        Report { each, stopped: false, from_to: None, unreadable: 0, first_unreadable: Vec::new() };
+    let mut report = Report::to(each, hosts);
     let pieces = {
         let mut start = Vec::new();
         (&mut hashed).take(4_096).read_to_end(&mut start)?;
@@ -194,10 +148,11 @@ pub fn read(
         let (mut pieces, mut reader) = choose(format, &mut settings, sniffed.trim_start(), &mut input);
         drive(&mut *pieces, &mut *reader, &mut settings.clock, &mut report)?
     };
-    let from_to = report.from_to;
+    let (Stretch { from_to, shows_logins }, hosts) = (report.whole, report.hosts);
     let (unreadable, first_unreadable) = (report.unreadable, report.first_unreadable);
     let hash = Hash(hashed.digest.finalize().into());
-    Ok(Summary { pieces, from_to, unreadable, first_unreadable, hash, notes: settings.clock.notes() })
+    let notes = settings.clock.notes();
+    Ok(Summary { pieces, from_to, shows_logins, hosts, unreadable, first_unreadable, hash, notes })
 }
 
 /// How the log is cut, and who reads the pieces.
@@ -220,7 +175,7 @@ fn choose<'a>(
         Format::Postgres => (Box::new(Lines::of(input)), Box::new(postgres::Stderr::default())),
         Format::Nginx => (Box::new(Lines::of(input)), Box::new(nginx::Access)),
         Format::Entra => (Box::new(Objects::of(input)), Box::new(entra::Entra)),
-        Format::Windows if json => (Box::new(Objects::of(input)), Box::new(windows::Json)),
+        Format::Windows if json => (Box::new(Objects::of(input)), Box::new(windows::Json::new(time_format))),
         Format::Windows => {
             (Box::new(Rows::of(input, &windows::DELIMITERS)), Box::new(windows::Csv::new(time_format)))
         }
@@ -251,13 +206,10 @@ fn drive(
             report.unreadable(line, format!("longer than {PIECE_CAP} bytes, or not closed"));
         }
     }
+    if !report.stopped {
+        reader.end(report);
+    }
     Ok(count)
-}
-
-/// At most so many bytes of it, and never half a character.
-fn shortened(text: &str, cap: usize) -> String {
-    let end = (0..=cap.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
-    text[..end].trim_end().to_owned()
 }
 
 /// For a message: a few characters of what was there.

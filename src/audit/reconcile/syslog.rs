@@ -1,8 +1,10 @@
 //! Lines of a syslog file: the traditional form without a year (RFC 3164), the form with an RFC 3339 time that rsyslog
 //! writes, and RFC 5424; each perhaps with its priority before it.
 
-use super::auth::tried;
-use super::clock::{Clock, iso};
+use jiff::civil::DateTime;
+
+use super::auth::{logs_logins, tried};
+use super::clock::{Clock, Mark, Stamp, iso};
 use super::reading::{Found, Reader, Report};
 
 /// OpenSSH and PAM in a syslog file.
@@ -22,12 +24,16 @@ impl Reader for Syslog {
         match line(&text, clock) {
             Err(why) => report.unreadable(number, why),
             Ok(line) => {
-                report.covers(line.at);
+                let host = Some(line.host).filter(|host| !matches!(*host, "" | "-"));
+                report.covers(line.at, host);
+                if logs_logins(line.program, line.message) {
+                    report.shows_logins(host);
+                }
                 if let Some(tried) = tried(line.program, line.message) {
                     let found = Found {
                         at: line.at,
                         account: tried.account,
-                        host: Some(line.host).filter(|host| !matches!(*host, "" | "-")),
+                        host,
                         from: tried.from,
                         success: tried.success,
                     };
@@ -105,7 +111,7 @@ fn after_elements(text: &str) -> Option<&str> {
     (!open).then_some("")
 }
 
-/// `Nov 21 12:00:00`, the day with a blank before it where it has one digit.
+/// `Nov 21 12:00:00`, the day with a blank before it where it has one digit; and the year after it, where some write one.
 fn traditional<'a>(text: &'a str, clock: &mut Clock) -> Result<(i64, &'a str), String> {
     const MONTHS: [&str; 12] =
         ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -122,11 +128,25 @@ fn traditional<'a>(text: &'a str, clock: &mut Clock) -> Result<(i64, &'a str), S
     {
         return Err(wrong());
     }
-    match (number(4), number(7), number(10), number(13)) {
-        (Some(day), Some(hour), Some(minute), Some(second)) => {
-            let at = clock.yearless(month as i8 + 1, day, (hour, minute, second.min(59)))?;
-            Ok((at, rest))
+    let (Some(day), Some(hour), Some(minute), Some(second)) = (number(4), number(7), number(10), number(13))
+    else {
+        return Err(wrong());
+    };
+    let (month, second) = (month as i8 + 1, second.min(59));
+    match year(rest) {
+        Some((year, rest)) => {
+            let civil = DateTime::new(year, month, day, hour, minute, second, 0);
+            let civil = civil.map_err(|_| "no such day".to_owned())?;
+            Ok((clock.at(&Stamp { civil, zone: Mark::None, length: 0 })?, rest))
         }
-        _ => Err(wrong()),
+        None => Ok((clock.yearless(month, day, (hour, minute, second))?, rest)),
     }
+}
+
+/// ` 2026 host program…`: the year, and what follows it. Where a program follows at once, the number is a host's name.
+fn year(rest: &str) -> Option<(i16, &str)> {
+    let (digits, after) = rest.strip_prefix(' ')?.split_once(' ')?;
+    let year = digits.parse().ok().filter(|year| digits.len() == 4 && (1970..=2099).contains(year))?;
+    let (host, _) = after.split_once(' ')?;
+    (!host.is_empty() && !host.ends_with(':')).then_some((year, &rest[1 + digits.len()..]))
 }

@@ -156,7 +156,9 @@ impl Reader for Table {
             Ok(at) => at,
             Err(why) => return report.unreadable(line, why),
         };
-        report.covers(at);
+        let host = self.mapping.host.as_ref().and_then(|column| self.value(&row, column));
+        let host = host.filter(|host| !host.is_empty());
+        report.covers(at, host);
         let number = self.mapping.number.as_ref().map(|column| self.value(&row, column));
         let account = match (self.value(&row, &self.mapping.account), &number) {
             (Some(account), _) => account,
@@ -186,8 +188,7 @@ impl Reader for Table {
             return;
         }
         let source = self.mapping.source.as_ref().and_then(|column| self.value(&row, column));
-        let host = self.mapping.host.as_ref().and_then(|column| self.value(&row, column));
-        let host = host.filter(|host| !host.is_empty());
+        report.shows_logins(host);
         let found = Found { at, account, host, from: source, success };
         let trace =
             number.map(|number| Trace::Number { number: number.to_owned(), account: account.to_owned() });

@@ -51,10 +51,11 @@ fn is_login(id: u64) -> bool {
 
 /// An event at a time, on a machine. `what` it is of: the line, and its text.
 fn take(what: (u64, &str), id: u64, at: i64, host: Option<&str>, facts: &Facts, report: &mut Report<'_>) {
-    report.covers(at);
+    report.covers(at, host);
     if !is_login(id) {
         return;
     }
+    report.shows_logins(host);
     let Some(name) = &facts.name else {
         return report.unreadable(what.0, format!("event {id} without the name of its account"));
     };
@@ -74,26 +75,35 @@ fn take(what: (u64, &str), id: u64, at: i64, host: Option<&str>, facts: &Facts, 
     report.login(what.0, what.1, &Found { at, account: &account, host, from, success });
 }
 
-/// A time as Windows and what reads it write it: RFC 3339, `/Date(…)/`, or as a culture does.
+/// A time as Windows and what reads it write it: RFC 3339, `/Date(…)/`, or as a culture does. A date with slashes that does not
+/// begin with its year has the day or the month first, and nothing in it says which: AM and PM do not, many cultures have them.
 fn when(text: &str, format: Option<&str>, clock: &mut Clock) -> Result<i64, String> {
-    if let Some(format) = format {
-        return super::clock::strptime(clock, format, text);
-    }
+    // Newer .NET puts a narrow no-break space before AM and PM.
+    let text = text.replace(['\u{202F}', '\u{A0}'], " ");
     if let Some(millis) = text.strip_prefix("/Date(") {
         let digits = millis.split([')', '+']).next().unwrap_or(millis);
         return super::clock::unix(digits, true).ok_or_else(|| "no number in /Date(…)/".to_owned());
     }
-    if let Some(stamp) = super::clock::iso(text) {
+    if let Some(format) = format {
+        return super::clock::strptime(clock, format, &text);
+    }
+    if let Some(stamp) = super::clock::iso(&text) {
         return clock.at(&stamp);
     }
     let upper = text.to_uppercase();
-    let guess = match () {
-        () if upper.ends_with("AM") || upper.ends_with("PM") => "%m/%d/%Y %I:%M:%S %p",
+    let halves = upper.ends_with("AM") || upper.ends_with("PM");
+    let year_first = upper.split_once('/').is_some_and(|(year, _)| year.len() == 4);
+    let form = match () {
+        () if year_first && halves => "%Y/%m/%d %I:%M:%S %p",
+        () if year_first => "%Y/%m/%d %H:%M:%S",
         () if text.contains('.') && !text.contains('/') => "%d.%m.%Y %H:%M:%S",
         () => {
-            let brief = super::reading::brief(text);
-            return Err(format!("{brief:?} may be day or month first: say which with --time-format"));
+            let (brief, time) =
+                (super::reading::brief(&text), if halves { "%I:%M:%S %p" } else { "%H:%M:%S" });
+            return Err(format!(
+                "{brief:?} may have day or month first: say which, as --time-format '%m/%d/%Y {time}' or '%d/%m/%Y {time}'"
+            ));
         }
     };
-    super::clock::strptime(clock, guess, &upper)
+    super::clock::strptime(clock, form, &upper)
 }

@@ -10,7 +10,9 @@ use super::desk::AuditDesk;
 use super::import::grouped;
 use super::trouble::Trouble;
 use crate::audit::ledger::{Ledger, LedgerError, LogCover, Login};
-use crate::audit::reconcile::{self, Accounts, Clock, Format, Mapping, Settings, Sighting, Summary};
+use crate::audit::reconcile::{
+    self, Accounts, Clock, Format, Mapping, NotCovered, Settings, Sighting, Summary,
+};
 use crate::cli::Outcome;
 use crate::cli::terminal::Progress;
 use crate::kit::name::CredentialName;
@@ -127,11 +129,11 @@ pub(super) fn reconcile(desk: &mut AuditDesk, options: Options) -> Result<Outcom
         let minted = options.minted.then(|| options.format.minted());
         let looked_for = LookedFor { accounts: &accounts, minted };
         let kept = keep(desk, &mut *ledger, &log, looked_for, options.format.into(), settings, &mut *input);
-        let (summary, counts, minted) = kept.map_err(|trouble| match trouble {
+        let Kept { summary, counts, minted, not_covered } = kept.map_err(|trouble| match trouble {
             Stopped::Ledger(error) => Trouble::Ledger(error),
             Stopped::Read(error) => Trouble::Read { source_name: name.clone(), error },
         })?;
-        read.push(Shown { source: name, log, summary, counts, minted });
+        read.push(Shown { source: name, log, summary, counts, minted, not_covered });
     }
     let names: BTreeSet<String> =
         read.iter().flat_map(|shown| accounts.of_log(&shown.log)).map(str::to_owned).collect();
@@ -147,6 +149,7 @@ struct Shown {
     counts: Counts,
     /// Logins with what may be a minted credential, where these were looked for: let in and not.
     minted: Option<(u64, u64)>,
+    not_covered: Vec<NotCovered>,
 }
 
 /// Logins let in and not, by credential.
@@ -157,8 +160,13 @@ enum Stopped {
     Read(io::Error),
 }
 
-/// What was read of a log: logins by credential, and those with what may be a minted one.
-type Kept = (Summary, Counts, Option<(u64, u64)>);
+/// What was read of a log: logins by credential, those with what may be a minted one, and what the log does not cover.
+struct Kept {
+    summary: Summary,
+    counts: Counts,
+    minted: Option<(u64, u64)>,
+    not_covered: Vec<NotCovered>,
+}
 
 /// What of a log counts.
 #[derive(Clone, Copy)]
@@ -211,25 +219,31 @@ fn keep(
         }
         ControlFlow::Continue(())
     };
-    let summary = reconcile::read(format, settings, &mut input, &mut each).map_err(Stopped::Read)?;
+    let hosts = accounts.hosts(log);
+    let summary =
+        reconcile::read_of(format, settings, &hosts, &mut input, &mut each).map_err(Stopped::Read)?;
     if let Some(error) = failed {
         return Err(Stopped::Ledger(error));
     }
-    let kinds = minted.map(|kind| format!("{}{kind}", reconcile::MINTED));
-    let covered = || accounts.of_log(log).chain(kinds.as_deref());
     let cover = |credential: &str, from_to| LogCover {
         log: log.to_owned(),
         credential: credential.to_owned(),
         from_to,
         hash: summary.hash,
     };
-    let covers: Vec<LogCover> = match summary.from_to {
-        Some(from_to) => covered().map(|credential| cover(credential, from_to)).collect(),
-        None => Vec::new(),
-    };
+    let (covered, mut not_covered) = summary.covered(format, accounts, log);
+    let mut covers: Vec<LogCover> =
+        covered.into_iter().map(|(credential, from_to)| cover(credential, from_to)).collect();
+    not_covered.extend(accounts.none_in(log));
+    if let Some(kind) = minted {
+        match summary.whole(format) {
+            Ok(from_to) => covers.push(cover(&format!("{}{kind}", reconcile::MINTED), from_to)),
+            Err(why) => not_covered.push(NotCovered { what: "minted credentials".into(), why }),
+        }
+    }
     // Last, so that a log whose reading was cut off does not count as one that covers anything.
     ledger.put_logins(&lot, &covers).map_err(Stopped::Ledger)?;
-    Ok((summary, counts, minted.map(|_| seen)))
+    Ok(Kept { summary, counts, minted: minted.map(|_| seen), not_covered })
 }
 
 /// Shows how far a log was read.

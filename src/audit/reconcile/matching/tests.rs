@@ -120,7 +120,7 @@ fn login_without_opening_is_critical() {
     );
     assert_eq!(
         found[0].text,
-        "a login of core-fw/admin at 2026-11-21T12:00:00Z from 192.0.2.7, and 1 more until 2026-11-21T12:00:05Z \
+        "a login of core-fw/admin at 2026-11-21T12:00:00Z, and 1 more until 2026-11-21T12:00:05Z, from 192.0.2.7 \
          (log core-fw) without an opening before it"
     );
     assert_eq!(found[0].kit, Some(kit()));
@@ -128,6 +128,32 @@ fn login_without_opening_is_critical() {
     let mut other = incident("INC-1", NOON);
     other.openings[0].credential = "core-fw/root".into();
     assert_eq!(rules(&with_login(&[other], NOON + 60)), ["LOGIN-WITHOUT-OPENING"]);
+}
+
+#[test]
+fn logins_of_several_logs_and_sources_are_told_apart() {
+    let from =
+        |log: &str, from: &str, at| Login { log: log.into(), from: Some(from.into()), ..login(at, true) };
+    let logins = [
+        from("A.log", "192.0.2.1", NOON),
+        from("B.log", "203.0.113.9", NOON + 1),
+        from("A.log", "192.0.2.2", NOON + 2),
+        from("B.log", "203.0.113.9", NOON + 3),
+    ];
+    let found = findings(&kit(), &[], &logins, &around());
+    let texts: Vec<&str> = found.iter().map(|finding| finding.text.as_str()).collect();
+    assert_eq!(
+        texts,
+        [
+            "a login of core-fw/admin at 2026-11-21T12:00:00Z, and 1 more until 2026-11-21T12:00:02Z, \
+             from 192.0.2.1, 192.0.2.2 (log A.log) without an opening before it",
+            "a login of core-fw/admin at 2026-11-21T12:00:01Z, and 1 more until 2026-11-21T12:00:03Z, \
+             from 203.0.113.9 (log B.log) without an opening before it",
+        ]
+    );
+    let many: Vec<Login> = (0..4).map(|n| from("A.log", &format!("192.0.2.{n}"), NOON + n)).collect();
+    let found = findings(&kit(), &[], &many, &around());
+    assert!(found[0].text.contains("until 2026-11-21T12:00:03Z, from 4 places (log A.log)"), "{found:?}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::claim::Claim;
 use super::{Issue, MintedLogin};
 use crate::audit::finding::{Finding, Severity, Sort};
 use crate::audit::ledger::Login;
-use crate::audit::reconcile::matching::{TOLERANCE, time};
+use crate::audit::reconcile::matching::{TOLERANCE, occasions, time};
 use crate::audit::reconcile::trace::{Trace, parts};
 use crate::record::hash::Hash;
 
@@ -135,7 +135,7 @@ enum Contradiction {
     Account(String),
 }
 
-/// Logins with one fault.
+/// Logins with one fault, of one log.
 pub(super) struct Run {
     fault: Fault,
     pub(super) logins: Vec<Login>,
@@ -149,14 +149,8 @@ impl Run {
     pub(super) fn finding(mut self) -> Finding {
         self.logins.sort_by_key(|login| login.at);
         let Fault { rule, severity, certain, what, why, incident, records } = self.fault;
-        let (first, last) = (&self.logins[0], &self.logins[self.logins.len() - 1]);
-        let from = first.from.as_deref().map(|from| format!(" from {from}")).unwrap_or_default();
-        let more = match self.logins.len() - 1 {
-            0 => String::new(),
-            more => format!(", and {more} more until {}", time(last.at)),
-        };
-        let text =
-            format!("a login with {what} at {}{from}{more} (log {}): {why}", time(first.at), first.log);
+        let run: Vec<&Login> = self.logins.iter().collect();
+        let (at, text) = (run[0].at, format!("a login with {what} {}: {why}", occasions(&run)));
         let next = match rule {
             "LOGIN-NOT-MINTED" => {
                 "find out who logged in; then  breakglass revoke --altogether --key SERIAL --why …  in the kit whose key it names, and install what it exports"
@@ -165,7 +159,7 @@ impl Run {
             "LOGIN-NOT-IN-TIME" => "find out who logged in; set the clock of that platform",
             _ => "install the lists that  breakglass trust export  writes",
         };
-        let finding = Finding::new(rule, Sort::Wrong, severity, text).on(records).at(first.at).then(next);
+        let finding = Finding::new(rule, Sort::Wrong, severity, text).on(records).at(at).then(next);
         let finding = finding.possibly_if(!certain);
         match incident {
             Some(incident) => finding.in_incident(incident),

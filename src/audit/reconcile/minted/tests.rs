@@ -118,6 +118,26 @@ fn what_was_minted_and_used_in_time_is_nothing_to_tell() {
 }
 
 #[test]
+fn logins_with_one_number_are_told_by_log_with_their_sources() {
+    let from = |log: &str, from: &str, after| {
+        let mut one = at(after, of_ssh(4711, "somebody"));
+        (one.login.log, one.login.from) = (log.into(), Some(from.into()));
+        one
+    };
+    let logins = vec![from("A", "192.0.2.1", 0), from("B", "203.0.113.9", 1), from("A", "192.0.2.2", 2)];
+    let found = judged(&known(&[]), logins).findings;
+    let texts: Vec<&str> =
+        found.iter().filter_map(|one| one.text.split_once(" at ")?.1.split(')').next()).collect();
+    assert_eq!(
+        texts,
+        [
+            "2026-11-21T12:00:00Z, and 1 more until 2026-11-21T12:00:02Z, from 192.0.2.1, 192.0.2.2 (log A",
+            "2026-11-21T12:00:01Z from 203.0.113.9 (log B",
+        ]
+    );
+}
+
+#[test]
 fn login_not_minted_is_a_number_that_no_record_has() {
     let known = known(&[ssh(1), x509(2)]);
     let outside = [

@@ -3,7 +3,9 @@
 
 use super::*;
 
+mod journal;
 mod minted;
+mod postgres;
 mod windows;
 
 /// 2026-11-21 12:00:00 UTC.
@@ -45,6 +47,7 @@ fn every_header_of_syslog_gives_the_same_login() {
         "Nov 21 12:00:00 fw sshd[71]: ",
         "<38>Nov 21 12:00:00 fw sshd[71]: ",
         "Nov 21 12:00:00 sshd[71]: ",
+        "Nov 21 12:00:00 2026 fw sshd[71]: ",
         "2026-11-21T12:00:00.123456+00:00 fw sshd[71]: ",
         "2026-11-21T13:00:00+01:00 fw sshd-session[71]: ",
         "<38>1 2026-11-21T12:00:00.5Z fw sshd 71 - - ",
@@ -58,6 +61,30 @@ fn every_header_of_syslog_gives_the_same_login() {
             (1, 0, Some((NOON, NOON))),
             "{header}"
         );
+    }
+}
+
+#[test]
+fn a_year_after_the_time_counts_and_a_host_of_four_digits_is_a_host() {
+    let message = "Accepted password for admin from 192.0.2.7 port 5 ssh2\n";
+    // No date of a file, and no --year: the line says it.
+    let log = format!("Nov 21 12:00:00 2026 fw sshd[1]: {message}Nov 21 12:00:00 2025 fw sshd[1]: {message}");
+    let (found, summary) = rows(Format::Ssh, Settings::default(), log.as_bytes());
+    let admin = |line, after| row(line, after, "admin", "192.0.2.7", true);
+    assert_eq!((found, summary.unreadable), (vec![admin(1, 0), admin(2, -365 * 86_400)], 0));
+    let mut host = None;
+    for (log, expected) in [
+        ("Nov 21 12:00:00 2026 sshd[1]: ", "2026"),
+        ("Nov 21 12:00:00 2026 fw sshd[1]: ", "fw"),
+        ("Nov 21 12:00:00 2100 sshd[1]: ", "2100"),
+    ] {
+        let log = format!("{log}{message}");
+        read(Format::Ssh, dated(), &mut log.as_bytes(), &mut |sighting| {
+            host = sighting.host;
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+        assert_eq!(host.as_deref(), Some(expected), "{log}");
     }
 }
 

@@ -7,12 +7,13 @@ use std::io::{self, BufRead};
 use super::{Lines, Piece, Pieces, add};
 
 /// Fields that are kept; all others are passed over.
-const KEPT: [&[u8]; 6] = [
+const KEPT: [&[u8]; 7] = [
     b"__REALTIME_TIMESTAMP",
     b"_SOURCE_REALTIME_TIMESTAMP",
     b"_HOSTNAME",
     b"SYSLOG_IDENTIFIER",
     b"_COMM",
+    b"_UID",
     b"MESSAGE",
 ];
 

@@ -8,7 +8,16 @@ use crate::audit::reconcile::clock::Clock;
 use crate::audit::reconcile::reading::{Reader, Report};
 
 /// Events as JSON.
-pub(in super::super) struct Json;
+pub(in super::super) struct Json {
+    /// How times are written, where the auditor said.
+    time_format: Option<String>,
+}
+
+impl Json {
+    pub(in super::super) fn new(time_format: Option<String>) -> Self {
+        Json { time_format }
+    }
+}
 
 impl Reader for Json {
     fn piece(&mut self, line: u64, bytes: &[u8], clock: &mut Clock, report: &mut Report<'_>) {
@@ -19,7 +28,7 @@ impl Reader for Json {
         let Some(event) = Event::of(&object) else {
             return report.unreadable(line, "an object without the number and the time of an event");
         };
-        let at = match when(&event.time, None, clock) {
+        let at = match when(&event.time, self.time_format.as_deref(), clock) {
             Ok(at) => at,
             Err(why) => return report.unreadable(line, why),
         };

@@ -46,6 +46,14 @@ struct Log<'a> {
     credentials: Vec<Counted<'a>>,
     /// Logins with what may be a minted credential, where these were looked for.
     minted: Option<Seen>,
+    /// What was looked for, and would not show in it.
+    not_covered: Vec<Uncovered<'a>>,
+}
+
+#[derive(Serialize)]
+struct Uncovered<'a> {
+    what: &'a str,
+    why: &'a str,
 }
 
 #[derive(Serialize)]
@@ -135,6 +143,11 @@ impl<'a> Log<'a> {
             notes: &summary.notes,
             credentials: shown.counts.iter().map(counted).collect(),
             minted: shown.minted.map(|(logins, failed)| Seen { logins, failed }),
+            not_covered: shown
+                .not_covered
+                .iter()
+                .map(|one| Uncovered { what: &one.what, why: &one.why })
+                .collect(),
         }
     }
 
@@ -161,8 +174,12 @@ impl<'a> Log<'a> {
             let (logins, failed) = (grouped(*logins), grouped(*failed));
             let _ = writeln!(text, "  with what may be minted: {logins} logins, {failed} failed");
         }
-        if self.credentials.is_empty() && self.minted.is_none() {
+        if self.credentials.is_empty() && self.minted.is_none() && self.not_covered.is_empty() {
             text.push_str("  no login of the accounts that were asked for\n");
+        }
+        // Without any time, the first line has said it.
+        for one in self.not_covered.iter().filter(|_| self.from_to.is_some()) {
+            let _ = writeln!(text, "  not covered: {}: {}", visible(one.what), visible(one.why));
         }
         for note in self.notes {
             let _ = writeln!(text, "  {note}");
@@ -193,14 +210,17 @@ impl Told<'_> {
                  and it counts as a log of each. keep a ledger for each, or give their platforms names of their own"
             );
         }
-        if !self.findings.is_empty() || self.unknown.is_empty() {
+        let looked_at = self.unknown.is_empty() && self.logs.iter().all(|log| log.not_covered.is_empty());
+        if !self.findings.is_empty() || looked_at {
             text.push_str(&lines(&self.findings));
         }
         text
     }
 
     fn outcome(&self) -> Outcome {
-        let unreadable = self.logs.iter().any(|log| log.unreadable > 0 || log.from_to.is_none());
+        let is_whole =
+            |log: &Log<'_>| log.unreadable == 0 && log.from_to.is_some() && log.not_covered.is_empty();
+        let unreadable = !self.logs.iter().all(is_whole);
         let incomplete = unreadable || !self.unknown.is_empty() || !self.shared.is_empty();
         match self.findings.iter().map(|finding| finding.sort).min() {
             Some(Sort::Wrong) => Outcome::Wrong,

@@ -107,18 +107,23 @@ fn csv_of_powershell_of_the_event_viewer_and_by_columns() {
     let powershell = format!(
         "#TYPE System.Diagnostics.Eventing.Reader.EventLogRecord\r\n\"Message\",\"Id\",\"LogName\",\"MachineName\",\"TimeCreated\"\r\n\"{MESSAGE}\",\"4624\",\"Security\",\"DC1\",\"11/21/2026 12:00:00 PM\"\r\n"
     );
-    let (found, summary) = of(&powershell);
+    let american = |bytes: &[u8]| {
+        let time_format = Some("%m/%d/%Y %I:%M:%S %p".into());
+        rows(Format::Windows, Settings { time_format, ..Settings::default() }, bytes)
+    };
+    let (found, summary) = american(powershell.as_bytes());
     assert_eq!(found, expected(3));
     assert_eq!((summary.unreadable, summary.notes.len()), (0, 1));
+    // As newer .NET writes it.
+    assert_eq!(american(powershell.replace(" PM", "\u{202F}PM").as_bytes()).0, expected(3));
     // The same as Windows writes it with `>`: UTF-16.
     let bytes: Vec<u8> =
         [0xFF, 0xFE].into_iter().chain(powershell.encode_utf16().flat_map(u16::to_le_bytes)).collect();
-    let (found, _) = rows(Format::Windows, Settings::default(), &bytes);
-    assert_eq!(found, expected(3));
+    assert_eq!(american(&bytes).0, expected(3));
     let viewer = format!(
         "Keywords,Date and Time,Source,Event ID,Task Category\r\nAudit Success,11/21/2026 12:00:00 PM,Microsoft-Windows-Security-Auditing,4624,Logon,\"{MESSAGE}\"\r\n"
     );
-    assert_eq!(of(&viewer).0, expected(2));
+    assert_eq!(american(viewer.as_bytes()).0, expected(2));
     let columns = "TimeCreated;EventID;Computer;TargetUserName;TargetDomainName;IpAddress\n21.11.2026 12:00:00;4624;DC1;bg-admin;EXAMPLE;192.0.2.7\n";
     assert_eq!(of(columns).0, expected(2));
     let payload = r##"RecordNumber,TimeCreated,EventId,Channel,Computer,Payload
@@ -129,11 +134,28 @@ fn csv_of_powershell_of_the_event_viewer_and_by_columns() {
 
 #[test]
 fn a_date_that_may_be_read_in_two_ways_is_asked_for() {
-    let log = "TimeCreated,Id,TargetUserName\n05/11/2026 12:00:00,4624,bg-admin\n";
-    let (found, summary) = of(log);
-    assert!(found.is_empty());
-    assert!(summary.first_unreadable[0].why.contains("--time-format"));
+    let log = |time: &str| format!("TimeCreated,Id,TargetUserName\n{time},4624,bg-admin\n");
+    for (time, example) in [
+        ("05/11/2026 12:00:00", "--time-format '%m/%d/%Y %H:%M:%S'"),
+        ("5/11/2026 4:14:00 AM", "--time-format '%m/%d/%Y %I:%M:%S %p'"),
+        ("5/11/2026 4:14:00\u{202F}AM", "--time-format '%m/%d/%Y %I:%M:%S %p'"),
+        ("11/21/2026 12:00:00 PM", "--time-format '%m/%d/%Y %I:%M:%S %p'"),
+    ] {
+        let (found, summary) = of(&log(time));
+        assert!(found.is_empty() && summary.from_to.is_none(), "{time}: {found:?}");
+        assert!(summary.first_unreadable[0].why.contains(example), "{:?}", summary.first_unreadable);
+    }
     let settings = Settings { time_format: Some("%d/%m/%Y %H:%M:%S".into()), ..Settings::default() };
-    let (found, _) = rows(Format::Windows, settings, log.as_bytes());
+    let (found, _) = rows(Format::Windows, settings, log("05/11/2026 12:00:00").as_bytes());
     assert_eq!(found, [row(2, -16 * 86_400, "bg-admin", "", true)]);
+    // With the year first only one reading is left.
+    for time in ["2026/11/21 12:00:00", "2026/11/21 12:00:00\u{202F}PM", "2026/11/21 12:00:00 pm"] {
+        assert_eq!(of(&log(time)).0, [row(2, 0, "bg-admin", "", true)], "{time}");
+    }
+    // The same in a shipper's JSON.
+    let json = r#"{"EventTime":"11/21/2026 12:00:00 PM","EventID":4624,"TargetUserName":"bg-admin"}"#;
+    assert_eq!(of(json).1.unreadable, 1);
+    let settings = Settings { time_format: Some("%m/%d/%Y %I:%M:%S %p".into()), ..Settings::default() };
+    let (found, _) = rows(Format::Windows, settings, json.as_bytes());
+    assert_eq!(found, [row(1, 0, "bg-admin", "", true)]);
 }
