@@ -62,6 +62,85 @@ fn line_newer_is_no_damage() {
 }
 
 #[test]
+fn line_newer_is_not_hidden_by_any_number_of_bad_lines_and_these_are_counted() {
+    let mut ledger = Sqlite::in_memory();
+    ledger.put_aside(&[aside(1, true)]).unwrap();
+    ledger.put_aside(&(2..=2_001).map(|line| aside(line, false)).collect::<Vec<_>>()).unwrap();
+    let [newer] = &books(&mut ledger, "LINE-NEWER")[..] else { panic!("one") };
+    assert!(newer.text.starts_with("1 line of bundle.jws a newer"), "{}", newer.text);
+    let unreadable = books(&mut ledger, "LINE-UNREADABLE");
+    assert_eq!(unreadable.len(), MOST_CASES);
+    let text =
+        "2000 lines that are no records were set aside: the 999 newest are told here, 1001 more are not";
+    assert_eq!(unreadable[0].text, text);
+    assert!(unreadable[1].text.starts_with("line 2001 of bundle.jws"), "{}", unreadable[1].text);
+}
+
+#[test]
+fn line_newer_tells_how_many_lines_of_however_many_sources() {
+    let mut ledger = Sqlite::in_memory();
+    let lines = (1..=1_500).map(|line| SetAside { source: format!("{line}.jws"), ..aside(line, true) });
+    ledger.put_aside(&lines.collect::<Vec<_>>()).unwrap();
+    let newer = books(&mut ledger, "LINE-NEWER");
+    assert_eq!(newer.len(), MOST_CASES);
+    assert!(
+        newer[0].text.starts_with("1500 lines a newer breakglass-audit is needed for"),
+        "{}",
+        newer[0].text
+    );
+    assert!(newer[0].text.ends_with("501 more are not"), "{}", newer[0].text);
+}
+
+/// An import whose signed export, which has that hash, is of these lines or of others.
+fn exported(source: &str, read: u64, known: u64, end: BundleEnd, export: &[u8]) -> Imported {
+    Imported { export: Some(Hash::of(export)), ..import(source, read, known, Some(end)) }
+}
+
+#[test]
+fn bundle_end_of_other_lines_is_settled_by_those_lines_from_anywhere_and_by_nothing_else() {
+    let mut ledger = Sqlite::in_memory();
+    ledger.imported(&exported("/media/a/records.jws", 9, 0, BundleEnd::Other, b"export")).unwrap();
+    // The station sends more of the same kit, as whole as it can make it: an older bundle, or one without an end.
+    ledger.imported(&exported("/media/a/records.jws", 20, 20, BundleEnd::Whole, b"another")).unwrap();
+    ledger.imported(&import("/media/a/records.jws", 20, 20, Some(BundleEnd::Open))).unwrap();
+    ledger.imported(&exported("/media/a/records.jws", 20, 20, BundleEnd::Other, b"third")).unwrap();
+    let wrong = |ledger: &mut Sqlite| {
+        let findings = books(ledger, "BUNDLE-END");
+        findings
+            .iter()
+            .filter(|finding| finding.sort == Sort::Wrong)
+            .flat_map(|it| it.records.clone())
+            .collect()
+    };
+    let found: Vec<Hash> = wrong(&mut ledger);
+    assert_eq!(found, [Hash::of(b"export"), Hash::of(b"third")]);
+    ledger.imported(&exported("-", 10, 9, BundleEnd::Whole, b"export")).unwrap();
+    let found: Vec<Hash> = wrong(&mut ledger);
+    assert_eq!(found, [Hash::of(b"third")]);
+    // What is changed after that is a change all the same.
+    ledger.imported(&exported("/media/b/records.jws", 9, 9, BundleEnd::Other, b"export")).unwrap();
+    let found: Vec<Hash> = wrong(&mut ledger);
+    assert_eq!(found, [Hash::of(b"third"), Hash::of(b"export")]);
+}
+
+#[test]
+fn bundle_end_accuses_nobody_of_a_code_that_the_camera_missed() {
+    let mut ledger = Sqlite::in_memory();
+    ledger.imported(&exported("codes of sheets, bundle 1", 29, 0, BundleEnd::Whole, b"before")).unwrap();
+    ledger.imported(&exported("codes of sheets, bundle 1", 28, 0, BundleEnd::Open, b"export")).unwrap();
+    let [finding] = &books(&mut ledger, "BUNDLE-END")[..] else { panic!("one") };
+    assert_eq!((finding.sort, &finding.records[..]), (Sort::CannotCheck, &[Hash::of(b"export")][..]));
+    let text = "codes of sheets, bundle 1: 28 records were photographed, and the signed export";
+    assert!(finding.text.starts_with(text), "{}", finding.text);
+    assert_eq!(books(&mut ledger, "IMPORT-SHRUNK"), []);
+    // All of it, from another folder; and once it is here, what is missed later is missing nowhere.
+    ledger.imported(&exported("codes of more, bundle 1", 29, 28, BundleEnd::Whole, b"export")).unwrap();
+    assert_eq!(books(&mut ledger, "BUNDLE-END"), []);
+    ledger.imported(&exported("codes of third, bundle 1", 3, 3, BundleEnd::Open, b"export")).unwrap();
+    assert_eq!(books(&mut ledger, "BUNDLE-END"), []);
+}
+
+#[test]
 fn bundle_end_tells_what_was_cut_and_what_may_have_been() {
     let mut ledger = Sqlite::in_memory();
     ledger.imported(&import("whole", 9, 0, Some(BundleEnd::Whole))).unwrap();
