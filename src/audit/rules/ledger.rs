@@ -1,6 +1,6 @@
 //! What the ledger as a whole shows: what came in, and what did not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::{MOST_CASES, count};
 use crate::attestation::Serial;
@@ -9,6 +9,7 @@ use crate::audit::ledger::{Evidence, Imported, KitRow, LedgerError, SetAside, Wh
 use crate::record::event::{Event, KitKind};
 use crate::record::hash::{Hash, KeyId};
 
+mod exports;
 mod imports;
 
 pub(super) use imports::{bundle_end, import_shrunk};
@@ -32,6 +33,8 @@ pub struct Books {
     pub newer: (Vec<SetAside>, u64),
     /// Imports, the oldest first.
     pub imports: Vec<Imported>,
+    /// Of the exports that imports were not the very lines of: those of which every line is in the ledger all the same.
+    pub held: HashSet<Hash>,
 }
 
 impl Books {
@@ -45,13 +48,17 @@ impl Books {
             let kind = kind(evidence, &row.kit)?;
             kits.push((row, kind));
         }
+        let imports = evidence.imports()?;
+        let ids: Vec<Hash> = kits.iter().map(|(row, _): &(KitRow, _)| row.kit).collect();
+        let held = exports::held(evidence, &ids, &imports::in_doubt(&imports))?;
         Ok(Books {
             now,
             kits,
             homeless: evidence.homeless()?,
             unreadable: evidence.set_aside_as(false, LINES)?,
             newer: evidence.set_aside_as(true, LINES)?,
-            imports: evidence.imports()?,
+            imports,
+            held,
         })
     }
 }

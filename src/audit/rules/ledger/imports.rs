@@ -1,6 +1,6 @@
 //! How imports ended, and what a source no longer brings.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::Books;
 use crate::audit::finding::{Finding, Severity, Sort};
@@ -8,33 +8,74 @@ use crate::audit::ledger::{BundleEnd, Imported};
 use crate::audit::rules::count;
 use crate::record::hash::Hash;
 
-/// Imports whose end shows or leaves open that something was cut off, by source. Where a signed export says which lines they
-/// should have been, only those very lines settle it, from wherever they come: the export has their hash. Where none does,
-/// only a later import of the same source does, and only if it brought all of those records again: where sticks are mounted,
-/// those of many kits come and go.
+/// The exports that imports were not the very lines of, and that no later import was.
+pub(super) fn in_doubt(imports: &[Imported]) -> HashSet<Hash> {
+    let (mut doubtful, mut whole) = (HashSet::new(), HashSet::new());
+    for import in imports.iter().rev() {
+        let Some(export) = import.export else { continue };
+        if import.end == Some(BundleEnd::Whole) {
+            whole.insert(export);
+        } else if !whole.contains(&export) {
+            doubtful.insert(export);
+        }
+    }
+    doubtful
+}
+
+/// What has come in, and when, that settles how an import ended.
+#[derive(Default)]
+struct Settled<'a> {
+    /// By export: the last import of its very lines.
+    exports: HashMap<Hash, usize>,
+    /// By source: the last that was a whole bundle, all of it verified.
+    sources: HashMap<&'a str, usize>,
+}
+
+impl<'a> Settled<'a> {
+    fn by(imports: &'a [Imported]) -> Self {
+        let mut settled = Settled::default();
+        for (at, import) in imports.iter().enumerate().filter(|(_, it)| it.end == Some(BundleEnd::Whole)) {
+            settled.exports.extend(import.export.map(|export| (export, at)));
+            if import.bad == 0 && import.unverified == 0 {
+                settled.sources.insert(&import.source, at);
+            }
+        }
+        settled
+    }
+
+    /// Where a signed export says which lines there should have been, only those very lines settle it, from wherever they
+    /// come: the export has their hash. What a camera missed may have come before; what was changed after the whole of it
+    /// came is a change all the same, until its source brings a whole bundle again.
+    fn settles(&self, held: &HashSet<Hash>, at: usize, import: &Imported) -> bool {
+        let Some(export) = import.export else { return false };
+        let later = |last: Option<&usize>| last.is_some_and(|last| *last > at);
+        match import.end {
+            Some(BundleEnd::Open) => self.exports.contains_key(&export) || held.contains(&export),
+            _ => {
+                later(self.exports.get(&export))
+                    || held.contains(&export) && later(self.sources.get(&import.source[..]))
+            }
+        }
+    }
+}
+
+/// Imports whose end shows or leaves open that something was cut off, by source. Where no signed export says which lines there
+/// should have been, only a later import of the same source settles it, and only if it brought all of those records again:
+/// where sticks are mounted, those of many kits come and go.
 fn unsettled(books: &Books) -> impl Iterator<Item = &Imported> {
     let good = |import: &Imported| {
         (import.stored + import.known).saturating_sub(import.bad).saturating_sub(import.unverified)
     };
-    let mut whole: HashMap<Hash, usize> = HashMap::new();
-    let mut sources: BTreeMap<&str, Vec<(usize, &Imported)>> = BTreeMap::new();
+    let settled = Settled::by(&books.imports);
+    let mut sources: BTreeMap<&str, Vec<&Imported>> = BTreeMap::new();
     for (at, import) in books.imports.iter().enumerate() {
         let of_it = sources.entry(&import.source).or_default();
-        of_it.retain(|(_, before)| before.export.is_some() || import.known < good(before).max(1));
-        match (import.end, import.export) {
-            (Some(BundleEnd::Whole), Some(export)) => {
-                whole.insert(export, at);
-            }
-            _ => of_it.push((at, import)),
+        of_it.retain(|before| before.export.is_some() || import.known < good(before).max(1));
+        if import.end != Some(BundleEnd::Whole) && !settled.settles(&books.held, at, import) {
+            of_it.push(import);
         }
     }
-    // What was changed after the whole of it came is a change all the same; what a camera missed is here.
-    let settled = move |at: usize, import: &Imported| {
-        let last = import.export.and_then(|export| whole.get(&export).copied());
-        last.is_some_and(|last| last > at || import.end == Some(BundleEnd::Open))
-    };
-    let all = sources.into_values().flatten();
-    all.filter(move |(at, import)| !settled(*at, import)).map(|(_, import)| import)
+    sources.into_values().flatten()
 }
 
 /// How imports ended, where that shows or leaves open that something was cut off.

@@ -1,6 +1,8 @@
 //! What the ledger as a whole shows.
 
 use super::*;
+use crate::record::bundle::Bundle;
+use crate::record::chain::{Chain, Depth};
 
 fn books(ledger: &mut Sqlite, rule: &str) -> Vec<Finding> {
     assert!(LEDGER.iter().any(|(id, _)| *id == rule), "{rule} is no rule");
@@ -121,6 +123,41 @@ fn bundle_end_of_other_lines_is_settled_by_those_lines_from_anywhere_and_by_noth
     ledger.imported(&exported("/media/b/records.jws", 9, 9, BundleEnd::Other, b"export")).unwrap();
     let found: Vec<Hash> = wrong(&mut ledger);
     assert_eq!(found, [Hash::of(b"third"), Hash::of(b"export")]);
+}
+
+#[test]
+fn bundle_end_of_other_lines_is_settled_by_a_newer_bundle_of_the_source_once_every_line_of_it_is_here() {
+    let (mut one, mut two) = (Writer::founder(1), Writer::new(2));
+    let enrolment = two.enrolment();
+    two.write(enrolment);
+    two.kit = one.kit;
+    two.open(2);
+    let chains = [&one, &two].map(|writer| Chain::read(&writer.name(), &writer.journal(), Depth::Links));
+    let bundle = Bundle::of(&chains);
+    let export = one.write(Event::Exported(bundle.exported()));
+    let mut records: Vec<(Record, Signature)> = [&one, &two]
+        .into_iter()
+        .flat_map(|writer| writer.records.iter().map(|record| (record.clone(), Signature::Good)))
+        .collect();
+    // The second opening of the second key is what was taken out.
+    let taken_out = records.pop().unwrap();
+    let mut ledger = Sqlite::in_memory();
+    ledger.store(&records, NOON).unwrap();
+    let source = "/media/stick/records.jws";
+    let other = Imported { export: Some(export.hash()), ..import(source, 9, 0, Some(BundleEnd::Other)) };
+    ledger.imported(&other).unwrap();
+    ledger.imported(&exported(source, 12, 9, BundleEnd::Whole, b"newer")).unwrap();
+    assert_eq!(books(&mut ledger, "BUNDLE-END").len(), 1, "a line of it is still nowhere");
+    ledger.store(&[taken_out], NOON).unwrap();
+    assert_eq!(books(&mut ledger, "BUNDLE-END"), []);
+    // Every line of it is here, and somebody changes one on its way: that is told.
+    ledger.imported(&other).unwrap();
+    assert_eq!(books(&mut ledger, "BUNDLE-END").len(), 1);
+    let forged = Imported { bad: 1, ..exported(source, 12, 9, BundleEnd::Whole, b"forged") };
+    ledger.imported(&forged).unwrap();
+    assert_eq!(books(&mut ledger, "BUNDLE-END").len(), 1, "whose end nobody has signed");
+    ledger.imported(&exported(source, 12, 12, BundleEnd::Whole, b"newer")).unwrap();
+    assert_eq!(books(&mut ledger, "BUNDLE-END"), []);
 }
 
 #[test]
