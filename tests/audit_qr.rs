@@ -257,6 +257,14 @@ fn a_picture_that_cannot_be_read_is_named_and_the_others_are_read() {
         assert!(said(&damaged).contains(&text), "{text}: {}", said(&damaged));
     }
 
+    // The record that says how many there are is the one that cannot be read.
+    let end = folder.path().join("end");
+    photograph(&end, &printed(1).0, &[all - 1]);
+    pictures[2].save(end.join("end.png")).expect("saved");
+    let endless = audit(folder.path(), &["--ledger", "endless.db", "import", "--qr", "end"]);
+    assert_eq!(endless.status.code(), Some(1), "{}", said(&endless));
+    assert!(said(&endless).contains("no signed end: lines may have been cut off"), "{}", said(&endless));
+
     // What a folder holds beside pictures is named; all that is a picture is read.
     let (pictures, _) = printed(1);
     photograph(&sheets, &pictures, &[]);

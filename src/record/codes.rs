@@ -50,6 +50,8 @@ pub struct FromCodes {
     pub damaged: Vec<PackedError>,
     /// Whether the last of the bundles was put together from records that came a code each, so that it lacks what was missed.
     pub together: bool,
+    /// Whether a record of an export ends that bundle, so that what it lacks would show.
+    pub ended: bool,
     /// How many records that bundle has, of how many by the record of its export, where that counts more.
     pub short: Option<(u64, u64)>,
     /// Codes of something else.
@@ -125,9 +127,11 @@ impl Codes {
             }
         }
         if !lines.is_empty() {
-            let (bundle, short) = in_order(lines);
+            let all = lines.len() as u64;
+            let (bundle, counted) = in_order(lines);
             from.bundles.push(bundle);
-            (from.together, from.short) = (true, short);
+            (from.together, from.ended) = (true, counted.is_some());
+            from.short = counted.filter(|counted| *counted > all).map(|counted| (all, counted));
         }
         from
     }
@@ -161,8 +165,8 @@ fn unsigned(rest: &mut &[u8]) -> Option<u64> {
 }
 
 /// Lines as a bundle has them: by chain and place, the record of its export last. That is the one that counts just these
-/// lines; if none does, the one that counts most, if that is more: then so many of so many are here.
-fn in_order(lines: Vec<Vec<u8>>) -> (Vec<u8>, Option<(u64, u64)>) {
+/// lines; if none does, the one that counts most, if that is more. And how many lines there are by that one, itself among them.
+fn in_order(lines: Vec<Vec<u8>>) -> (Vec<u8>, Option<u64>) {
     let mut records: Vec<_> = lines
         .into_iter()
         .map(|line| match Record::parse(&line) {
@@ -182,14 +186,14 @@ fn in_order(lines: Vec<Vec<u8>>) -> (Vec<u8>, Option<(u64, u64)>) {
     let ends = records.iter().enumerate().filter_map(|(at, record)| Some((counts(record)?, at)));
     // Of two that count the same, the later.
     let whole = ends.clone().filter(|(count, _)| *count == all - 1).max();
-    let mut short = None;
+    let mut counted = None;
     if let Some((count, at)) = whole.or_else(|| ends.max()) {
-        short = (count >= all).then(|| (all, count.saturating_add(1)));
+        counted = Some(count.saturating_add(1));
         let last = records.remove(at);
         records.push(last);
     }
     let bundle = records.into_iter().flat_map(|(.., line): (_, _, Vec<u8>)| [&line[..], b"\n"].concat());
-    (bundle.collect(), short)
+    (bundle.collect(), counted)
 }
 
 #[cfg(test)]

@@ -43,7 +43,9 @@ pub(super) fn bundles(desk: &mut AuditDesk, paths: &[PathBuf]) -> Result<FromCod
         desk.terminal.say(&format!("{}: a code in it cannot be read", shown(path)));
     }
     let mut from = codes.finish();
-    from.unread = passed_over;
+    // A bundle that has its end shows by itself whether such a code was read in another picture.
+    let unknown = if from.together && !from.ended { unreadable.len() } else { 0 };
+    from.unread = passed_over + unknown;
     desk.terminal.say(&format!(
         "{pictures} pictures, {} of them with a code that cannot be read, {empty} without a code, {doubles} with no code that was not \
          read before, {passed_over} passed over: {} bundles",
