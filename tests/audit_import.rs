@@ -345,6 +345,116 @@ fn pinned_keys_verify_records_without_their_enrolment() {
     assert!(text(&refused.stderr).contains("key 1 is no public key of P-256"), "{}", text(&refused.stderr));
 }
 
+/// The public keys of these journals, as somebody gives them to the auditor.
+fn jwks<'a>(writers: impl IntoIterator<Item = &'a Writer>) -> Vec<u8> {
+    let writers = writers.into_iter().map(|one| Chain::read(&one.name(), &one.journal(), Depth::Every));
+    let chains: Vec<Chain> = writers.collect();
+    breakglass::record::interop::jwks(&chains).into_bytes()
+}
+
+#[test]
+fn a_mistyped_kit_is_not_pinned_and_what_no_record_names_hides_no_kit() {
+    let desk = Desk::new();
+    let writer = Writer::founder(1);
+    let kit = writer.kit.expect("founded");
+    desk.put("a.jws", &writer.journal());
+    desk.json(&["import", "a.jws"], 0);
+    desk.put("jwks.json", &jwks([&writer]));
+    // The last letter only, so that the words are the same; then the first, so that they are others.
+    let mut last = kit;
+    last.0[31] ^= 4;
+    let mut first = kit;
+    first.0[0] ^= 4;
+    for mistyped in [last, first] {
+        let refused = desk.run(&["trust", "--jwks", "jwks.json", "--kit", &mistyped.to_string()]);
+        assert_eq!(refused.status.code(), Some(1), "{}", text(&refused.stderr));
+        let said = format!("no record of kit {mistyped} is here, and its id is nearly that of kit {kit}");
+        assert!(text(&refused.stderr).contains(&said), "{}", text(&refused.stderr));
+        assert_eq!(desk.json(&["kits"], 0)["kits"].as_array().map(Vec::len), Some(1));
+    }
+    // As it was once pinned by mistake: the words still say which kit.
+    let path = desk.path("ledger.db").display().to_string();
+    let mut ledger = ledger::open(&path).expect("a ledger");
+    ledger.put_trust(&last, &ledger::Trust::Pinned(vec![]), None, 0).expect("puts");
+    assert_eq!(desk.json(&["trust", &words(&kit)], 0)["kit"], kit.to_string());
+    // A record that names such a kit is soon made up; a founding record that stands for it is not.
+    let mut forger = Writer::new(9);
+    forger.kit = Some(last);
+    let enrolment = forger.enrolment();
+    forger.write(enrolment);
+    forger.open(1);
+    desk.put("b.jws", &forger.journal());
+    desk.run(&["import", "b.jws"]);
+    let rows = ledger.kits().expect("reads");
+    assert!(rows.iter().any(|row| row.kit == last && row.records > 0), "{rows:?}");
+    assert_eq!(desk.json(&["trust", &words(&kit)], 0)["kit"], kit.to_string());
+}
+
+#[test]
+fn a_kit_may_be_pinned_before_its_records_come_if_none_that_is_here_is_like_it() {
+    let desk = Desk::new();
+    let (here, awaited) = (Writer::founder(1), Writer::founder(3));
+    desk.put("a.jws", &here.journal());
+    desk.json(&["import", "a.jws"], 0);
+    desk.put("jwks.json", &jwks([&awaited]));
+    let kit = awaited.kit.expect("founded").to_string();
+    let pinned = desk.run(&["trust", "--jwks", "jwks.json", "--kit", &kit]);
+    assert_eq!(pinned.status.code(), Some(0), "{}", text(&pinned.stderr));
+    let said = format!("no record of kit {kit} has come in yet");
+    assert!(text(&pinned.stderr).contains(&said), "{}", text(&pinned.stderr));
+}
+
+#[test]
+fn keys_of_another_kit_are_not_pinned_and_what_replaces_the_words_is_said() {
+    let desk = Desk::new();
+    let (writer, other) = (Writer::founder(1), Writer::founder(3));
+    let kit = writer.kit.expect("founded");
+    desk.put("a.jws", &writer.journal());
+    desk.json(&["import", "a.jws"], 0);
+    desk.json(&["trust", &words(&kit)], 0);
+    desk.put("other.json", &jwks([&other]));
+    let refused = desk.run(&["trust", "--jwks", "other.json", "--kit", &kit.to_string()]);
+    assert_eq!(refused.status.code(), Some(1), "{}", text(&refused.stderr));
+    let said = format!("no key of other.json is in the chains of kit {kit}");
+    assert!(text(&refused.stderr).contains(&said), "{}", text(&refused.stderr));
+    assert_eq!(desk.json(&["kits"], 0)["kits"][0]["trust"], "words");
+
+    desk.put("both.json", &jwks([&writer, &other]));
+    let pinned = desk.run(&["trust", "--jwks", "both.json", "--kit", &kit.to_string()]);
+    assert_eq!(pinned.status.code(), Some(0), "{}", text(&pinned.stderr));
+    for said in [
+        "1 of the 2 keys of both.json are in no chain of this kit",
+        "the kit was trusted as its words were compared; in place of that, 2 keys now stand for it",
+    ] {
+        assert!(text(&pinned.stderr).contains(said), "{}", text(&pinned.stderr));
+    }
+    assert!(text(&pinned.stdout).contains("trusted for 2 keys that came from elsewhere"), "{pinned:?}");
+    let again = desk.run(&["trust", &words(&kit)]);
+    assert!(text(&again.stderr).contains("in place of that, its words now stand for it"), "{again:?}");
+}
+
+#[test]
+fn a_bundle_that_a_program_saved_as_text_is_set_aside_and_says_so() {
+    let (_, bytes) = bundle(1, 2);
+    let windows: Vec<u8> =
+        lines(&bytes).iter().flat_map(|line| [&line[..line.len() - 1], b"\r\n"].concat()).collect();
+    let marked = [b"\xEF\xBB\xBF".as_slice(), &bytes].concat();
+    for (bytes, aside, why) in
+        [(windows, 8, "a carriage return ends it"), (marked, 1, "a byte order mark is before it")]
+    {
+        let desk = Desk::new();
+        desk.put("a.jws", &bytes);
+        let report: Value =
+            serde_json::from_slice(&desk.run(&["import", "a.jws", "--json"]).stdout).expect("an object");
+        assert_eq!(report["imports"][0]["set_aside"], aside, "{report}");
+        let told = std::fs::read_to_string(desk.path("ledger.db.quarantine.txt")).expect("a file");
+        assert!(told.contains(why) && told.contains("get the file again, copied as binary"), "{told}");
+        let mut ledger = ledger::open(&desk.path("ledger.db").display().to_string()).expect("a ledger");
+        let (kept, _) = ledger.set_aside(usize::MAX).expect("reads");
+        assert!(kept.iter().all(|line| bytes.windows(line.bytes.len()).any(|part| part == line.bytes)));
+    }
+}
+
 #[test]
 fn an_attestation_root_is_taken_only_if_the_founding_record_names_it() {
     let desk = Desk::new();

@@ -368,6 +368,11 @@ fn lines_set_aside_are_kept_once_the_newest_first(place: &Place) {
     assert_eq!(count, 31);
     assert_eq!(few, [line(3, "another"), lines[29].clone(), lines[28].clone()]);
     assert_eq!(ledger.set_aside(0).expect("reads"), (vec![], 31));
+    // Those of a newer version, and the others, each with their own number.
+    let newer = SetAside { unknown_event: true, ..line(40, "newer") };
+    ledger.put_aside(&[newer.clone(), line(41, "the newest of all")]).expect("keeps");
+    assert_eq!(ledger.set_aside_as(true, 1).expect("reads"), (vec![newer], 1));
+    assert_eq!(ledger.set_aside_as(false, 1).expect("reads"), (vec![line(41, "the newest of all")], 32));
 }
 
 fn a_line_of_a_newer_version_is_set_aside_until_it_is_read(place: &Place) {

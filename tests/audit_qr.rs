@@ -11,8 +11,19 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use breakglass::attestation;
+use breakglass::record::bundle::Bundle;
+use breakglass::record::chain::{Chain, Depth};
+use breakglass::record::{event, hash, token};
 use image::{GrayImage, Luma};
 use practice::{PIN, PracticeKit};
+use qrcode::render::unicode::Dense1x2;
+use qrcode::{EcLevel, QrCode};
+use sample::Writer;
+
+#[path = "../src/record/sample.rs"]
+#[allow(dead_code, reason = "others use the rest")]
+mod sample;
 
 /// A kit with an opening on record, and its bundle as codes: what the terminal showed for some seconds.
 fn exported(folder: &Path) -> (PracticeKit, String) {
@@ -143,4 +154,128 @@ fn the_printed_page_comes_back_as_a_browser_shows_it() {
     let text = said(&audit(folder.path(), &["import", "--qr", "sheets"]));
     let lines = fs::read_to_string(folder.path().join("records.jws")).expect("the bundle").lines().count();
     assert!(text.contains(&format!("{lines} read · {lines} stored · 0 known already")), "{text}");
+}
+
+/// The records of a bundle of two keys, each as a printed code is photographed; and the bundle.
+fn printed(n: u8) -> (Vec<GrayImage>, Vec<u8>) {
+    let mut founder = Writer::founder(n);
+    founder.open(2);
+    let mut other = Writer::new(n + 1);
+    let enrolment = other.enrolment();
+    other.write(enrolment);
+    other.kit = founder.kit;
+    other.open(2);
+    let chains = [&other, &founder].map(|one| Chain::read(&one.name(), &one.journal(), Depth::Links));
+    let bundle = Bundle::of(&chains);
+    // By the key whose chain is the last, as when a person chooses it.
+    let end = other.write(event::Event::Exported(bundle.exported()));
+    let bundle = bundle.end(&end).expect("its end");
+    let codes = bundle.split_inclusive(|byte| *byte == b'\n').map(|line| {
+        let line = line.strip_suffix(b"\n").expect("a line feed");
+        let code = QrCode::with_error_correction_level(line, EcLevel::L).expect("fits one code");
+        let drawn = code.render::<Dense1x2>().dark_color(Dense1x2::Dark).light_color(Dense1x2::Light).build();
+        picture(&drawn.lines().map(str::to_owned).collect::<Vec<_>>(), 4)
+    });
+    (codes.collect(), bundle)
+}
+
+/// Puts pictures into a folder, all but some.
+fn photograph(folder: &Path, pictures: &[GrayImage], missed: &[usize]) {
+    fs::create_dir_all(folder).expect("made");
+    for (index, picture) in pictures.iter().enumerate().filter(|(index, _)| !missed.contains(index)) {
+        picture.save(folder.join(format!("{index:02}.png"))).expect("saved");
+    }
+}
+
+#[test]
+fn a_printed_code_that_was_not_photographed_accuses_nobody_and_the_whole_from_anywhere_settles_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (pictures, bundle) = printed(1);
+    let all = pictures.len();
+    photograph(&folder.path().join("most"), &pictures, &[3]);
+    photograph(&folder.path().join("all"), &pictures, &[]);
+    let most = audit(folder.path(), &["import", "--qr", "most"]);
+    assert_eq!(most.status.code(), Some(1), "{}", said(&most));
+    assert!(
+        said(&most).contains(&format!("{} of {all} records were photographed", all - 1)),
+        "{}",
+        said(&most)
+    );
+    let checked = said(&audit(folder.path(), &["check"]));
+    assert!(
+        checked.contains("BUNDLE-END") && checked.contains("counts more: a code was missed"),
+        "{checked}"
+    );
+    assert!(!checked.contains("were added, changed, moved or taken out"), "{checked}");
+    let whole = audit(folder.path(), &["import", "--qr", "all"]);
+    assert_eq!(whole.status.code(), Some(0), "{}", said(&whole));
+    let checked = said(&audit(folder.path(), &["check"]));
+    assert!(!checked.contains("BUNDLE-END"), "{checked}");
+
+    // So does the bundle's file in a ledger of its own; a bundle in which a line lacks stays an accusation.
+    let other = ["--ledger", "other.db"];
+    let lines: Vec<&[u8]> = bundle.split_inclusive(|byte| *byte == b'\n').collect();
+    fs::write(folder.path().join("cut.jws"), [&lines[..3], &lines[4..]].concat().concat()).expect("written");
+    fs::write(folder.path().join("records.jws"), &bundle).expect("written");
+    audit(folder.path(), &[&other[..], &["import", "--qr", "most"]].concat());
+    let cut = audit(folder.path(), &[&other[..], &["import", "cut.jws"]].concat());
+    assert_eq!(cut.status.code(), Some(6), "{}", said(&cut));
+    let checked = said(&audit(folder.path(), &[&other[..], &["check"]].concat()));
+    assert!(checked.contains("were added, changed, moved or taken out"), "{checked}");
+    audit(folder.path(), &[&other[..], &["import", "records.jws"]].concat());
+    let checked = said(&audit(folder.path(), &[&other[..], &["check"]].concat()));
+    assert!(!checked.contains("BUNDLE-END"), "{checked}");
+}
+
+#[test]
+fn a_picture_that_cannot_be_read_is_named_and_the_others_are_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (mut pictures, _) = printed(1);
+    let all = pictures.len();
+    // A hand over the middle of a code: its corners are there.
+    let (width, height) = pictures[2].dimensions();
+    for x in width / 4..width * 3 / 4 {
+        for y in height / 4..height * 3 / 4 {
+            pictures[2].put_pixel(x, y, Luma([0]));
+        }
+    }
+    let sheets = folder.path().join("sheets");
+    photograph(&sheets, &pictures, &[]);
+    pictures[0].save(sheets.join("double.png")).expect("saved");
+    GrayImage::from_pixel(90, 90, Luma([255])).save(sheets.join("empty.png")).expect("saved");
+    let damaged = audit(folder.path(), &["import", "--qr", "sheets"]);
+    assert_eq!(damaged.status.code(), Some(1), "{}", said(&damaged));
+    for text in [
+        "sheets/02.png: a code in it cannot be read".into(),
+        format!("{} of {all} records were photographed", all - 1),
+        format!(
+            "{} pictures, 1 of them with a code that cannot be read, 1 without a code, 1 with no code that was not read \
+             before, 0 passed over: 1 bundles",
+            all + 2
+        ),
+    ] {
+        assert!(said(&damaged).contains(&text), "{text}: {}", said(&damaged));
+    }
+
+    // The record that says how many there are is the one that cannot be read.
+    let end = folder.path().join("end");
+    photograph(&end, &printed(1).0, &[all - 1]);
+    pictures[2].save(end.join("end.png")).expect("saved");
+    let endless = audit(folder.path(), &["--ledger", "endless.db", "import", "--qr", "end"]);
+    assert_eq!(endless.status.code(), Some(1), "{}", said(&endless));
+    assert!(said(&endless).contains("no signed end: lines may have been cut off"), "{}", said(&endless));
+
+    // What a folder holds beside pictures is named; all that is a picture is read.
+    let (pictures, _) = printed(1);
+    photograph(&sheets, &pictures, &[]);
+    fs::create_dir(sheets.join("d.png")).expect("made");
+    std::os::unix::fs::symlink("nowhere", sheets.join("z.png")).expect("a link");
+    let read = audit(folder.path(), &["import", "--qr", "sheets"]);
+    assert_eq!(read.status.code(), Some(1), "{}", said(&read));
+    assert!(said(&read).contains(&format!("{all} read · 1 stored")), "{}", said(&read));
+    assert!(said(&read).contains("sheets/d.png: a folder with the name of a picture"), "{}", said(&read));
+    assert!(said(&read).contains("sheets/z.png: No such file"), "{}", said(&read));
+    // What the person named has to be there.
+    let named = audit(folder.path(), &["import", "--qr", "nowhere.png"]);
+    assert_eq!(named.status.code(), Some(5), "{}", said(&named));
 }

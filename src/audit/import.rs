@@ -20,6 +20,7 @@ use std::thread;
 
 use super::ledger::{BundleEnd, Fate, Imported, Ledger, LedgerError, SetAside, Signature};
 use crate::record::event::Event;
+use crate::record::hash::Hash;
 use crate::record::token::{READ_CAP, Record, RecordError};
 
 use judge::Keys;
@@ -47,6 +48,9 @@ pub struct Job<'a> {
     pub source: &'a str,
     /// Now, Unix seconds.
     pub at: i64,
+    /// Whether these are records that were photographed one by one: what is missing was perhaps missed by the camera, and
+    /// nobody took it out.
+    pub photographed: bool,
     /// How many threads verify; `None`: one per core.
     pub threads: Option<NonZero<usize>>,
     /// Told so many bytes and lines have been read, now and then.
@@ -66,7 +70,8 @@ pub fn import(
     at: i64,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Imported, ImportError> {
-    run(ledger, input, Job { source, at, threads: None, progress, aside: &mut |_| {} })
+    let aside = &mut |_: &SetAside| {};
+    run(ledger, input, Job { source, at, photographed: false, threads: None, progress, aside })
 }
 
 /// The same, with all that may be chosen.
@@ -74,7 +79,7 @@ pub fn import(
 /// # Errors
 /// [`ImportError`].
 pub fn run(ledger: &mut dyn Ledger, input: &mut dyn Read, job: Job<'_>) -> Result<Imported, ImportError> {
-    let Job { source, at, threads, progress, aside } = job;
+    let Job { source, at, photographed, threads, progress, aside } = job;
     let threads = threads.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZero::get);
     let keys = Keys::default();
     let depth = 2 * threads + 4;
@@ -99,7 +104,7 @@ pub fn run(ledger: &mut dyn Ledger, input: &mut dyn Read, job: Job<'_>) -> Resul
     let kept = kept?;
     let read = outcome.map_err(|error| ImportError::Read { source_name: source.into(), error })?;
     progress(read.bytes, read.lines);
-    let (end, export) = end(&read, &kept);
+    let (end, export) = end(&read, &kept, photographed);
     let imported = Imported {
         source: source.into(),
         at,
@@ -117,7 +122,7 @@ pub fn run(ledger: &mut dyn Ledger, input: &mut dyn Read, job: Job<'_>) -> Resul
 }
 
 /// How it ended, if it is a bundle: one chain alone is a journal, in which an export stands for what others hold too.
-fn end(read: &pieces::Read, kept: &keep::Kept) -> (Option<BundleEnd>, Option<crate::record::hash::Hash>) {
+fn end(read: &pieces::Read, kept: &keep::Kept, photographed: bool) -> (Option<BundleEnd>, Option<Hash>) {
     if read.cut {
         return (Some(BundleEnd::Cut), None);
     }
@@ -128,7 +133,13 @@ fn end(read: &pieces::Read, kept: &keep::Kept) -> (Option<BundleEnd>, Option<cra
         Event::Exported(facts) if facts.count == read.lines - 1 && facts.bundle == read.before_last => {
             (Some(BundleEnd::Whole), Some(last.hash()))
         }
-        Event::Exported(_) if kept.several_chains => (Some(BundleEnd::Other), Some(last.hash())),
+        Event::Exported(facts) if photographed && facts.count >= read.lines => {
+            (Some(BundleEnd::Open), Some(last.hash()))
+        }
+        // Photographed, and of an export before: the record that ends the bundle is itself among those that were missed.
+        Event::Exported(facts) if kept.several_chains && !(photographed && facts.count < read.lines - 1) => {
+            (Some(BundleEnd::Other), Some(last.hash()))
+        }
         _ => (kept.several_chains.then_some(BundleEnd::Open), None),
     }
 }

@@ -70,7 +70,8 @@ pub enum BundleEnd {
     Other,
     /// In the middle of a line.
     Cut,
-    /// With anything else: lines may have been cut off.
+    /// With anything else: lines may have been cut off. Where [`Imported::export`] is given all the same, the records were
+    /// photographed one by one, and that one counts more than there are: some were missed.
     Open,
 }
 
@@ -186,6 +187,9 @@ pub trait Evidence {
 
     /// Lines that are no records, the newest first, at most so many; and how many there are.
     fn set_aside(&mut self, most: usize) -> Result<(Vec<SetAside>, u64), LedgerError>;
+
+    /// The same, only those of a newer version, or only the others.
+    fn set_aside_as(&mut self, newer: bool, most: usize) -> Result<(Vec<SetAside>, u64), LedgerError>;
 
     /// Every import, the oldest first.
     fn imports(&mut self) -> Result<Vec<Imported>, LedgerError>;

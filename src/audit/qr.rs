@@ -22,11 +22,22 @@ pub enum QrError {
     Bytes(#[from] std::io::Error),
 }
 
-/// Reads every code of a picture (PNG or JPEG) into `codes`. How many it found that were not known yet.
+/// How many codes a picture shows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Those that were not known yet.
+    pub new: usize,
+    /// Those that another picture had shown already.
+    pub again: usize,
+    /// Those that are there and cannot be read: out of focus, damaged, cut off.
+    pub unreadable: usize,
+}
+
+/// Reads every code of a picture (PNG or JPEG) into `codes`.
 ///
 /// # Errors
-/// [`QrError`], for what is no picture; a picture without codes gives 0.
-pub fn picture(bytes: &[u8], codes: &mut Codes) -> Result<usize, QrError> {
+/// [`QrError`], for what is no picture; a picture without codes gives nothing but noughts.
+pub fn picture(bytes: &[u8], codes: &mut Codes) -> Result<Seen, QrError> {
     let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format()?;
     let mut limits = Limits::default();
     limits.max_image_width = Some(LONGEST_SIDE);
@@ -38,14 +49,17 @@ pub fn picture(bytes: &[u8], codes: &mut Codes) -> Result<usize, QrError> {
     let mut prepared = rqrr::PreparedImage::prepare_from_greyscale(width, height, |x, y| {
         picture.get_pixel(x as u32, y as u32).0[0]
     });
-    let mut new = 0;
+    let mut seen = Seen::default();
     for grid in prepared.detect_grids() {
         let mut text = Vec::new();
-        if grid.decode_to(&mut text).is_ok() {
-            new += usize::from(codes.text(text));
-        }
+        let kind = match grid.decode_to(&mut text) {
+            Err(_) => &mut seen.unreadable,
+            Ok(_) if codes.text(text) => &mut seen.new,
+            Ok(_) => &mut seen.again,
+        };
+        *kind += 1;
     }
-    Ok(new)
+    Ok(seen)
 }
 
 #[cfg(test)]

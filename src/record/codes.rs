@@ -48,8 +48,23 @@ pub struct FromCodes {
     pub incomplete: Vec<(usize, usize)>,
     /// Bundles that came whole and cannot be unpacked.
     pub damaged: Vec<PackedError>,
+    /// Whether the last of the bundles was put together from records that came a code each, so that it lacks what was missed.
+    pub together: bool,
+    /// Whether a record of an export ends that bundle, so that what it lacks would show.
+    pub ended: bool,
+    /// How many records that bundle has, of how many by the record of its export, where that counts more.
+    pub short: Option<(u64, u64)>,
     /// Codes of something else.
     pub strangers: usize,
+    /// Pictures, and codes in them, that could not be read. Whoever reads the pictures counts these.
+    pub unread: usize,
+}
+
+impl FromCodes {
+    /// Whether nothing is known to be missing.
+    pub fn complete(&self) -> bool {
+        self.incomplete.is_empty() && self.damaged.is_empty() && self.short.is_none() && self.unread == 0
+    }
 }
 
 impl Codes {
@@ -112,7 +127,11 @@ impl Codes {
             }
         }
         if !lines.is_empty() {
-            from.bundles.push(in_order(lines));
+            let all = lines.len() as u64;
+            let (bundle, counted) = in_order(lines);
+            from.bundles.push(bundle);
+            (from.together, from.ended) = (true, counted.is_some());
+            from.short = counted.filter(|counted| *counted > all).map(|counted| (all, counted));
         }
         from
     }
@@ -145,124 +164,37 @@ fn unsigned(rest: &mut &[u8]) -> Option<u64> {
     }
 }
 
-/// Lines as a bundle has them: by chain and place, the record of its export last.
-fn in_order(lines: Vec<Vec<u8>>) -> Vec<u8> {
+/// Lines as a bundle has them: by chain and place, the record of its export last. That is the one that counts just these
+/// lines; if none does, the one that counts most, if that is more. And how many lines there are by that one, itself among them.
+fn in_order(lines: Vec<Vec<u8>>) -> (Vec<u8>, Option<u64>) {
     let mut records: Vec<_> = lines
         .into_iter()
         .map(|line| match Record::parse(&line) {
             Ok(record) => {
-                let ends = matches!(record.event, Event::Exported(_));
-                (Some((record.chain_name(), record.link.seq)), ends, line)
+                let counts = match &record.event {
+                    Event::Exported(facts) => Some(facts.count),
+                    _ => None,
+                };
+                (Some((record.chain_name(), record.link.seq)), counts, line)
             }
-            Err(_) => (None, false, line),
+            Err(_) => (None, None, line),
         })
         .collect();
     records.sort();
-    let others = records.len() as u64 - 1;
-    let end = records.iter().rposition(|(_, ends, line)| {
-        *ends
-            && Record::parse(line).is_ok_and(|record| match &record.event {
-                Event::Exported(facts) => facts.count == others,
-                _ => false,
-            })
-    });
-    if let Some(end) = end {
-        let last = records.remove(end);
+    let all = records.len() as u64;
+    let counts = |of: &(_, Option<u64>, _)| of.1.filter(|count| *count >= all - 1);
+    let ends = records.iter().enumerate().filter_map(|(at, record)| Some((counts(record)?, at)));
+    // Of two that count the same, the later.
+    let whole = ends.clone().filter(|(count, _)| *count == all - 1).max();
+    let mut counted = None;
+    if let Some((count, at)) = whole.or_else(|| ends.max()) {
+        counted = Some(count.saturating_add(1));
+        let last = records.remove(at);
         records.push(last);
     }
-    records.into_iter().flat_map(|(.., line): (_, _, Vec<u8>)| [&line[..], b"\n"].concat()).collect()
+    let bundle = records.into_iter().flat_map(|(.., line): (_, _, Vec<u8>)| [&line[..], b"\n"].concat());
+    (bundle.collect(), counted)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::record::bundle::{Bundle, End, unbundle};
-    use crate::record::chain::{Chain, Depth};
-    use crate::record::packed::pack;
-    use crate::record::sample::Writer;
-
-    /// A bundle of two keys, ended by a record of its export.
-    fn bundle() -> Vec<u8> {
-        let (mut one, mut two) = (Writer::founder(1), Writer::founder(2));
-        one.open(3);
-        two.open(2);
-        let chain = |writer: &Writer| Chain::read(&writer.name(), &writer.journal(), Depth::Links);
-        let bundle = Bundle::of([&chain(&one), &chain(&two)]);
-        let record = one.write(Event::Exported(bundle.exported()));
-        bundle.end(&record).unwrap()
-    }
-
-    fn parts(bytes: &[u8], count: usize) -> Vec<Vec<u8>> {
-        let mut encoder = ur::Encoder::bytes(&pack(bytes), 200).unwrap();
-        (0..count).map(|_| encoder.next_part().unwrap().to_uppercase().into_bytes()).collect()
-    }
-
-    #[test]
-    fn a_bundle_comes_whole_though_a_third_of_the_codes_was_missed() {
-        let bundle = bundle();
-        let all = parts(&bundle, 120);
-        let mut codes = Codes::default();
-        for (index, part) in all.iter().enumerate().filter(|(index, _)| index % 3 != 1) {
-            assert!(codes.text(part.clone()), "{index}");
-            assert!(!codes.text(part.clone()));
-        }
-        assert!(codes.nearest().is_some_and(|(known, of)| known == of));
-        assert_eq!(codes.finish(), FromCodes { bundles: vec![bundle], ..FromCodes::default() });
-    }
-
-    #[test]
-    fn two_bundles_at_once_are_kept_apart() {
-        let one = bundle();
-        let mut writer = Writer::founder(7);
-        writer.open(4);
-        let two = writer.journal();
-        let mut codes = Codes::default();
-        for (a, b) in parts(&one, 60).into_iter().zip(parts(&two, 60)) {
-            codes.text(a);
-            codes.text(b);
-        }
-        let mut from = codes.finish();
-        from.bundles.sort();
-        let mut expected = vec![one, two];
-        expected.sort();
-        assert_eq!(from, FromCodes { bundles: expected, ..FromCodes::default() });
-    }
-
-    #[test]
-    fn what_is_missing_is_told() {
-        let mut codes = Codes::default();
-        assert_eq!(codes.nearest(), None);
-        for part in parts(&bundle(), 3) {
-            codes.text(part);
-        }
-        assert!(matches!(codes.nearest(), Some((3, of)) if of > 5), "{:?}", codes.nearest());
-        codes.text(b"https://example.org/menu".to_vec());
-        codes.text(b"UR:BYTES/1-999999999/AEADAOLAZMJENDEOTI".to_vec());
-        let from = codes.finish();
-        assert!(from.bundles.is_empty());
-        assert!(matches!(from.incomplete[..], [(3, of)] if of > 5), "{from:?}");
-        assert_eq!(from.strangers, 2);
-    }
-
-    #[test]
-    fn printed_records_make_the_bundle_again_in_whatever_order_they_were_read() {
-        let bundle = bundle();
-        let mut codes = Codes::default();
-        for line in bundle.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).rev() {
-            codes.text(line.to_vec());
-        }
-        let from = codes.finish();
-        assert_eq!(from.bundles, [bundle]);
-        assert!(matches!(unbundle(&from.bundles[0]).end, End::Whole(_)));
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn no_text_panics(bytes: Vec<u8>, text: String) {
-            let mut codes = Codes::default();
-            codes.text(bytes);
-            codes.text(format!("ur:bytes/{text}").into_bytes());
-            let _ = codes.finish();
-        }
-    }
-}
+mod tests;

@@ -1,6 +1,7 @@
 //! One record: a Security Event Token (RFC 8417) as a compact JWS (RFC 7515), ES256, and nothing else.
 
 mod draft;
+mod error;
 mod json;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use crate::attestation::Serial;
 use crate::es256;
 
 pub use draft::{Draft, SEEN_MAX, SigningInput};
+pub use error::RecordError;
 
 /// A record is written no longer than this, so that it fits on the key; except `key.enrolled`, which carries certificates.
 pub const WRITTEN_CAP: usize = 2_600;
@@ -147,76 +149,8 @@ pub struct BadSignature {
     pub seq: u64,
 }
 
-/// Why bytes are not a record, or a draft cannot become one.
-#[derive(Debug, thiserror::Error)]
-pub enum RecordError {
-    /// Longer than may be read or written.
-    #[error("record of {bytes} bytes, more than {cap}")]
-    TooLong {
-        /// Length of the compact JWS.
-        bytes: usize,
-        /// The most it may be.
-        cap: usize,
-    },
-    /// A reason longer than [`REASON_CAP`].
-    #[error("{member} of {bytes} bytes, more than {REASON_CAP}")]
-    ReasonTooLong {
-        /// `reason` or `why`.
-        member: &'static str,
-        /// Its length in UTF-8.
-        bytes: usize,
-    },
-    /// Not header, payload and signature with a dot between.
-    #[error("not the three parts of a compact JWS, but {parts}")]
-    Parts {
-        /// How many parts there are.
-        parts: usize,
-    },
-    /// Not base64url without padding, or not in its one canonical spelling.
-    #[error("{part} is not canonical base64url")]
-    Base64 {
-        /// `header`, `payload` or `signature`.
-        part: &'static str,
-        /// Where, and what is wrong there.
-        source: base64::DecodeError,
-    },
-    /// The header is not JSON of exactly the known members.
-    #[error("header: {0}")]
-    Header(#[source] serde_json::Error),
-    /// `alg` is not ES256.
-    #[error("algorithm {0:?}, not ES256")]
-    Algorithm(String),
-    /// `typ` is not secevent+jwt.
-    #[error("type {0:?}, not secevent+jwt")]
-    Type(String),
-    /// A certificate in `x5c` is not canonical base64.
-    #[error("certificate {index} of the header is not canonical base64")]
-    Certificate {
-        /// Which, from 0.
-        index: usize,
-    },
-    /// The claims are not JSON of exactly the known members and types.
-    #[error("claims: {0}")]
-    Claims(#[source] serde_json::Error),
-    /// An event that this version does not know. Not a fault of the record: a newer version reads it.
-    #[error("event {0:?} is not known to this version: a newer one is needed")]
-    UnknownEvent(String),
-    /// The parts of the record are well formed but exclude each other.
-    #[error("the record contradicts itself: {0}")]
-    Contradiction(&'static str),
-    /// Not 64 bytes of `r` and `s`.
-    #[error("signature of {bytes} bytes, not 64")]
-    SignatureLength {
-        /// Its length.
-        bytes: usize,
-    },
-    /// `r` or `s` is zero or not below the group's order.
-    #[error("signature out of range")]
-    SignatureRange,
-    /// `s` is in the upper half: the same signature in its second spelling, which would give the record a second hash.
-    #[error("signature not in its lower form")]
-    SignatureNotLow,
-}
+/// What programs put before text in UTF-8 and in both orders of UTF-16.
+const MARKS: [&[u8]; 3] = [b"\xEF\xBB\xBF", b"\xFF\xFE", b"\xFE\xFF"];
 
 /// A compact JWS cut at its dots.
 pub(super) struct Parts<'a> {
@@ -232,6 +166,10 @@ impl<'a> Parts<'a> {
     pub(super) fn split(bytes: &'a [u8]) -> Result<Self, RecordError> {
         let mut dots = memchr::memchr_iter(b'.', bytes);
         match (dots.next(), dots.next(), dots.next()) {
+            (Some(_), Some(_), None) if bytes.ends_with(b"\r") => Err(RecordError::CarriageReturn),
+            (Some(_), Some(_), None) if MARKS.iter().any(|mark| bytes.starts_with(mark)) => {
+                Err(RecordError::ByteOrderMark)
+            }
             (Some(first), Some(second), None) => Ok(Parts {
                 header: &bytes[..first],
                 payload: &bytes[first + 1..second],

@@ -130,6 +130,33 @@ fn a_forged_one_among_many_of_one_key_is_found() {
 }
 
 #[test]
+fn a_record_that_the_camera_missed_was_not_taken_out_and_one_that_was_changed_is_told_all_the_same() {
+    let (_, bytes) = bundle();
+    let all = lines(&bytes);
+    let taken = |without: &[usize], photographed| {
+        let kept = all.iter().enumerate().filter(|(at, _)| !without.contains(at));
+        let bytes: Vec<u8> = kept.flat_map(|(_, line)| line.to_vec()).collect();
+        let mut ledger = Sqlite::in_memory();
+        let (progress, aside) = (&mut |_, _| {}, &mut |_: &SetAside| {});
+        let job = Job { source: "test", at: NOON, photographed, threads: None, progress, aside };
+        let imported = run(&mut ledger, &mut &bytes[..], job).expect("imports");
+        (imported.end, imported.export.is_some())
+    };
+    assert_eq!(taken(&[], true), (Some(BundleEnd::Whole), true));
+    assert_eq!(taken(&[3], true), (Some(BundleEnd::Open), true));
+    assert_eq!(taken(&[3], false), (Some(BundleEnd::Other), true));
+    assert_eq!(taken(&[all.len() - 1], true), (Some(BundleEnd::Open), false));
+    // As many as it counts, and others.
+    let mut changed = all.clone();
+    changed.swap(2, 3);
+    let mut ledger = Sqlite::in_memory();
+    let (progress, aside) = (&mut |_, _| {}, &mut |_: &SetAside| {});
+    let job = Job { source: "test", at: NOON, photographed: true, threads: None, progress, aside };
+    let imported = run(&mut ledger, &mut &changed.concat()[..], job).expect("imports");
+    assert_eq!(imported.end, Some(BundleEnd::Other));
+}
+
+#[test]
 fn what_is_no_record_is_set_aside_with_its_line_and_the_rest_comes_in() {
     let (_, bytes) = bundle();
     let mut all = lines(&bytes).iter().map(|line| line.to_vec()).collect::<Vec<_>>();
@@ -142,6 +169,7 @@ fn what_is_no_record_is_set_aside_with_its_line_and_the_rest_comes_in() {
     let job = Job {
         source: "test",
         at: NOON,
+        photographed: false,
         threads: std::num::NonZero::new(3),
         progress: &mut |_, _| {},
         aside: &mut |line| told.push(line.clone()),

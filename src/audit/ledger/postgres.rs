@@ -166,7 +166,11 @@ impl Evidence for Postgres {
     }
 
     fn set_aside(&mut self, most: usize) -> Result<(Vec<SetAside>, u64), LedgerError> {
-        self.read(|db| read::set_aside(db, most))
+        self.read(|db| read::set_aside(db, None, most))
+    }
+
+    fn set_aside_as(&mut self, newer: bool, most: usize) -> Result<(Vec<SetAside>, u64), LedgerError> {
+        self.read(|db| read::set_aside(db, Some(newer), most))
     }
 
     fn imports(&mut self) -> Result<Vec<Imported>, LedgerError> {

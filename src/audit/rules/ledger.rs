@@ -1,16 +1,22 @@
 //! What the ledger as a whole shows: what came in, and what did not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
-use super::count;
+use super::{MOST_CASES, count};
 use crate::attestation::Serial;
 use crate::audit::finding::{Finding, Severity, Sort};
-use crate::audit::ledger::{BundleEnd, Evidence, Imported, KitRow, LedgerError, SetAside, Which};
+use crate::audit::ledger::{Evidence, Imported, KitRow, LedgerError, SetAside, Which};
 use crate::record::event::{Event, KitKind};
 use crate::record::hash::{Hash, KeyId};
 
-/// Lines that were set aside are told one by one up to so many.
-const LINES: usize = 1_000;
+mod exports;
+mod imports;
+
+pub(super) use imports::{bundle_end, import_shrunk};
+
+/// Lines of either kind that were set aside are told one by one up to so many: with how many more there are, which is told
+/// first, as many as a rule tells.
+const LINES: usize = MOST_CASES - 1;
 
 /// What the ledger says of itself.
 #[derive(Debug)]
@@ -22,9 +28,13 @@ pub struct Books {
     /// Records of keys that no kit is known for.
     pub homeless: Vec<(Serial, KeyId, u64)>,
     /// Lines that are no records, the newest first; and how many there are.
-    pub set_aside: (Vec<SetAside>, u64),
+    pub unreadable: (Vec<SetAside>, u64),
+    /// Lines of a newer version, apart from the others, so that no number of those hides them.
+    pub newer: (Vec<SetAside>, u64),
     /// Imports, the oldest first.
     pub imports: Vec<Imported>,
+    /// Of the exports that imports were not the very lines of: those of which every line is in the ledger all the same.
+    pub held: HashSet<Hash>,
 }
 
 impl Books {
@@ -38,12 +48,17 @@ impl Books {
             let kind = kind(evidence, &row.kit)?;
             kits.push((row, kind));
         }
+        let imports = evidence.imports()?;
+        let ids: Vec<Hash> = kits.iter().map(|(row, _): &(KitRow, _)| row.kit).collect();
+        let held = exports::held(evidence, &ids, &imports::in_doubt(&imports))?;
         Ok(Books {
             now,
             kits,
             homeless: evidence.homeless()?,
-            set_aside: evidence.set_aside(LINES)?,
-            imports: evidence.imports()?,
+            unreadable: evidence.set_aside_as(false, LINES)?,
+            newer: evidence.set_aside_as(true, LINES)?,
+            imports,
+            held,
         })
     }
 }
@@ -61,142 +76,54 @@ fn kind(evidence: &mut dyn Evidence, kit: &Hash) -> Result<Option<KitKind>, Ledg
     Ok(kind)
 }
 
-fn lines(books: &Books, newer: bool) -> impl Iterator<Item = &SetAside> {
-    books.set_aside.0.iter().filter(move |line| line.unknown_event == newer)
+/// How many lines there are beside those that are told, if there are.
+fn more((lines, all): &(Vec<SetAside>, u64)) -> Option<u64> {
+    all.checked_sub(lines.len() as u64).filter(|more| *more > 0)
 }
 
 /// Lines that are no records: damaged on the way, or never any.
 pub(super) fn line_unreadable(books: &Books) -> Vec<Finding> {
-    let (told, all) = (books.set_aside.0.len() as u64, books.set_aside.1);
-    let mut findings: Vec<Finding> = lines(books, false)
-        .map(|line| {
-            let text = format!("line {} of {} is no record: {}", line.line, line.source, line.why);
-            Finding::new("LINE-UNREADABLE", Sort::CannotRead, Severity::Medium, text)
-                .on([Hash::of(&line.bytes)])
-                .at(line.received)
-        })
-        .collect();
-    if all > told {
-        let text = format!("{} more that are no records were set aside", count(all - told, "line"));
-        findings.push(Finding::new("LINE-UNREADABLE", Sort::CannotRead, Severity::Medium, text));
-    }
-    findings
+    let finding = |text| Finding::new("LINE-UNREADABLE", Sort::CannotRead, Severity::Medium, text);
+    let more = more(&books.unreadable).map(|more| {
+        let newest = books.unreadable.0.len();
+        finding(format!(
+            "{} that are no records were set aside: the {newest} newest are told here, {more} more are not",
+            count(books.unreadable.1, "line")
+        ))
+        .then("the file of lines that were set aside, LEDGER.quarantine.txt, names all of them")
+    });
+    let told = books.unreadable.0.iter().map(|line| {
+        let text = format!("line {} of {} is no record: {}", line.line, line.source, line.why);
+        finding(text).on([Hash::of(&line.bytes)]).at(line.received)
+    });
+    more.into_iter().chain(told).collect()
 }
 
 /// Records of a newer version: a newer program reads them.
 pub(super) fn line_newer(books: &Books) -> Vec<Finding> {
     let mut sources: BTreeMap<&str, Vec<&SetAside>> = BTreeMap::new();
-    for line in lines(books, true) {
+    for line in &books.newer.0 {
         sources.entry(&line.source).or_default().push(line);
     }
-    sources
-        .into_iter()
-        .map(|(source, lines)| {
-            let text = format!(
-                "{} of {source} a newer breakglass-audit is needed for: {}",
-                count(lines.len() as u64, "line"),
-                lines[0].why
-            );
-            Finding::new("LINE-NEWER", Sort::CannotRead, Severity::Medium, text)
-                .on(lines.iter().map(|line| Hash::of(&line.bytes)))
-                .at(lines[0].received)
-                .then("install the newer breakglass-audit, then import the same again")
-        })
-        .collect()
-}
-
-/// Imports whose end shows or leaves open that something was cut off, by source. Only a later one of the same source settles it,
-/// and only if it brought all of those records again: where sticks are mounted, those of many kits come and go.
-fn unsettled(books: &Books) -> impl Iterator<Item = &Imported> {
-    let good = |import: &Imported| {
-        (import.stored + import.known).saturating_sub(import.bad).saturating_sub(import.unverified)
+    let finding = |text| {
+        Finding::new("LINE-NEWER", Sort::CannotRead, Severity::Medium, text)
+            .then("install the newer breakglass-audit, then import the same again")
     };
-    let mut sources: BTreeMap<&str, Vec<&Imported>> = BTreeMap::new();
-    for import in &books.imports {
-        let of_it = sources.entry(&import.source).or_default();
-        of_it.retain(|before| import.known < good(before).max(1));
-        of_it.push(import);
-    }
-    sources.into_values().flatten()
-}
-
-/// How imports ended, where that shows or leaves open that something was cut off.
-pub(super) fn bundle_end(books: &Books) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let mut open: Vec<&Imported> = Vec::new();
-    for import in unsettled(books) {
-        let source = &import.source;
-        let text = match import.end {
-            None | Some(BundleEnd::Whole) => continue,
-            Some(BundleEnd::Open) => {
-                open.push(import);
-                continue;
-            }
-            Some(BundleEnd::Cut) => format!("{source} ends in the middle of a line: it was cut"),
-            Some(BundleEnd::Other) => format!(
-                "{source}: the signed export that ends it was of other lines: some were added, changed, moved or taken out"
-            ),
-        };
-        findings.push(
-            Finding::new("BUNDLE-END", Sort::Wrong, Severity::High, text)
-                .on(import.export)
-                .at(import.at)
-                .then("import the bundle again from where it was written"),
-        );
-    }
-    if let Some(first) = open.first() {
-        let more = match open.len() {
-            1 => String::new(),
-            all => format!(" and {} more", all - 1),
-        };
+    let more = more(&books.newer).map(|more| {
+        finding(format!(
+            "{} a newer breakglass-audit is needed for: the newest are told here by source, {more} more are not",
+            count(books.newer.1, "line")
+        ))
+    });
+    let told = sources.into_iter().map(|(source, lines)| {
         let text = format!(
-            "no signed export ends {}{more}: whether lines were cut off there cannot be seen",
-            first.source
+            "{} of {source} a newer breakglass-audit is needed for: {}",
+            count(lines.len() as u64, "line"),
+            lines[0].why
         );
-        findings.push(
-            Finding::new("BUNDLE-END", Sort::NotChecked, Severity::Low, text)
-                .at(first.at)
-                .then("breakglass records export DIR --with SERIAL   ends a bundle so that a cut is seen"),
-        );
-    }
-    findings
-}
-
-/// A source that brought fewer lines than it had before: what is there was rolled back, or exchanged.
-pub(super) fn import_shrunk(books: &Books) -> Vec<Finding> {
-    let mut most: BTreeMap<&str, &Imported> = BTreeMap::new();
-    let mut findings: BTreeMap<&str, Finding> = BTreeMap::new();
-    for import in &books.imports {
-        // Of standard input nobody knows that it is the same again.
-        if import.source == "-" {
-            continue;
-        }
-        // Nothing of it was here: it is another kit's, mounted at the same place.
-        if import.known == 0 && import.stored > 0 && most.contains_key(import.source.as_str()) {
-            continue;
-        }
-        let before = *most.entry(&import.source).or_insert(import);
-        if import.read < before.read {
-            let text = format!(
-                "{} brought {}, and {} before: the medium may have been rolled back",
-                import.source,
-                count(import.read, "line"),
-                count(before.read, "line")
-            );
-            findings.insert(
-                &import.source,
-                Finding::new("IMPORT-SHRUNK", Sort::Wrong, Severity::Medium, text)
-                    .possibly()
-                    .on(import.export)
-                    .at(import.at)
-                    .then("compare it with the other copies of the kit; what was imported before is kept"),
-            );
-        } else {
-            most.insert(&import.source, import);
-            findings.remove(import.source.as_str());
-        }
-    }
-    findings.into_values().collect()
+        finding(text).on(lines.iter().map(|line| Hash::of(&line.bytes))).at(lines[0].received)
+    });
+    more.into_iter().chain(told).collect()
 }
 
 /// Records that came in again: harmless, told apart by the hash of their bytes.

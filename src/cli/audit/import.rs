@@ -81,16 +81,31 @@ pub(super) fn import(desk: &mut AuditDesk, options: Options) -> Result<Outcome, 
         }
     }
     for (index, bundle) in shown.bundles.iter().enumerate() {
+        let threads = How {
+            photographed: shown.together && index + 1 == shown.bundles.len(),
+            ..options.threads.into()
+        };
         let name = format!("codes of {}, bundle {}", options.paths[0].display(), index + 1);
         let bytes = Some(bundle.len() as u64);
         let mut input = &bundle[..];
-        done.push(one(desk, &mut *ledger, &name, bytes, &mut input, options.threads, &mut quarantine)?);
+        done.push(one(desk, &mut *ledger, &name, bytes, &mut input, threads, &mut quarantine)?);
     }
     let quarantine = quarantine.end()?;
     let outcome = tell(desk, &mut *ledger, &done, policies, quarantine.as_deref())?;
-    let missing =
-        !shown.incomplete.is_empty() || !shown.damaged.is_empty() || (options.qr && done.is_empty());
+    let missing = !shown.complete() || (options.qr && done.is_empty());
     Ok(if missing && outcome == Outcome::Done { Outcome::Due } else { outcome })
+}
+
+/// How a source is taken in.
+struct How {
+    threads: Option<std::num::NonZero<usize>>,
+    photographed: bool,
+}
+
+impl From<Option<std::num::NonZero<usize>>> for How {
+    fn from(threads: Option<std::num::NonZero<usize>>) -> Self {
+        How { threads, photographed: false }
+    }
 }
 
 /// Imports one source, with a bar.
@@ -100,7 +115,7 @@ fn one(
     source: &str,
     bytes: Option<u64>,
     input: &mut dyn Read,
-    threads: Option<std::num::NonZero<usize>>,
+    how: impl Into<How>,
     quarantine: &mut Quarantine,
 ) -> Result<Imported, Trouble> {
     let bar = desk.terminal.progress_bar(bytes);
@@ -110,7 +125,8 @@ fn one(
     };
     let mut aside = |line: &SetAside| quarantine.put(line);
     let at = desk.now();
-    let job = Job { source, at, threads, progress: &mut progress, aside: &mut aside };
+    let How { threads, photographed } = how.into();
+    let job = Job { source, at, photographed, threads, progress: &mut progress, aside: &mut aside };
     Ok(import::run(ledger, input, job)?)
 }
 
@@ -161,7 +177,7 @@ fn tell(
             );
         }
         for import in done {
-            if let Some(what) = import.end.and_then(ending) {
+            if let Some(what) = import.end.and_then(|end| ending(end, import.export.is_some())) {
                 text += &format!("{}: {what}\n", visible(&import.source));
             }
         }
@@ -193,12 +209,13 @@ fn say_untrusted(desk: &mut AuditDesk, ledger: &mut dyn Ledger) -> Result<(), Tr
     Ok(())
 }
 
-/// What there is to say of how a bundle ended; nothing, if it is whole.
-fn ending(end: BundleEnd) -> Option<&'static str> {
+/// What there is to say of how a bundle ended, with a signed export or without; nothing, if it is whole.
+fn ending(end: BundleEnd, export: bool) -> Option<&'static str> {
     match end {
         BundleEnd::Whole => None,
         BundleEnd::Other => Some("the record that ends this bundle counts other lines than these"),
         BundleEnd::Cut => Some("ends in the middle of a line: it was cut"),
+        BundleEnd::Open if export => Some("its signed end counts more records than were photographed"),
         BundleEnd::Open => Some("no signed end: lines may have been cut off"),
     }
 }

@@ -16,6 +16,10 @@ use crate::kit::words::kit_words;
 use crate::record::event::KitKind;
 use crate::record::hash::{Hash, KeyId};
 
+mod pinned;
+
+use pinned::{ahead_of_records, count, of_the_kit, replaced};
+
 /// What to trust, and why.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
@@ -37,6 +41,7 @@ pub(super) fn trust(desk: &mut AuditDesk, options: Options) -> Result<Outcome, T
     let mut ledger = desk.open()?;
     let named = options.kit.clone().unwrap_or_else(|| options.words.join(" "));
     let kit = find(&mut *ledger, &named)?;
+    let before = ledger.kits()?.into_iter().find(|row| row.kit == kit);
     let root = options.root.as_ref().map(|path| root(&mut *ledger, &kit, path)).transpose()?;
     let trust = match &options.jwks {
         None => {
@@ -47,10 +52,19 @@ pub(super) fn trust(desk: &mut AuditDesk, options: Options) -> Result<Outcome, T
             let bytes = read(path)?;
             let keys =
                 key_set(&bytes).map_err(|error| Trouble::Refused(format!("{}: {error}", path.display())))?;
+            let ids: Vec<KeyId> = keys.iter().map(KeyId::of).collect();
+            let said = match before.as_ref().is_some_and(|row| row.records > 0) {
+                true => of_the_kit(&mut *ledger, &kit, path, &ids)?,
+                false => Some(ahead_of_records(&mut *ledger, &kit)?),
+            };
             ledger.put_keys(&keys)?;
-            Trust::Pinned(keys.iter().map(KeyId::of).collect())
+            said.iter().for_each(|text| desk.terminal.say(text));
+            Trust::Pinned(ids)
         }
     };
+    if let Some(text) = before.and_then(|row| replaced(&row, &trust)) {
+        desk.terminal.say(&text);
+    }
     ledger.put_trust(&kit, &trust, root.as_deref(), desk.now())?;
     let row = ledger.kits()?.into_iter().find(|row| row.kit == kit);
     let shown = Shown::of(&mut *ledger, &row.expect("a kit that was just put there"))?;
@@ -210,7 +224,7 @@ impl Shown {
         let trust = match (self.trust, &self.pinned[..]) {
             (None, _) => "nobody has vouched for it".into(),
             (Some("words"), _) => "trusted: its words were compared".into(),
-            (Some(_), keys) => format!("trusted: {} of its keys were given from elsewhere", keys.len()),
+            (Some(_), keys) => format!("trusted for {} that came from elsewhere", count(keys.len(), "key")),
         };
         let root = if self.attestation_root { ", with its own attestation root" } else { "" };
         let keys: Vec<String> = self.keys.iter().map(u32::to_string).collect();

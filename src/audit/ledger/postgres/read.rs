@@ -120,11 +120,16 @@ pub(super) fn homeless(db: &mut Transaction<'_>) -> Result<Vec<(Serial, KeyId, u
     all(db, question, &[], |row| Ok((serial(row, 0)?, KeyId(hash(row, 1)?), number(row, 2))))
 }
 
-pub(super) fn set_aside(db: &mut Transaction<'_>, most: usize) -> Result<(Vec<SetAside>, u64), Fault> {
-    let question =
-        "SELECT source, line, bytes, why, unknown_event, received FROM set_aside ORDER BY id DESC LIMIT $1";
+/// All, or those that are of a newer version, or that are not.
+pub(super) fn set_aside(
+    db: &mut Transaction<'_>,
+    newer: Option<bool>,
+    most: usize,
+) -> Result<(Vec<SetAside>, u64), Fault> {
+    let question = "SELECT source, line, bytes, why, unknown_event, received FROM set_aside
+        WHERE $1::boolean IS NULL OR unknown_event = $1 ORDER BY id DESC LIMIT $2";
     let most = i64::try_from(most).unwrap_or(i64::MAX);
-    let lines = all(db, question, &[&most], |row| {
+    let lines = all(db, question, &[&newer, &most], |row| {
         Ok(SetAside {
             source: row.get(0),
             line: number(row, 1),
@@ -134,7 +139,8 @@ pub(super) fn set_aside(db: &mut Transaction<'_>, most: usize) -> Result<(Vec<Se
             received: row.get(5),
         })
     })?;
-    Ok((lines, number(&db.query_one("SELECT count(*) FROM set_aside", &[])?, 0)))
+    let question = "SELECT count(*) FROM set_aside WHERE $1::boolean IS NULL OR unknown_event = $1";
+    Ok((lines, number(&db.query_one(question, &[&newer])?, 0)))
 }
 
 pub(super) fn imports(db: &mut Transaction<'_>) -> Result<Vec<Imported>, Fault> {

@@ -124,11 +124,16 @@ pub(super) fn homeless(db: &Connection) -> Result<Vec<(Serial, KeyId, u64)>, Fau
     all(db, question, [], |row| Ok((Serial(row.get(0)?), KeyId(hash(row, 1)?), row.get::<_, i64>(2)? as u64)))
 }
 
-pub(super) fn set_aside(db: &Connection, most: usize) -> Result<(Vec<SetAside>, u64), Fault> {
-    let question =
-        "SELECT source, line, bytes, why, unknown_event, received FROM set_aside ORDER BY id DESC LIMIT ?1";
+/// All, or those that are of a newer version, or that are not.
+pub(super) fn set_aside(
+    db: &Connection,
+    newer: Option<bool>,
+    most: usize,
+) -> Result<(Vec<SetAside>, u64), Fault> {
+    let question = "SELECT source, line, bytes, why, unknown_event, received FROM set_aside
+        WHERE ?1 IS NULL OR unknown_event = ?1 ORDER BY id DESC LIMIT ?2";
     let most = i64::try_from(most).unwrap_or(i64::MAX);
-    let lines = all(db, question, [most], |row| {
+    let lines = all(db, question, params![newer, most], |row| {
         Ok(SetAside {
             source: row.get(0)?,
             line: row.get::<_, i64>(1)? as u64,
@@ -138,7 +143,8 @@ pub(super) fn set_aside(db: &Connection, most: usize) -> Result<(Vec<SetAside>, 
             received: row.get(5)?,
         })
     })?;
-    let count: i64 = one(db, "SELECT count(*) FROM set_aside", [])?.unwrap_or_default();
+    let question = "SELECT count(*) FROM set_aside WHERE ?1 IS NULL OR unknown_event = ?1";
+    let count: i64 = one(db, question, [newer])?.unwrap_or_default();
     Ok((lines, count as u64))
 }
 

@@ -1,6 +1,8 @@
 //! What the ledger as a whole shows.
 
 use super::*;
+use crate::record::bundle::Bundle;
+use crate::record::chain::{Chain, Depth};
 
 fn books(ledger: &mut Sqlite, rule: &str) -> Vec<Finding> {
     assert!(LEDGER.iter().any(|(id, _)| *id == rule), "{rule} is no rule");
@@ -59,6 +61,120 @@ fn line_newer_is_no_damage() {
     ledger.put_aside(&[aside(8, true)]).unwrap();
     assert_eq!(books(&mut ledger, "LINE-UNREADABLE"), []);
     assert_eq!(books(&mut ledger, "LINE-NEWER").len(), 1);
+}
+
+#[test]
+fn line_newer_is_not_hidden_by_any_number_of_bad_lines_and_these_are_counted() {
+    let mut ledger = Sqlite::in_memory();
+    ledger.put_aside(&[aside(1, true)]).unwrap();
+    ledger.put_aside(&(2..=2_001).map(|line| aside(line, false)).collect::<Vec<_>>()).unwrap();
+    let [newer] = &books(&mut ledger, "LINE-NEWER")[..] else { panic!("one") };
+    assert!(newer.text.starts_with("1 line of bundle.jws a newer"), "{}", newer.text);
+    let unreadable = books(&mut ledger, "LINE-UNREADABLE");
+    assert_eq!(unreadable.len(), MOST_CASES);
+    let text =
+        "2000 lines that are no records were set aside: the 999 newest are told here, 1001 more are not";
+    assert_eq!(unreadable[0].text, text);
+    assert!(unreadable[1].text.starts_with("line 2001 of bundle.jws"), "{}", unreadable[1].text);
+}
+
+#[test]
+fn line_newer_tells_how_many_lines_of_however_many_sources() {
+    let mut ledger = Sqlite::in_memory();
+    let lines = (1..=1_500).map(|line| SetAside { source: format!("{line}.jws"), ..aside(line, true) });
+    ledger.put_aside(&lines.collect::<Vec<_>>()).unwrap();
+    let newer = books(&mut ledger, "LINE-NEWER");
+    assert_eq!(newer.len(), MOST_CASES);
+    assert!(
+        newer[0].text.starts_with("1500 lines a newer breakglass-audit is needed for"),
+        "{}",
+        newer[0].text
+    );
+    assert!(newer[0].text.ends_with("501 more are not"), "{}", newer[0].text);
+}
+
+/// An import whose signed export, which has that hash, is of these lines or of others.
+fn exported(source: &str, read: u64, known: u64, end: BundleEnd, export: &[u8]) -> Imported {
+    Imported { export: Some(Hash::of(export)), ..import(source, read, known, Some(end)) }
+}
+
+#[test]
+fn bundle_end_of_other_lines_is_settled_by_those_lines_from_anywhere_and_by_nothing_else() {
+    let mut ledger = Sqlite::in_memory();
+    ledger.imported(&exported("/media/a/records.jws", 9, 0, BundleEnd::Other, b"export")).unwrap();
+    // The station sends more of the same kit, as whole as it can make it: an older bundle, or one without an end.
+    ledger.imported(&exported("/media/a/records.jws", 20, 20, BundleEnd::Whole, b"another")).unwrap();
+    ledger.imported(&import("/media/a/records.jws", 20, 20, Some(BundleEnd::Open))).unwrap();
+    ledger.imported(&exported("/media/a/records.jws", 20, 20, BundleEnd::Other, b"third")).unwrap();
+    let wrong = |ledger: &mut Sqlite| {
+        let findings = books(ledger, "BUNDLE-END");
+        findings
+            .iter()
+            .filter(|finding| finding.sort == Sort::Wrong)
+            .flat_map(|it| it.records.clone())
+            .collect()
+    };
+    let found: Vec<Hash> = wrong(&mut ledger);
+    assert_eq!(found, [Hash::of(b"export"), Hash::of(b"third")]);
+    ledger.imported(&exported("-", 10, 9, BundleEnd::Whole, b"export")).unwrap();
+    let found: Vec<Hash> = wrong(&mut ledger);
+    assert_eq!(found, [Hash::of(b"third")]);
+    // What is changed after that is a change all the same.
+    ledger.imported(&exported("/media/b/records.jws", 9, 9, BundleEnd::Other, b"export")).unwrap();
+    let found: Vec<Hash> = wrong(&mut ledger);
+    assert_eq!(found, [Hash::of(b"third"), Hash::of(b"export")]);
+}
+
+#[test]
+fn bundle_end_of_other_lines_is_settled_by_a_newer_bundle_of_the_source_once_every_line_of_it_is_here() {
+    let (mut one, mut two) = (Writer::founder(1), Writer::new(2));
+    let enrolment = two.enrolment();
+    two.write(enrolment);
+    two.kit = one.kit;
+    two.open(2);
+    let chains = [&one, &two].map(|writer| Chain::read(&writer.name(), &writer.journal(), Depth::Links));
+    let bundle = Bundle::of(&chains);
+    let export = one.write(Event::Exported(bundle.exported()));
+    let mut records: Vec<(Record, Signature)> = [&one, &two]
+        .into_iter()
+        .flat_map(|writer| writer.records.iter().map(|record| (record.clone(), Signature::Good)))
+        .collect();
+    // The second opening of the second key is what was taken out.
+    let taken_out = records.pop().unwrap();
+    let mut ledger = Sqlite::in_memory();
+    ledger.store(&records, NOON).unwrap();
+    let source = "/media/stick/records.jws";
+    let other = Imported { export: Some(export.hash()), ..import(source, 9, 0, Some(BundleEnd::Other)) };
+    ledger.imported(&other).unwrap();
+    ledger.imported(&exported(source, 12, 9, BundleEnd::Whole, b"newer")).unwrap();
+    assert_eq!(books(&mut ledger, "BUNDLE-END").len(), 1, "a line of it is still nowhere");
+    ledger.store(&[taken_out], NOON).unwrap();
+    assert_eq!(books(&mut ledger, "BUNDLE-END"), []);
+    // Every line of it is here, and somebody changes one on its way: that is told.
+    ledger.imported(&other).unwrap();
+    assert_eq!(books(&mut ledger, "BUNDLE-END").len(), 1);
+    let forged = Imported { bad: 1, ..exported(source, 12, 9, BundleEnd::Whole, b"forged") };
+    ledger.imported(&forged).unwrap();
+    assert_eq!(books(&mut ledger, "BUNDLE-END").len(), 1, "whose end nobody has signed");
+    ledger.imported(&exported(source, 12, 12, BundleEnd::Whole, b"newer")).unwrap();
+    assert_eq!(books(&mut ledger, "BUNDLE-END"), []);
+}
+
+#[test]
+fn bundle_end_accuses_nobody_of_a_code_that_the_camera_missed() {
+    let mut ledger = Sqlite::in_memory();
+    ledger.imported(&exported("codes of sheets, bundle 1", 29, 0, BundleEnd::Whole, b"before")).unwrap();
+    ledger.imported(&exported("codes of sheets, bundle 1", 28, 0, BundleEnd::Open, b"export")).unwrap();
+    let [finding] = &books(&mut ledger, "BUNDLE-END")[..] else { panic!("one") };
+    assert_eq!((finding.sort, &finding.records[..]), (Sort::CannotCheck, &[Hash::of(b"export")][..]));
+    let text = "codes of sheets, bundle 1: 28 records were photographed, and the signed export";
+    assert!(finding.text.starts_with(text), "{}", finding.text);
+    assert_eq!(books(&mut ledger, "IMPORT-SHRUNK"), []);
+    // All of it, from another folder; and once it is here, what is missed later is missing nowhere.
+    ledger.imported(&exported("codes of more, bundle 1", 29, 28, BundleEnd::Whole, b"export")).unwrap();
+    assert_eq!(books(&mut ledger, "BUNDLE-END"), []);
+    ledger.imported(&exported("codes of third, bundle 1", 3, 3, BundleEnd::Open, b"export")).unwrap();
+    assert_eq!(books(&mut ledger, "BUNDLE-END"), []);
 }
 
 #[test]
