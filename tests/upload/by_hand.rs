@@ -239,6 +239,37 @@ fn nobody_asks_too_often_and_nobody_stays_silent() {
     assert!(began.elapsed() > Duration::from_secs(10), "{:?}", began.elapsed());
 }
 
+/// A slow line says nothing of the record: the station tries again, and does not take it for too large.
+#[test]
+fn a_body_that_breaks_off_or_comes_too_slowly_is_to_be_sent_again() {
+    let site = Site::new(0);
+    let receiver = site.plain_receiver(&["--anyone"]);
+    let record = site.writers[0].records[0].bytes();
+    let head = format!(
+        "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/secevent+jwt\r\nContent-Length: {}\r\n\r\n",
+        record.len()
+    );
+    for cut in [true, false] {
+        let mut stream = TcpStream::connect(receiver.address()).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream.write_all(&[head.as_bytes(), &record[..100]].concat()).unwrap();
+        if cut {
+            stream.shutdown(std::net::Shutdown::Write).unwrap();
+        }
+        let mut bytes = Vec::new();
+        let _ = stream.read_to_end(&mut bytes); // the connection ends
+        let answer = String::from_utf8(bytes).unwrap();
+        let ends = answer.to_lowercase().contains("connection: close");
+        // To who has cut the line nothing need be said, but nothing that is final.
+        assert!(
+            (cut && answer.is_empty()) || (answer.starts_with("HTTP/1.1 408 ") && ends),
+            "{cut}: {answer}"
+        );
+    }
+    assert_eq!(site.arrived(), []);
+    post(&receiver, record).accepted();
+}
+
 #[test]
 fn connections_are_limited() {
     let site = Site::new(0);
