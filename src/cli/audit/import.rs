@@ -1,7 +1,8 @@
 //! `import`: bundles, journals and folders of them into the ledger.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,7 +17,12 @@ use crate::audit::report::words::visible;
 use crate::cli::Outcome;
 use crate::record::codes::FromCodes;
 
+mod own;
 mod pictures;
+mod quarantine;
+
+use own::Own;
+use quarantine::Quarantine;
 
 /// What to import.
 #[derive(Debug, clap::Args)]
@@ -28,10 +34,10 @@ pub(super) struct Options {
     #[arg(long, value_name = "FILE")]
     quarantine: Option<PathBuf>,
     /// How many threads verify signatures [default: one per core]
-    #[arg(long, value_name = "N")]
-    threads: Option<std::num::NonZero<usize>>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    threads: Option<u16>,
     /// How long to wait while others write to the ledger
-    #[arg(long, value_name = "SECONDS", default_value_t = PATIENCE.as_secs())]
+    #[arg(long, value_name = "SECONDS", default_value_t = PATIENCE.as_secs(), value_parser = clap::value_parser!(u64).range(0..=86_400))]
     wait: u64,
     /// The paths are pictures (PNG, JPEG) of the codes that breakglass records export --qr shows or prints
     #[arg(long)]
@@ -39,58 +45,129 @@ pub(super) struct Options {
 }
 
 pub(super) fn import(desk: &mut AuditDesk, options: Options) -> Result<Outcome, Trouble> {
+    let mut quarantine = Quarantine::new(options.quarantine.clone().unwrap_or_else(|| beside(&desk.ledger)))?;
+    let own = Own::of(&desk.ledger, quarantine.path());
+    let mut unread = Vec::new();
     let (found, shown) = match options.qr {
         true => (Vec::new(), pictures::bundles(desk, &options.paths)?),
-        false => {
-            let found =
-                sources::find(&options.paths).map_err(|(path, error)| Trouble::File { path, error })?;
-            if found.is_empty() {
-                let named: Vec<String> =
-                    options.paths.iter().map(|path| path.display().to_string()).collect();
-                return Err(Trouble::Refused(format!(
-                    "nothing to import in {}: no *.jws, *.ndjson or *.jsonl, and no policy/*.toml; the ledger is as it was. a file \
-                     that is named differently is imported by its own path",
-                    visible(&named.join(", "))
-                )));
-            }
-            (found, FromCodes::default())
-        }
+        false => (found(desk, &options, &own, &mut unread)?, FromCodes::default()),
     };
     let mut ledger = desk.open_waiting(Duration::from_secs(options.wait))?;
-    let mut quarantine = Quarantine::new(options.quarantine.unwrap_or_else(|| beside(&desk.ledger)));
+    let threads = options.threads.and_then(|threads| NonZero::new(usize::from(threads)));
     let mut done = Vec::new();
     let mut policies = 0;
     for source in &found {
-        match source {
-            Source::Policy(path) => {
-                ledger.put_policy(&policy(path)?)?;
-                policies += 1;
-            }
+        // The file that lines are set aside in may have been made since it was looked for.
+        if let Some(what) = own.what(source) {
+            desk.terminal.complain(&passed_over(source, what));
+            continue;
+        }
+        let imported = match source {
+            Source::Policy(path) => match policy(path) {
+                Ok(bytes) => {
+                    ledger.put_policy(&bytes)?;
+                    policies += 1;
+                    continue;
+                }
+                Err(trouble) => Err(trouble),
+            },
             Source::Input => {
                 let mut input = io::stdin().lock();
-                done.push(one(desk, &mut *ledger, "-", None, &mut input, options.threads, &mut quarantine)?);
+                one(desk, &mut *ledger, "-", None, &mut input, threads, &mut quarantine)
             }
-            Source::Records(path) => {
-                let failed = |error| Trouble::File { path: path.clone(), error };
-                let mut file = File::open(path).map_err(failed)?;
-                let bytes = file.metadata().map_err(failed)?.len();
-                let name = path.display().to_string();
-                let threads = options.threads;
-                done.push(one(desk, &mut *ledger, &name, Some(bytes), &mut file, threads, &mut quarantine)?);
-            }
+            Source::Records(path) => match opened(path) {
+                Ok((mut file, bytes)) => {
+                    let name = path.display().to_string();
+                    one(desk, &mut *ledger, &name, Some(bytes), &mut file, threads, &mut quarantine)
+                }
+                Err(trouble) => Err(trouble),
+            },
+        };
+        match imported {
+            Ok(imported) => done.push(imported),
+            // The others are taken in all the same; this one is told at the end.
+            Err(trouble @ (Trouble::File { .. } | Trouble::Read { .. })) => unread.push(trouble),
+            Err(trouble) => return Err(trouble),
         }
     }
     for (index, bundle) in shown.bundles.iter().enumerate() {
         let name = format!("codes of {}, bundle {}", options.paths[0].display(), index + 1);
         let bytes = Some(bundle.len() as u64);
         let mut input = &bundle[..];
-        done.push(one(desk, &mut *ledger, &name, bytes, &mut input, options.threads, &mut quarantine)?);
+        done.push(one(desk, &mut *ledger, &name, bytes, &mut input, threads, &mut quarantine)?);
     }
-    let quarantine = quarantine.end()?;
-    let outcome = tell(desk, &mut *ledger, &done, policies, quarantine.as_deref())?;
+    let quarantine = quarantine.end().unwrap_or_else(|trouble| {
+        unread.push(trouble);
+        None
+    });
+    let outcome = tell(desk, &mut *ledger, &done, policies, quarantine.as_deref(), &unread)?;
     let missing =
         !shown.incomplete.is_empty() || !shown.damaged.is_empty() || (options.qr && done.is_empty());
-    Ok(if missing && outcome == Outcome::Done { Outcome::Due } else { outcome })
+    let last = unread.pop();
+    for trouble in unread {
+        desk.terminal.complain(&format!("breakglass-audit: {trouble}"));
+    }
+    match (last, outcome) {
+        (Some(trouble), Outcome::Wrong) => {
+            desk.terminal.complain(&format!("breakglass-audit: {trouble}"));
+            Ok(Outcome::Wrong)
+        }
+        (Some(trouble), _) => Err(trouble),
+        (None, Outcome::Done) if missing => Ok(Outcome::Due),
+        (None, outcome) => Ok(outcome),
+    }
+}
+
+/// What there is to import, without the ledger's own files; what cannot be looked at goes to `unread`.
+fn found(
+    desk: &mut AuditDesk,
+    options: &Options,
+    own: &Own,
+    unread: &mut Vec<Trouble>,
+) -> Result<Vec<Source>, Trouble> {
+    let (found, failed) = sources::find(&options.paths);
+    unread.extend(failed.into_iter().map(|(path, error)| Trouble::File { path, error }));
+    let mut passed = Vec::new();
+    let mut rest = Vec::new();
+    for source in found {
+        match own.what(&source) {
+            Some(what) => passed.push(passed_over(&source, what)),
+            None => rest.push(source),
+        }
+    }
+    match (rest.is_empty(), unread.len(), passed.is_empty()) {
+        (false, ..) | (true, 2.., _) => {}
+        (true, 1, _) => return Err(unread.remove(0)),
+        (true, 0, false) => {
+            return Err(Trouble::Refused(format!("nothing to import: {}", passed.join("; "))));
+        }
+        (true, 0, true) => {
+            let named: Vec<String> = options.paths.iter().map(|path| path.display().to_string()).collect();
+            return Err(Trouble::Refused(format!(
+                "nothing to import in {}: no *.jws, *.ndjson or *.jsonl, and no policy/*.toml; the ledger is as it was. a file \
+                 that is named differently is imported by its own path",
+                visible(&named.join(", "))
+            )));
+        }
+    }
+    passed.iter().for_each(|text| desk.terminal.complain(text));
+    Ok(rest)
+}
+
+fn passed_over(source: &Source, what: &str) -> String {
+    let name = match source {
+        Source::Input => "standard input".into(),
+        Source::Records(path) | Source::Policy(path) => visible(&path.display().to_string()),
+    };
+    format!("{name} is {what}, and no bundle: it is passed over")
+}
+
+/// A file of records, and how long it is.
+fn opened(path: &Path) -> Result<(File, u64), Trouble> {
+    let failed = |error| Trouble::File { path: path.to_path_buf(), error };
+    let file = File::open(path).map_err(failed)?;
+    let bytes = file.metadata().map_err(failed)?.len();
+    Ok((file, bytes))
 }
 
 /// Imports one source, with a bar.
@@ -100,7 +177,7 @@ fn one(
     source: &str,
     bytes: Option<u64>,
     input: &mut dyn Read,
-    threads: Option<std::num::NonZero<usize>>,
+    threads: Option<NonZero<usize>>,
     quarantine: &mut Quarantine,
 ) -> Result<Imported, Trouble> {
     let bar = desk.terminal.progress_bar(bytes);
@@ -129,6 +206,7 @@ fn tell(
     done: &[Imported],
     policies: u64,
     quarantine: Option<&Path>,
+    unread: &[Trouble],
 ) -> Result<Outcome, Trouble> {
     let sum = |count: fn(&Imported) -> u64| done.iter().map(count).sum::<u64>();
     let (bad, set_aside, unverified) = (sum(|i| i.bad), sum(|i| i.set_aside), sum(|i| i.unverified));
@@ -138,6 +216,7 @@ fn tell(
             imports,
             policies,
             quarantine: quarantine.map(|path| path.display().to_string()),
+            unread: unread.iter().map(ToString::to_string).collect(),
         })?;
     } else {
         let mut text = format!(
@@ -161,6 +240,9 @@ fn tell(
             );
         }
         for import in done {
+            if import.read == 0 {
+                text += &format!("{}: nothing is in it\n", visible(&import.source));
+            }
             if let Some(what) = import.end.and_then(ending) {
                 text += &format!("{}: {what}\n", visible(&import.source));
             }
@@ -172,10 +254,11 @@ fn tell(
         say_untrusted(desk, ledger)?;
     }
     let other = done.iter().any(|import| import.end == Some(BundleEnd::Other));
+    let empty = done.iter().any(|import| import.read == 0);
     let cut = done.iter().any(|import| import.end == Some(BundleEnd::Cut));
     Ok(match () {
         () if bad > 0 || other => Outcome::Wrong,
-        () if set_aside > 0 || unverified > 0 || cut => Outcome::Due,
+        () if set_aside > 0 || unverified > 0 || cut || empty => Outcome::Due,
         () => Outcome::Done,
     })
 }
@@ -209,6 +292,8 @@ struct Report<'a> {
     imports: Vec<Shown<'a>>,
     policies: u64,
     quarantine: Option<String>,
+    /// What could not be read, or written, of it all.
+    unread: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -244,49 +329,6 @@ impl<'a> Shown<'a> {
             unverified: *unverified,
             end,
             export: *export,
-        }
-    }
-}
-
-/// The text file that says which lines were set aside. The ledger holds their bytes.
-struct Quarantine {
-    path: PathBuf,
-    file: Option<io::BufWriter<File>>,
-    failed: Option<io::Error>,
-}
-
-impl Quarantine {
-    fn new(path: PathBuf) -> Self {
-        Quarantine { path, file: None, failed: None }
-    }
-
-    fn put(&mut self, line: &SetAside) {
-        if self.failed.is_none()
-            && let Err(error) = self.write(line)
-        {
-            self.failed = Some(error);
-        }
-    }
-
-    fn write(&mut self, line: &SetAside) -> io::Result<()> {
-        let file = match &mut self.file {
-            Some(file) => file,
-            none => {
-                let file = File::options().create(true).append(true).open(&self.path)?;
-                none.insert(io::BufWriter::new(file))
-            }
-        };
-        let begins = String::from_utf8_lossy(&line.bytes[..line.bytes.len().min(100)]).replace('\n', "\\n");
-        let text = format!("{}:{}: {}: {begins}", line.source, line.line, line.why);
-        writeln!(file, "{}", visible(&text))
-    }
-
-    /// The file, if there was anything to say.
-    fn end(mut self) -> Result<Option<PathBuf>, Trouble> {
-        let flushed = self.file.as_mut().map_or(Ok(()), Write::flush);
-        match self.failed.or(flushed.err()) {
-            Some(error) => Err(Trouble::File { path: self.path, error }),
-            None => Ok(self.file.is_some().then_some(self.path)),
         }
     }
 }
