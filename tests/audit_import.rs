@@ -557,3 +557,14 @@ fn numbers_that_nobody_means_are_usage() {
         assert_eq!(out.status.code(), Some(2), "{option} {number}: {}", text(&out.stderr));
     }
 }
+
+#[test]
+fn what_was_done_stands_where_only_its_output_is_lost() {
+    let desk = Desk::new();
+    desk.put("a.jws", &bundle(1, 1).1);
+    let full = || std::fs::File::options().write(true).open("/dev/full").expect("opens");
+    let out = desk.command(&["import", "a.jws"]).stdin(Stdio::null()).stdout(full()).output().expect("runs");
+    assert_eq!(out.status.code(), Some(5));
+    assert!(text(&out.stderr).contains("what was done stands"), "{}", text(&out.stderr));
+    assert_eq!(desk.held().len(), 6);
+}

@@ -94,7 +94,10 @@ impl Trouble {
                 (5, "what was stored before stands; set right what it says, then run the same again")
             }
             Trouble::Transport(error) => error.advice(),
-            Trouble::Output(_) | Trouble::Json(_) => (5, "the ledger is as it was"),
+            Trouble::Output(_) | Trouble::Json(_) => (
+                5,
+                "what was done stands; only what there was to say of it is lost. set right where it goes, then look again",
+            ),
         };
         desk.terminal.complain(&format!("next: {next}"));
         ExitCode::from(code)
