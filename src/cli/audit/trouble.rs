@@ -81,6 +81,13 @@ impl Trouble {
             Trouble::Ledger(LedgerError::Unreachable { .. }) => {
                 (8, "what was stored before stands; run the same again when the server answers")
             }
+            Trouble::Ledger(LedgerError::Moved { .. }) => (
+                5,
+                "what was stored before is in the file that was taken away: put it back, or run the same again with the new one",
+            ),
+            Trouble::Ledger(LedgerError::ReadOnly { .. }) => {
+                (5, "copy its whole folder to where you may write, and name the ledger in the copy")
+            }
             Trouble::Ledger(LedgerError::Engine { .. }) => {
                 (5, "what was stored before stands; set right what it says, then run the same again")
             }
