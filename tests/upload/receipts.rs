@@ -91,6 +91,15 @@ fn an_older_checkpoint_shows_a_ledger_that_was_rewritten() {
         assert_eq!(found.status.code(), Some(6), "{}", said(&found));
         assert!(said(&found).contains("WRONG") && said(&found).contains(word), "{}", said(&found));
     }
+    // A receipt whose beginning was changed, which is what a kit would anchor.
+    let made = ["checkpoint", "--key", "ledger.key", "--for", "other.jws", "--out", "receipt.txt"];
+    assert_eq!(site.audit(&made).status.code(), Some(0));
+    let receipt = site.read("receipt.txt");
+    let root = receipt.lines().nth(2).expect("a root");
+    site.write("receipt.txt", receipt.replacen(root, &"A".repeat(root.len()), 1).as_bytes());
+    let changed = site.audit(&["checkpoint", "--check", "receipt.txt", "--public", "ledger.key.pub"]);
+    assert_eq!(changed.status.code(), Some(6), "{}", said(&changed));
+    assert!(said(&changed).contains("what the receipt begins with"), "{}", said(&changed));
     // A checkpoint that somebody wrote himself.
     site.write("old.txt", site.read("old.txt").replace("\n24\n", "\n20\n").as_bytes());
     assert_eq!(site.audit(&check).status.code(), Some(6));

@@ -15,7 +15,8 @@ use super::import::grouped;
 use super::trouble::{Transport, Trouble};
 use crate::audit::checkpoint::note::{LedgerKey, LedgerPublic};
 use crate::audit::checkpoint::survey::{Issued, issue, survey};
-use crate::audit::checkpoint::{self, Checkpoint, CheckpointError, Consistency, receipt};
+use crate::audit::checkpoint::receipt::{self, ReceiptError};
+use crate::audit::checkpoint::{self, Checkpoint, CheckpointError, Consistency};
 use crate::audit::push::queue::Queue;
 use crate::cli::Outcome;
 use crate::record::hash::Hash;
@@ -245,7 +246,9 @@ fn older(path: &Path, public: Option<&LedgerPublic>) -> Result<Old, Trouble> {
     let text = read(path)?;
     let signed = match receipt::newest_checkpoint(&text) {
         Ok(signed) => signed,
-        Err(_) => &text,
+        // No receipt at all: a checkpoint, or nothing.
+        Err(ReceiptError::Empty | ReceiptError::Form { number: 1, .. }) => &text,
+        Err(cause) => return Err(Transport::Receipt { path: path.into(), cause }.into()),
     };
     let checkpoint =
         Checkpoint::believe(signed).map_err(|cause| Transport::Checkpoint { path: path.into(), cause })?;
