@@ -144,6 +144,15 @@ fn keys_and_files_are_not_written_over() {
     site.audit(&["import", "records.jws"]);
     let refused = site.audit(&["checkpoint", "--key", "ledger.key", "--out", "token"]);
     assert_eq!(refused.status.code(), Some(5), "{}", said(&refused));
+    assert!(said(&refused).contains("name another file"), "{}", said(&refused));
+    // Half a pair of keys is not left behind, nor half a file.
+    site.write("new.key.pub", b"another");
+    assert_eq!(site.audit(&["checkpoint", "--new-key", "new.key"]).status.code(), Some(5));
+    assert!(!site.path("new.key").exists());
+    let program = env!("CARGO_BIN_EXE_breakglass-audit");
+    let full = shell(&site, &format!("trap '' XFSZ; ulimit -f 0; '{program}' checkpoint --new-key full.key"));
+    assert!(full.contains("full.key: File too large"), "{full}");
+    assert!(!site.path("full.key").exists() && !site.path("full.key.pub").exists());
     // openssl reads what we write, and we read what openssl writes.
     let made = shell(
         &site,

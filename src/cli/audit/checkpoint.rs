@@ -74,8 +74,12 @@ fn new_key(desk: &mut AuditDesk, path: &Path) -> Result<Outcome, Trouble> {
     rand_core::UnwrapErr(getrandom::SysRng).fill_bytes(&mut seed[..]);
     let (key, pem) = LedgerKey::new(&seed);
     let public = beside(path, "pub");
+    not_there(path)?;
+    not_there(&public)?;
     write_new(path, pem.as_bytes(), 0o600)?;
-    write_new(&public, key.public().to_pem().as_bytes(), 0o644)?;
+    write_new(&public, key.public().to_pem().as_bytes(), 0o644).inspect_err(|_| {
+        let _ = fs::remove_file(path); // half a pair is none: nobody has the public half of it
+    })?;
     let line = key.public().to_line();
     if desk.json {
         desk.object(&serde_json::json!({
@@ -118,10 +122,8 @@ fn sign_and_check(
         true => HashSet::new(),
         false => wanted(&Queue::of(&options.bundles)?, options.every_record),
     };
-    if let Some(out) = &options.out
-        && out.exists()
-    {
-        return Err(Trouble::File { path: out.clone(), error: io::ErrorKind::AlreadyExists.into() });
+    if let Some(out) = &options.out {
+        not_there(out)?;
     }
     let mut ledger = desk.open()?;
     let (size, answers, signed, missing) = match &key {
@@ -381,15 +383,23 @@ fn read(path: &Path) -> Result<String, Trouble> {
     Ok(text)
 }
 
-/// A new file, whole and durable.
+/// Nothing is written over: to know it before there is anything to write spares the work.
+pub(super) fn not_there(path: &Path) -> Result<(), Trouble> {
+    match fs::symlink_metadata(path) {
+        Ok(_) => Err(Trouble::File { path: path.into(), error: io::ErrorKind::AlreadyExists.into() }),
+        Err(_) => Ok(()),
+    }
+}
+
+/// A new file, whole and durable, or none: half of one would be in the way of the next try.
 pub(super) fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Trouble> {
-    let written = File::options()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(path)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
-    written.map_err(|error| Trouble::File { path: path.into(), error })
+    let failed = |error| Trouble::File { path: path.into(), error };
+    let mut file = File::options().write(true).create_new(true).mode(mode).open(path).map_err(failed)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    written.map_err(|error| {
+        let _ = fs::remove_file(path); // made here, and nobody else's
+        failed(error)
+    })
 }
 
 fn beside(path: &Path, end: &str) -> PathBuf {

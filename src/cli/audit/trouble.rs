@@ -97,6 +97,9 @@ impl Trouble {
             Trouble::Usage(_) => (2, "set right what it says; the ledger is as it was"),
             Trouble::Refused(_) => (1, "set right what it says, and try again; the ledger is as it was"),
             Trouble::Wrong(_) => (6, "the ledger is as it was; keep what you were given as evidence"),
+            Trouble::File { error, .. } if error.kind() == io::ErrorKind::AlreadyExists => {
+                (5, "it is as it was: nothing is written over; name another file")
+            }
             Trouble::File { .. } | Trouble::Read { .. } => {
                 (5, "what was stored before stands; set right what it says, then run the same again")
             }
