@@ -146,7 +146,7 @@ fn text(answer: &Answer) -> String {
 }
 
 /// The beginning of a receiver's text, on one line: whoever answers puts no line of their own before the person.
-fn shorten(text: &str) -> String {
+pub(super) fn shorten(text: &str) -> String {
     let mut end = text.len().min(TEXT_CAP);
     while !text.is_char_boundary(end) {
         end -= 1;

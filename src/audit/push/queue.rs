@@ -24,6 +24,8 @@ pub struct Item {
     pub hash: Hash,
     /// Its place in its chain, where it can be read.
     pub seq: Option<u64>,
+    /// The record that it names as the one before it.
+    pub prev: Option<Hash>,
     /// What it is sorted by: its place, or that of the line before it in the same chain.
     order: u64,
     file: usize,
@@ -46,12 +48,17 @@ impl Queue {
     /// Reads the bundles once.
     ///
     /// # Errors
-    /// [`QueueError::Io`], where one cannot be read.
+    /// [`QueueError::Io`], where one cannot be read; [`QueueError::NoFile`].
     pub fn of(bundles: &[PathBuf]) -> Result<Self, QueueError> {
         let mut queue = Queue { files: vec![], chains: vec![], left_out: vec![], repeated: 0 };
         let mut index = Index::default();
         for path in bundles {
             let io = |cause| QueueError::Io { path: path.clone(), cause };
+            match std::fs::metadata(path) {
+                Ok(about) if about.is_file() => {}
+                Err(error) if path.as_os_str() != "-" => return Err(io(error)),
+                _ => return Err(QueueError::NoFile { path: path.clone() }),
+            }
             let file = File::open(path).map_err(io)?;
             let number = queue.files.len();
             let reader = BufReader::with_capacity(64 * 1024, file.try_clone().map_err(io)?);
@@ -83,9 +90,9 @@ impl Queue {
             self.repeated += 1;
             return;
         }
-        let (name, seq) = match &record {
-            Ok(record) => (record.chain_name(), Some(record.link.seq)),
-            Err(_) => (index.chain_of(bytes).unwrap_or_else(here), None),
+        let (name, seq, prev) = match &record {
+            Ok(record) => (record.chain_name(), Some(record.link.seq), record.link.prev),
+            Err(_) => (index.chain_of(bytes).unwrap_or_else(here), None, None),
         };
         if let Ok(record) = &record {
             index.names.entry(record.kid.to_string()).or_insert_with(|| name.clone());
@@ -96,7 +103,7 @@ impl Queue {
         });
         let items = &mut self.chains[chain].1;
         let order = seq.or_else(|| items.last().map(|item| item.order)).unwrap_or(0);
-        items.push(Item { hash, seq, order, file, offset: line.offset, length: bytes.len() });
+        items.push(Item { hash, seq, prev, order, file, offset: line.offset, length: bytes.len() });
     }
 
     /// How many lines there are to send.
@@ -114,11 +121,35 @@ impl Queue {
         self.chains.iter().map(|(name, items)| (name.as_str(), items.as_slice()))
     }
 
-    /// The last line of each chain that could be read: what vouches for all before it.
-    pub fn heads(&self) -> impl Iterator<Item = Hash> {
-        self.chains
-            .iter()
-            .filter_map(|(_, items)| items.iter().rev().find(|item| item.seq.is_some()).map(|item| item.hash))
+    /// Of the records that count, those that none of them names as the one before it: together they vouch for all that they
+    /// lead to. More than one of a chain where it forks, or where one between them does not count.
+    pub fn heads(&self, counts: impl Fn(&Hash) -> bool) -> HashSet<Hash> {
+        let mut heads = HashSet::new();
+        for (_, items) in &self.chains {
+            let counting = || items.iter().filter(|item| item.seq.is_some() && counts(&item.hash));
+            let named: HashSet<Hash> = counting().filter_map(|item| item.prev).collect();
+            heads.extend(counting().map(|item| item.hash).filter(|hash| !named.contains(hash)));
+        }
+        heads
+    }
+
+    /// What is proven, and what stands below it in its chain: a record vouches for the one that it names as its `prev`.
+    pub fn covered(&self, proven: &HashSet<Hash>) -> HashSet<Hash> {
+        let mut covered = HashSet::new();
+        for (_, items) in &self.chains {
+            let below: HashMap<Hash, Option<Hash>> =
+                items.iter().map(|item| (item.hash, item.prev)).collect();
+            for item in items.iter().filter(|item| proven.contains(&item.hash)) {
+                let mut next = Some(item.hash);
+                while let Some(hash) = next
+                    && let Some(prev) = below.get(&hash)
+                    && covered.insert(hash)
+                {
+                    next = *prev;
+                }
+            }
+        }
+        covered
     }
 
     /// Lines that are not sent: where they stand, and why.
@@ -229,6 +260,12 @@ pub enum QueueError {
         /// Which.
         path: PathBuf,
     },
+    /// A pipe, a folder, or `-`: lines are read when they are sent, and again where they have to be.
+    #[error("{} is no file: records are sent from files", path.display())]
+    NoFile {
+        /// What was named.
+        path: PathBuf,
+    },
 }
 
 #[cfg(test)]
@@ -269,7 +306,7 @@ mod tests {
         assert_eq!(bytes(&queue), expected);
         assert_eq!((queue.len(), queue.repeated()), (10, 6));
         assert_eq!(queue.chains().map(|(name, _)| name).collect::<Vec<_>>(), [a.name(), b.name()]);
-        assert_eq!(queue.heads().collect::<Vec<_>>(), [a.records[5].hash(), b.records[3].hash()]);
+        assert_eq!(queue.heads(|_| true), HashSet::from([a.records[5].hash(), b.records[3].hash()]));
     }
 
     #[test]
@@ -285,7 +322,39 @@ mod tests {
         assert_eq!(chains[0], (a.name(), 5));
         assert!(chains[1].0.starts_with("line 4 of ") && chains[1].1 == 1);
         assert_eq!(bytes(&queue), [lines[0], lines[1], &newer, lines[2], lines[3], b"damage"]);
-        assert_eq!(queue.heads().count(), 1, "what cannot be read vouches for nothing");
+        assert_eq!(queue.heads(|_| true).len(), 1, "what cannot be read vouches for nothing");
+    }
+
+    #[test]
+    fn heads_lead_to_every_record_that_counts_and_to_no_other() {
+        let mut a = Writer::founder(1);
+        a.open(4);
+        let hashes: Vec<Hash> = a.records.iter().map(|record| record.hash()).collect();
+        // A record that says it is far ahead; and a fork at number 3.
+        let alone = |seq: u64, at: usize| {
+            let mut draft = a.draft(crate::record::sample::intent());
+            draft.link = a.records[at].link.clone();
+            draft.link.seq = seq;
+            draft.iat += 1;
+            a.sign(draft)
+        };
+        let (forged, fork) = (alone(1_000, 5), alone(3, 3));
+        let (_folder, queue) = queue(&[&a.journal(), &journal(&[forged.clone(), fork.clone()])]);
+        assert_eq!(queue.heads(|hash| *hash != forged.hash()), HashSet::from([hashes[5], fork.hash()]));
+        let covered = queue.covered(&HashSet::from([hashes[5]]));
+        assert_eq!(covered, hashes.iter().copied().collect());
+        // One in the middle that does not count leaves two runs, each with its head.
+        let heads = queue.heads(|hash| ![forged.hash(), fork.hash(), hashes[2]].contains(hash));
+        assert_eq!(heads, HashSet::from([hashes[5], hashes[1]]));
+        assert!(queue.heads(|_| false).is_empty());
+    }
+
+    #[test]
+    fn what_is_no_file_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        for path in [folder.path().to_path_buf(), "-".into(), "/dev/null".into()] {
+            assert!(matches!(Queue::of(&[path]), Err(QueueError::NoFile { .. })));
+        }
     }
 
     #[test]

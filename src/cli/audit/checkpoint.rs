@@ -1,6 +1,6 @@
 //! `checkpoint`: the ledger's signed promise, older promises held against it, and receipts for what a kit sent.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -14,13 +14,13 @@ use super::desk::AuditDesk;
 use super::import::grouped;
 use super::trouble::{Transport, Trouble};
 use crate::audit::checkpoint::note::{LedgerKey, LedgerPublic};
-use crate::audit::checkpoint::survey::{Issued, issue, survey};
 use crate::audit::checkpoint::receipt::{self, ReceiptError};
+use crate::audit::checkpoint::survey::{Issued, held, issue, survey};
 use crate::audit::checkpoint::{self, Checkpoint, CheckpointError, Consistency};
+use crate::audit::ledger::Ledger;
 use crate::audit::push::queue::Queue;
 use crate::cli::Outcome;
 use crate::record::hash::Hash;
-use crate::record::token::Record;
 
 /// More than any key, checkpoint or receipt for a few chains.
 const FILE_CAP: u64 = 64 * 1024 * 1024;
@@ -38,7 +38,7 @@ pub(super) struct Options {
     /// Where to write what was signed; never over something that is there
     #[arg(long, value_name = "FILE", requires = "key")]
     out: Option<PathBuf>,
-    /// Write a receipt for the newest record of each chain in these bundles, instead of the bare checkpoint
+    /// Write a receipt that covers every record of these bundles which the ledger holds, instead of the bare checkpoint
     #[arg(long = "for", value_name = "BUNDLE", num_args = 1.., requires = "key")]
     bundles: Vec<PathBuf>,
     /// In the receipt, a proof for every record
@@ -118,22 +118,22 @@ fn sign_and_check(
         .map(|path| older(path, public.as_ref()))
         .collect::<Result<Vec<Old>, Trouble>>()?;
     let checkpoints: Vec<Checkpoint> = old.iter().map(|old| old.checkpoint.clone()).collect();
-    let wanted = match options.bundles.is_empty() {
-        true => HashSet::new(),
-        false => wanted(&Queue::of(&options.bundles)?, options.every_record),
-    };
+    let queue = Queue::of(&options.bundles)?;
     if let Some(out) = &options.out {
         not_there(out)?;
     }
     let mut ledger = desk.open()?;
-    let (size, answers, signed, missing) = match &key {
+    let (wanted, missing) = match options.bundles.is_empty() {
+        true => (HashSet::new(), 0),
+        false => wanted(&mut *ledger, &queue, options.every_record)?,
+    };
+    let (size, answers, signed) = match &key {
         None => {
             let survey = survey(&mut *ledger, &HashSet::new(), &checkpoints)?;
-            (survey.size, survey.answers, None, 0)
+            (survey.size, survey.answers, None)
         }
         Some(key) => {
             let issued = issue(&mut *ledger, key, desk.now(), &wanted, &checkpoints)?;
-            let missing = (wanted.len() - issued.proofs.len()) as u64;
             let text = match options.bundles.is_empty() {
                 true => issued.signed.clone(),
                 false => receipt_of(&issued)?,
@@ -141,7 +141,7 @@ fn sign_and_check(
             if let Some(out) = &options.out {
                 write_new(out, text.as_bytes(), 0o644)?;
             }
-            (issued.checkpoint.size, issued.answers, Some((checkpoint::id(&issued.signed), text)), missing)
+            (issued.checkpoint.size, issued.answers, Some((checkpoint::id(&issued.signed), text)))
         }
     };
     let outcome = judged(&old, &answers, missing);
@@ -173,7 +173,7 @@ fn sign_and_check(
     Ok(outcome)
 }
 
-/// The receipt, of at least one record.
+/// The receipt; the ledger held its records just now.
 fn receipt_of(issued: &Issued) -> Result<String, Trouble> {
     let proofs: Vec<String> = issued.proofs.iter().map(|proof| proof.text(&issued.signed)).collect();
     receipt::of(&proofs).map_err(|_| Trouble::Refused("none of these records is in the ledger".into()))
@@ -262,11 +262,20 @@ fn older(path: &Path, public: Option<&LedgerPublic>) -> Result<Old, Trouble> {
     Ok(Old { path: path.into(), checkpoint, signature })
 }
 
-/// The hashes that a receipt is for.
-fn wanted(queue: &Queue, every: bool) -> HashSet<Hash> {
-    match every {
-        true => queue.chains().flat_map(|(_, items)| items.iter().map(|item| item.hash)).collect(),
-        false => queue.heads().collect(),
+/// The hashes that a receipt is for, and how many of the queue the ledger does not hold: every record that it holds, or those
+/// that lead to all of these. A line that it never got does not stand for others.
+fn wanted(ledger: &mut dyn Ledger, queue: &Queue, every: bool) -> Result<(HashSet<Hash>, u64), Trouble> {
+    let all: HashSet<Hash> =
+        queue.chains().flat_map(|(_, items)| items.iter().map(|item| item.hash)).collect();
+    let held = held(ledger, &all)?;
+    let missing = (all.len() - held.len()) as u64;
+    let wanted = match every {
+        true => held,
+        false => queue.heads(|record| held.contains(record)),
+    };
+    match wanted.is_empty() {
+        true => Err(Trouble::Refused("none of these records is in the ledger: nothing was signed".into())),
+        false => Ok((wanted, missing)),
     }
 }
 
@@ -279,7 +288,7 @@ fn verify(
     let proven = receipt::verify(&read(path)?, public)
         .map_err(|cause| Transport::Receipt { path: path.into(), cause })?;
     let queue = Queue::of(bundles)?;
-    let open = uncovered(&queue, proven.iter().map(|one| one.proof.record).collect())?;
+    let open = uncovered(&queue, &proven.iter().map(|one| one.proof.record).collect());
     let outcome = if open.is_empty() { Outcome::Done } else { Outcome::Due };
     if desk.json {
         let proofs: Vec<_> = proven
@@ -329,31 +338,17 @@ struct Uncovered {
     from: Option<u64>,
 }
 
-/// What neither is proven itself nor stands below something proven: a record vouches for the one whose hash is its `prev`.
-fn uncovered(queue: &Queue, proven: HashSet<Hash>) -> Result<Vec<Uncovered>, Trouble> {
+/// What neither is proven itself nor stands below something proven.
+fn uncovered(queue: &Queue, proven: &HashSet<Hash>) -> Vec<Uncovered> {
+    let covered = queue.covered(proven);
     let mut open = Vec::new();
     for (chain, items) in queue.chains() {
-        let mut below: HashMap<Hash, Option<Hash>> = HashMap::new();
-        for item in items {
-            let prev = Record::parse(&queue.read(item)?).ok().and_then(|record| record.link.prev);
-            below.insert(item.hash, prev);
-        }
-        let mut covered = HashSet::new();
-        for item in items.iter().filter(|item| proven.contains(&item.hash)) {
-            let mut next = Some(item.hash);
-            while let Some(hash) = next
-                && below.contains_key(&hash)
-                && covered.insert(hash)
-            {
-                next = below[&hash];
-            }
-        }
         let rest: Vec<_> = items.iter().filter(|item| !covered.contains(&item.hash)).collect();
         if let Some(first) = rest.first() {
             open.push(Uncovered { chain: chain.into(), records: rest.len() as u64, from: first.seq });
         }
     }
-    Ok(open)
+    open
 }
 
 /// The ledger's key. One that others may read is no secret of the ledger, and that is said.
