@@ -126,7 +126,15 @@ fn found(
     unread: &mut Vec<Trouble>,
 ) -> Result<Vec<Source>, Trouble> {
     let (found, failed) = sources::find(&options.paths);
-    unread.extend(failed.into_iter().map(|(path, error)| Trouble::File { path, error }));
+    for (path, error) in failed {
+        let is_there = fs::symlink_metadata(&path).is_ok();
+        let trouble = Trouble::File { path, error };
+        match is_there {
+            true => unread.push(trouble),
+            // A name that is nobody's is a slip of the hand: before anything is taken in, it is set right.
+            false => return Err(trouble),
+        }
+    }
     let mut passed = Vec::new();
     let mut rest = Vec::new();
     for source in found {
