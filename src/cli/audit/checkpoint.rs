@@ -15,12 +15,14 @@ use super::import::grouped;
 use super::trouble::{Transport, Trouble};
 use crate::audit::checkpoint::note::{LedgerKey, LedgerPublic};
 use crate::audit::checkpoint::receipt::{self, ReceiptError};
-use crate::audit::checkpoint::survey::{Issued, held, issue, survey};
+use crate::audit::checkpoint::survey::{issue, survey};
 use crate::audit::checkpoint::{self, Checkpoint, CheckpointError, Consistency};
-use crate::audit::ledger::Ledger;
 use crate::audit::push::queue::Queue;
 use crate::cli::Outcome;
-use crate::record::hash::Hash;
+
+mod receipts;
+
+use receipts::{receipt_of, verify, wanted};
 
 /// More than any key, checkpoint or receipt for a few chains.
 const FILE_CAP: u64 = 64 * 1024 * 1024;
@@ -173,12 +175,6 @@ fn sign_and_check(
     Ok(outcome)
 }
 
-/// The receipt; the ledger held its records just now.
-fn receipt_of(issued: &Issued) -> Result<String, Trouble> {
-    let proofs: Vec<String> = issued.proofs.iter().map(|proof| proof.text(&issued.signed)).collect();
-    receipt::of(&proofs).map_err(|_| Trouble::Refused("none of these records is in the ledger".into()))
-}
-
 /// Wrong is what does not fit; due, what could not be checked.
 fn judged(old: &[Old], answers: &[Consistency], missing: u64) -> Outcome {
     let forged = old.iter().any(|old| old.signature == Some(false));
@@ -260,95 +256,6 @@ fn older(path: &Path, public: Option<&LedgerPublic>) -> Result<Old, Trouble> {
         Err(_) => Some(false),
     });
     Ok(Old { path: path.into(), checkpoint, signature })
-}
-
-/// The hashes that a receipt is for, and how many of the queue the ledger does not hold: every record that it holds, or those
-/// that lead to all of these. A line that it never got does not stand for others.
-fn wanted(ledger: &mut dyn Ledger, queue: &Queue, every: bool) -> Result<(HashSet<Hash>, u64), Trouble> {
-    let all: HashSet<Hash> =
-        queue.chains().flat_map(|(_, items)| items.iter().map(|item| item.hash)).collect();
-    let held = held(ledger, &all)?;
-    let missing = (all.len() - held.len()) as u64;
-    let wanted = match every {
-        true => held,
-        false => queue.heads(|record| held.contains(record)),
-    };
-    match wanted.is_empty() {
-        true => Err(Trouble::Refused("none of these records is in the ledger: nothing was signed".into())),
-        false => Ok((wanted, missing)),
-    }
-}
-
-fn verify(
-    desk: &mut AuditDesk,
-    path: &Path,
-    public: &LedgerPublic,
-    bundles: &[PathBuf],
-) -> Result<Outcome, Trouble> {
-    let proven = receipt::verify(&read(path)?, public)
-        .map_err(|cause| Transport::Receipt { path: path.into(), cause })?;
-    let queue = Queue::of(bundles)?;
-    let open = uncovered(&queue, &proven.iter().map(|one| one.proof.record).collect());
-    let outcome = if open.is_empty() { Outcome::Done } else { Outcome::Due };
-    if desk.json {
-        let proofs: Vec<_> = proven
-            .iter()
-            .map(|one| {
-                let (size, at) = (one.checkpoint.size, one.checkpoint.at);
-                serde_json::json!({
-                    "record": one.proof.record, "index": one.proof.index, "checkpoint": one.checkpoint_id,
-                    "size": size, "at": at,
-                })
-            })
-            .collect();
-        desk.object(&serde_json::json!({
-            "ledger": public.name(), "proofs": proofs, "records": queue.len(), "not_covered": open,
-        }))?;
-        return Ok(outcome);
-    }
-    let mut text = String::new();
-    for one in &proven {
-        let at = one.checkpoint.at.and_then(|at| jiff::Timestamp::from_second(at).ok());
-        let at = at.map_or("a time that is not given".into(), |at| at.to_string());
-        text += &format!(
-            "record {} was number {} of {} in {} at {at}\n",
-            one.proof.record,
-            grouped(one.proof.index + 1),
-            grouped(one.checkpoint.size),
-            public.name(),
-        );
-    }
-    if !bundles.is_empty() {
-        let covered = queue.len() - open.iter().map(|chain| chain.records).sum::<u64>();
-        text += &format!("{} of {} records are covered\n", grouped(covered), grouped(queue.len()));
-    }
-    for Uncovered { chain, records, from } in &open {
-        let from = from.map_or(String::new(), |seq| format!(", from number {seq} on"));
-        text += &format!("NOT COVERED: {} of {chain}{from}\n", grouped(*records));
-    }
-    desk.text(&text)?;
-    Ok(outcome)
-}
-
-/// Records of one chain that a receipt says nothing of.
-#[derive(Serialize)]
-struct Uncovered {
-    chain: String,
-    records: u64,
-    from: Option<u64>,
-}
-
-/// What neither is proven itself nor stands below something proven.
-fn uncovered(queue: &Queue, proven: &HashSet<Hash>) -> Vec<Uncovered> {
-    let covered = queue.covered(proven);
-    let mut open = Vec::new();
-    for (chain, items) in queue.chains() {
-        let rest: Vec<_> = items.iter().filter(|item| !covered.contains(&item.hash)).collect();
-        if let Some(first) = rest.first() {
-            open.push(Uncovered { chain: chain.into(), records: rest.len() as u64, from: first.seq });
-        }
-    }
-    open
 }
 
 /// The ledger's key. One that others may read is no secret of the ledger, and that is said.

@@ -88,9 +88,9 @@ fn begins(file: &mut File) -> io::Result<Begins> {
     }
     let mut bytes = Vec::new();
     file.take(FIRST.len() as u64).read_to_end(&mut bytes)?;
-    Ok(match bytes == FIRST.as_bytes() {
-        _ if bytes.is_empty() => Begins::Empty,
-        true => Begins::Ours,
+    Ok(match FIRST.as_bytes().starts_with(&bytes) {
+        true if bytes.is_empty() => Begins::Empty,
+        true => Begins::Ours, // perhaps cut off by a full disk
         false => Begins::Other,
     })
 }
