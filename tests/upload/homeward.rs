@@ -53,8 +53,14 @@ fn a_forged_line_does_not_take_the_receipt_for_the_others_away() {
     assert_eq!(site.audit(&["import", "good.jws"]).status.code(), Some(0));
     let made = ["checkpoint", "--key", "ledger.key", "--out", "made.txt", "--for", "records.jws"];
     assert_eq!(site.audit(&made).status.code(), Some(1), "the forged line is not there");
-    let verified =
-        site.audit(&["checkpoint", "--receipt", "made.txt", "--public", "ledger.key.pub", "good.jws"]);
+    let verify = ["checkpoint", "--receipt", "made.txt", "--public", "ledger.key.pub", "good.jws"];
+    let verified = site.audit(&verify);
+    assert_eq!(verified.status.code(), Some(0), "{}", said(&verified));
+    // And where it did come, with its signature that is nobody's.
+    assert_eq!(site.audit(&["import", "records.jws"]).status.code(), Some(6));
+    fs::remove_file(site.path("made.txt")).unwrap();
+    assert_eq!(site.audit(&made).status.code(), Some(0));
+    let verified = site.audit(&verify);
     assert_eq!(verified.status.code(), Some(0), "{}", said(&verified));
 }
 

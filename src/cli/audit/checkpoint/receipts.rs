@@ -1,6 +1,6 @@
 //! Receipts that the ledger's keeper makes of bundles, and receipts verified without a ledger.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -10,12 +10,13 @@ use crate::audit::checkpoint::note::LedgerPublic;
 use crate::audit::checkpoint::receipt;
 use crate::audit::checkpoint::survey::{Issued, held};
 use crate::audit::ledger::Ledger;
-use crate::audit::push::queue::Queue;
+use crate::audit::push::queue::{Item, Queue};
 use crate::cli::Outcome;
 use crate::cli::audit::desk::AuditDesk;
 use crate::cli::audit::import::grouped;
 use crate::cli::audit::trouble::{Transport, Trouble};
 use crate::record::hash::Hash;
+use crate::record::token::Record;
 
 /// The receipt; the ledger held its records just now.
 pub(super) fn receipt_of(issued: &Issued) -> Result<String, Trouble> {
@@ -24,7 +25,7 @@ pub(super) fn receipt_of(issued: &Issued) -> Result<String, Trouble> {
 }
 
 /// The hashes that a receipt is for, and how many of the queue the ledger does not hold: every record that it holds, or those
-/// that lead to all of these. A line that it never got does not stand for others.
+/// that lead to all of these. A line that it never got does not stand for others, nor does one that was forged.
 pub(super) fn wanted(
     ledger: &mut dyn Ledger,
     queue: &Queue,
@@ -36,12 +37,37 @@ pub(super) fn wanted(
     let missing = (all.len() - held.len()) as u64;
     let wanted = match every {
         true => held,
-        false => queue.heads(|record| held.contains(record)),
+        false => below_forged(ledger, queue, &held, queue.heads(|record| held.contains(record)))?,
     };
     match wanted.is_empty() {
         true => Err(Trouble::Refused("none of these records is in the ledger: nothing was signed".into())),
         false => Ok((wanted, missing)),
     }
+}
+
+/// These, and what forged ones among them name as the record before: who has a copy without the forged line needs a proof of
+/// that one.
+fn below_forged(
+    ledger: &mut dyn Ledger,
+    queue: &Queue,
+    held: &HashSet<Hash>,
+    mut heads: HashSet<Hash>,
+) -> Result<HashSet<Hash>, Trouble> {
+    let items: HashMap<Hash, &Item> =
+        queue.chains().flat_map(|(_, items)| items.iter().map(|item| (item.hash, item))).collect();
+    let mut to_look_at: Vec<Hash> = heads.iter().copied().collect();
+    while let Some(head) = to_look_at.pop() {
+        let item = items[&head];
+        let Some(prev) = item.prev.filter(|prev| held.contains(prev) && items.contains_key(prev)) else {
+            continue;
+        };
+        let Ok(record) = Record::parse(&queue.read(item)?) else { continue };
+        let forged = ledger.key(&record.kid)?.is_some_and(|key| record.verify(&key).is_err());
+        if forged && heads.insert(prev) {
+            to_look_at.push(prev);
+        }
+    }
+    Ok(heads)
 }
 
 /// `--receipt`: what it proves, and which records of the bundles it covers.
