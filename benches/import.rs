@@ -157,6 +157,7 @@ fn one_import(bundle: &Path, name: &str, malformed: u64) {
     let mut ledger = ledger::open(name).expect("a ledger");
     let begun = Instant::now();
     let job = Job {
+        photographed: false,
         source: "bench",
         at: 1_795_262_400,
         threads: NonZero::new(CORES),

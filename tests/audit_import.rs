@@ -239,6 +239,7 @@ fn many_malformed_lines_among_many_are_set_aside_and_all_others_come_in() {
     let quarantine = std::fs::read_to_string(desk.path("ledger.db.quarantine.txt")).expect("a file");
     let numbers: Vec<u64> = quarantine
         .lines()
+        .skip(1) // says what the file is
         .map(|line| line.strip_prefix("bundle.jws:").and_then(|rest| rest.split(':').next()).expect(line))
         .map(|number| number.parse().expect("a number"))
         .collect();
@@ -590,4 +591,90 @@ fn a_password_is_nowhere_in_what_is_said() {
         let help = desk.command(&["--help"]).env("BREAKGLASS_LEDGER", url).output().expect("runs");
         assert!(!text(&help.stdout).contains("s3cret"), "{}", text(&help.stdout));
     }
+}
+
+#[test]
+fn the_ledgers_own_files_are_no_sources_and_nothing_is_added_to_a_bundle() {
+    let desk = Desk::new();
+    let (_, bytes) = bundle(1, 3);
+    desk.put("a.jws", &[&bytes[..], b"damage\n"].concat());
+    assert_eq!(desk.run(&["import", "a.jws"]).status.code(), Some(1));
+    let aside = std::fs::read(desk.path("ledger.db.quarantine.txt")).expect("a file");
+    // By name, by another name, and on standard input: it would grow as long as it is read.
+    std::fs::hard_link(desk.path("ledger.db.quarantine.txt"), desk.path("other.jws")).expect("a link");
+    for name in ["ledger.db.quarantine.txt", "other.jws", "ledger.db"] {
+        let out = desk.run(&["import", name]);
+        assert_eq!(out.status.code(), Some(1), "{}", text(&out.stderr));
+        assert!(
+            text(&out.stderr).contains(&format!("nothing to import: {name} is")),
+            "{}",
+            text(&out.stderr)
+        );
+    }
+    let input = std::fs::File::open(desk.path("other.jws")).expect("opens");
+    let out = desk.command(&["import", "-"]).stdin(input).output().expect("runs");
+    assert!(text(&out.stderr).contains("standard input is the file"), "{}", text(&out.stderr));
+    // Among others they are passed over: as by * in the ledger's folder.
+    let out = desk.run(&["import", "a.jws", "ledger.db", "ledger.db.quarantine.txt"]);
+    assert!(text(&out.stdout).starts_with("11 read · 0 stored · 10 known already"), "{}", text(&out.stdout));
+    assert_eq!(text(&out.stderr).matches("it is passed over").count(), 2, "{}", text(&out.stderr));
+    let grown = std::fs::read(desk.path("ledger.db.quarantine.txt")).expect("a file");
+    let line = aside.split_inclusive(|byte| *byte == b'\n').nth(1).expect("the damage");
+    assert_eq!(grown, [&aside, line].concat());
+    // A file of another kind is not written to.
+    desk.put("b.jws", &bytes);
+    let out = desk.run(&["import", "a.jws", "--quarantine", "b.jws"]);
+    assert_eq!(out.status.code(), Some(1), "{}", text(&out.stderr));
+    assert!(text(&out.stderr).contains("name another --quarantine"), "{}", text(&out.stderr));
+    assert_eq!(std::fs::read(desk.path("b.jws")).expect("a file"), bytes);
+}
+
+#[test]
+fn what_cannot_be_read_is_named_and_the_rest_is_taken_in() {
+    let desk = Desk::new();
+    let (_, bytes) = bundle(1, 3);
+    desk.put("a.jws", &bytes);
+    std::os::unix::fs::symlink("nowhere", desk.path("gone.jws")).expect("a link");
+    let out = desk.run(&["import", "gone.jws", "a.jws"]);
+    assert_eq!(out.status.code(), Some(5), "{}", text(&out.stderr));
+    assert!(text(&out.stdout).starts_with("10 read · 10 stored"), "{}", text(&out.stdout));
+    assert!(text(&out.stderr).contains("gone.jws: No such file"), "{}", text(&out.stderr));
+    let report = desk.json(&["import", "gone.jws", "a.jws"], 5);
+    assert_eq!(report["unread"].as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn a_bundle_of_which_nothing_is_left_is_not_taken_for_one() {
+    let desk = Desk::new();
+    desk.put("empty.jws", b"");
+    let out = desk.run(&["import", "empty.jws"]);
+    assert_eq!(out.status.code(), Some(1), "{}", text(&out.stderr));
+    assert!(text(&out.stdout).contains("empty.jws: nothing is in it"), "{}", text(&out.stdout));
+    assert_eq!(desk.run(&["import", "-"]).status.code(), Some(1));
+}
+
+#[test]
+fn numbers_that_nobody_means_are_usage() {
+    let desk = Desk::new();
+    desk.put("a.jws", &bundle(1, 1).1);
+    for [option, number] in [
+        ["--wait", "1000000000"],
+        ["--threads", "20000"],
+        ["--threads", "18446744073709551615"],
+        ["--threads", "0"],
+    ] {
+        let out = desk.run(&["import", "a.jws", option, number]);
+        assert_eq!(out.status.code(), Some(2), "{option} {number}: {}", text(&out.stderr));
+    }
+}
+
+#[test]
+fn what_was_done_stands_where_only_its_output_is_lost() {
+    let desk = Desk::new();
+    desk.put("a.jws", &bundle(1, 1).1);
+    let full = || std::fs::File::options().write(true).open("/dev/full").expect("opens");
+    let out = desk.command(&["import", "a.jws"]).stdin(Stdio::null()).stdout(full()).output().expect("runs");
+    assert_eq!(out.status.code(), Some(5));
+    assert!(text(&out.stderr).contains("what was done stands"), "{}", text(&out.stderr));
+    assert_eq!(desk.held().len(), 6);
 }

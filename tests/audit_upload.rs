@@ -6,6 +6,8 @@ use breakglass::record::{event, hash, token};
 
 #[path = "upload/by_hand.rs"]
 mod by_hand;
+#[path = "upload/homeward.rs"]
+mod homeward;
 #[path = "upload/killed.rs"]
 mod killed;
 #[path = "support/postgres.rs"]

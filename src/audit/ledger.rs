@@ -232,15 +232,17 @@ pub fn open_waiting(name: &str, patience: Duration) -> Result<Box<dyn Ledger>, L
     })
 }
 
-/// Opens a ledger to be read: one that is not there is an error.
+/// Opens a ledger that must be there. One in a file that may not be written is opened to read alone.
 ///
 /// # Errors
 /// Every variant of [`LedgerError`].
 pub fn open_existing(name: &str) -> Result<Box<dyn Ledger>, LedgerError> {
-    if !postgres::is_url(name) && !Path::new(name).exists() {
-        return Err(LedgerError::Missing { ledger: name.into() });
+    let path = Path::new(name);
+    match postgres::is_url(name) {
+        true => open(name),
+        false if !path.exists() => Err(LedgerError::Missing { ledger: name.into() }),
+        false => Ok(Box::new(sqlite::Sqlite::open_existing(path, PATIENCE)?)),
     }
-    open(name)
 }
 
 /// What became of one line.

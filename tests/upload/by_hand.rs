@@ -239,6 +239,65 @@ fn nobody_asks_too_often_and_nobody_stays_silent() {
     assert!(began.elapsed() > Duration::from_secs(10), "{:?}", began.elapsed());
 }
 
+/// A slow line says nothing of the record: the station tries again, and does not take it for too large.
+#[test]
+fn a_body_that_breaks_off_or_comes_too_slowly_is_to_be_sent_again() {
+    let site = Site::new(0);
+    let receiver = site.plain_receiver(&["--anyone"]);
+    let record = site.writers[0].records[0].bytes();
+    let head = format!(
+        "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/secevent+jwt\r\nContent-Length: {}\r\n\r\n",
+        record.len()
+    );
+    for cut in [true, false] {
+        let mut stream = TcpStream::connect(receiver.address()).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream.write_all(&[head.as_bytes(), &record[..100]].concat()).unwrap();
+        if cut {
+            stream.shutdown(std::net::Shutdown::Write).unwrap();
+        }
+        let mut bytes = Vec::new();
+        let _ = stream.read_to_end(&mut bytes); // the connection ends
+        let answer = String::from_utf8(bytes).unwrap();
+        let ends = answer.to_lowercase().contains("connection: close");
+        // To who has cut the line nothing need be said, but nothing that is final.
+        assert!(
+            (cut && answer.is_empty()) || (answer.starts_with("HTTP/1.1 408 ") && ends),
+            "{cut}: {answer}"
+        );
+    }
+    assert_eq!(site.arrived(), []);
+    post(&receiver, record).accepted();
+}
+
+/// SQLite goes on with a file that has no name any more; a receiver does not.
+#[test]
+fn nothing_is_accepted_into_a_ledger_that_was_taken_away() {
+    let site = Site::new(1);
+    let receiver = site.plain_receiver(&["--anyone"]);
+    let records = &site.writers[0].records;
+    post(&receiver, records[0].bytes()).accepted();
+    let proven = format!("/receipt/{}", records[0].hash());
+    assert_eq!(get(&receiver, &proven).status, 200);
+    for name in ["ledger.db", "ledger.db-wal", "ledger.db-shm"] {
+        std::fs::remove_file(site.path(name)).unwrap();
+    }
+    let refused = post(&receiver, records[1].bytes());
+    assert_eq!((refused.status, refused.header("retry-after")), (503, Some("2")), "{}", refused.body);
+    assert_eq!(get(&receiver, &proven).status, 503);
+    // Another ledger in its place: from then on it is that one, which holds nothing of the old.
+    site.write("other.jws", records[2].bytes());
+    assert!(site.audit(&["import", "other.jws"]).status.code().is_some_and(|code| code < 2));
+    assert_eq!(get(&receiver, &proven).status, 404);
+    post(&receiver, records[1].bytes()).accepted();
+    assert_eq!(site.arrived(), [records[2].hash(), records[1].hash()]);
+    // And replaced while it is open.
+    std::fs::rename(site.path("ledger.db"), site.path("old.db")).unwrap();
+    std::fs::copy(site.path("old.db"), site.path("ledger.db")).unwrap();
+    assert_eq!(get(&receiver, "/checkpoint").status, 503);
+    assert_eq!(get(&receiver, "/checkpoint").status, 200);
+}
+
 #[test]
 fn connections_are_limited() {
     let site = Site::new(0);

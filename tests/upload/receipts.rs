@@ -91,6 +91,15 @@ fn an_older_checkpoint_shows_a_ledger_that_was_rewritten() {
         assert_eq!(found.status.code(), Some(6), "{}", said(&found));
         assert!(said(&found).contains("WRONG") && said(&found).contains(word), "{}", said(&found));
     }
+    // A receipt whose beginning was changed, which is what a kit would anchor.
+    let made = ["checkpoint", "--key", "ledger.key", "--for", "other.jws", "--out", "receipt.txt"];
+    assert_eq!(site.audit(&made).status.code(), Some(0));
+    let receipt = site.read("receipt.txt");
+    let root = receipt.lines().nth(2).expect("a root");
+    site.write("receipt.txt", receipt.replacen(root, &"A".repeat(root.len()), 1).as_bytes());
+    let changed = site.audit(&["checkpoint", "--check", "receipt.txt", "--public", "ledger.key.pub"]);
+    assert_eq!(changed.status.code(), Some(6), "{}", said(&changed));
+    assert!(said(&changed).contains("what the receipt begins with"), "{}", said(&changed));
     // A checkpoint that somebody wrote himself.
     site.write("old.txt", site.read("old.txt").replace("\n24\n", "\n20\n").as_bytes());
     assert_eq!(site.audit(&check).status.code(), Some(6));
@@ -135,6 +144,15 @@ fn keys_and_files_are_not_written_over() {
     site.audit(&["import", "records.jws"]);
     let refused = site.audit(&["checkpoint", "--key", "ledger.key", "--out", "token"]);
     assert_eq!(refused.status.code(), Some(5), "{}", said(&refused));
+    assert!(said(&refused).contains("name another file"), "{}", said(&refused));
+    // Half a pair of keys is not left behind, nor half a file.
+    site.write("new.key.pub", b"another");
+    assert_eq!(site.audit(&["checkpoint", "--new-key", "new.key"]).status.code(), Some(5));
+    assert!(!site.path("new.key").exists());
+    let program = env!("CARGO_BIN_EXE_breakglass-audit");
+    let full = shell(&site, &format!("trap '' XFSZ; ulimit -f 0; '{program}' checkpoint --new-key full.key"));
+    assert!(full.contains("full.key: File too large"), "{full}");
+    assert!(!site.path("full.key").exists() && !site.path("full.key.pub").exists());
     // openssl reads what we write, and we read what openssl writes.
     let made = shell(
         &site,

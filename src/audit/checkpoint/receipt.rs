@@ -93,8 +93,7 @@ pub struct Proven {
 pub fn verify(text: &str, key: &LedgerPublic) -> Result<Vec<Proven>, ReceiptError> {
     let mut checked: Option<(&str, Checkpoint)> = None;
     let mut proven = Vec::new();
-    let (lead, proofs) = cut(text)?;
-    for (at, text) in proofs.iter().enumerate() {
+    for (at, text) in cut(text)?.1.into_iter().enumerate() {
         let number = at + 1;
         let (proof, signed) = Proof::parse(text).map_err(|why| ReceiptError::Form { number, why })?;
         // Most proofs of a receipt lead to one checkpoint, whose signature need be verified once.
@@ -110,20 +109,19 @@ pub fn verify(text: &str, key: &LedgerPublic) -> Result<Vec<Proven>, ReceiptErro
         proven.push(Proven { proof, checkpoint_id: super::id(signed), checkpoint: checkpoint.clone() });
         checked = Some((signed, checkpoint));
     }
-    if lead.is_some_and(|lead| proven.iter().all(|one| one.checkpoint_id != super::id(lead))) {
-        return Err(ReceiptError::Lead);
-    }
+    newest_checkpoint(text)?;
     Ok(proven)
 }
 
-/// The checkpoint in a receipt with most records, as text; what a kit remembers of it (`anchor`) is its [`super::id`]. Believes the
-/// receipt: see [`verify`].
+/// The checkpoint in a receipt with most records, as text; what a kit remembers of it (`anchor`) is its [`super::id`]. A kit
+/// takes it from the beginning of the receipt, so that what stands there has to be it. Believes the receipt: see [`verify`].
 ///
 /// # Errors
-/// [`ReceiptError::Form`] and [`ReceiptError::Checkpoint`].
+/// [`ReceiptError::Form`], [`ReceiptError::Checkpoint`] and [`ReceiptError::Lead`].
 pub fn newest_checkpoint(text: &str) -> Result<&str, ReceiptError> {
     let mut newest: Option<(u64, &str)> = None;
-    for (at, text) in cut(text)?.1.into_iter().enumerate() {
+    let (lead, proofs) = cut(text)?;
+    for (at, text) in proofs.into_iter().enumerate() {
         let number = at + 1;
         let (_, signed) = Proof::parse(text).map_err(|why| ReceiptError::Form { number, why })?;
         let size =
@@ -132,7 +130,11 @@ pub fn newest_checkpoint(text: &str) -> Result<&str, ReceiptError> {
             newest = Some((size, signed));
         }
     }
-    newest.map(|(_, signed)| signed).ok_or(ReceiptError::Empty)
+    let newest = newest.map(|(_, signed)| signed).ok_or(ReceiptError::Empty)?;
+    match lead.is_none_or(|lead| lead == newest) {
+        true => Ok(newest),
+        false => Err(ReceiptError::Lead),
+    }
 }
 
 /// What stands before the proofs, and the proofs, at least one.
@@ -161,7 +163,7 @@ pub enum ReceiptError {
     #[error("the receipt is empty")]
     Empty,
     /// What stands before its proofs.
-    #[error("what the receipt begins with is not the checkpoint of one of its proofs")]
+    #[error("what the receipt begins with is not the newest checkpoint of its proofs")]
     Lead,
     /// Not in the form of a proof.
     #[error("proof {number} of the receipt cannot be read: {why}")]

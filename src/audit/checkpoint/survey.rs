@@ -58,6 +58,21 @@ pub fn survey(
     Ok(Survey { size, root, answers, proofs })
 }
 
+/// Which of these records the ledger holds.
+///
+/// # Errors
+/// [`LedgerError`].
+pub fn held(ledger: &mut dyn Ledger, of: &HashSet<Hash>) -> Result<HashSet<Hash>, LedgerError> {
+    let (size, mut from) = (ledger.size()?, 0);
+    let mut held = HashSet::new();
+    while from < size {
+        let to = (from + AT_ONCE).min(size);
+        held.extend(ledger.arrivals(from, to)?.into_iter().filter(|hash| of.contains(hash)));
+        from = to;
+    }
+    Ok(held)
+}
+
 /// A checkpoint that was just signed, and kept in the ledger.
 #[derive(Debug, Clone)]
 pub struct Issued {

@@ -145,6 +145,13 @@ fn receipts_of_different_times_stand_in_one_file() {
     assert_eq!(verify(&all.concat(), key(1).public()).unwrap(), proven);
     let other = checkpoint(&records[..5]).sign(&key(1));
     assert_eq!(verify(&format!("{other}\n{}", all.concat()), key(1).public()), Err(ReceiptError::Lead));
+    // A kit would anchor what stands at the beginning: one that was changed, or an older one, is not taken for the newest.
+    let older = checkpoint(&records[..9]).sign(&key(1));
+    for lead in [text[..text.find("\nc2sp").unwrap()].replacen('A', "B", 1), older] {
+        let changed = format!("{lead}\n{}", all.concat());
+        assert_eq!(newest_checkpoint(&changed), Err(ReceiptError::Lead));
+        assert_eq!(verify(&changed, key(1).public()), Err(ReceiptError::Lead));
+    }
     assert_eq!(super::receipt::of(&[]), Err(ReceiptError::Empty));
 }
 

@@ -20,37 +20,49 @@ const RECORDS: [&str; 3] = ["jws", "ndjson", "jsonl"];
 /// More than any policy has.
 pub const POLICY_CAP: u64 = 1024 * 1024;
 
+/// What cannot be looked at, and why.
+pub type Unread = Vec<(PathBuf, io::Error)>;
+
 /// What these paths name. A file is taken for what it is named to be; of a folder, and the folders in it, every `*.jws`,
 /// `*.ndjson` and `*.jsonl`, and every `policy/*.toml`, in order of their paths. Names are compared without regard to case,
-/// as a FAT stick may have changed it. Links in folders are not followed.
-///
-/// # Errors
-/// With the path that cannot be read.
-pub fn find(paths: &[PathBuf]) -> Result<Vec<Source>, (PathBuf, io::Error)> {
+/// as a FAT stick may have changed it. Links in folders are not followed. What cannot be looked at does not keep the rest
+/// from being found.
+pub fn find(paths: &[PathBuf]) -> (Vec<Source>, Unread) {
     let mut found = Vec::new();
+    let mut unread = Vec::new();
     for path in paths {
         if path.as_os_str() == "-" {
             found.push(Source::Input);
-        } else if std::fs::metadata(path).map_err(|error| (path.clone(), error))?.is_dir() {
-            folder(path, &mut found)?;
-        } else if ends_in(path, "toml") {
-            found.push(Source::Policy(path.clone()));
-        } else {
-            found.push(Source::Records(path.clone()));
+            continue;
+        }
+        match std::fs::metadata(path) {
+            Err(error) => unread.push((path.clone(), error)),
+            Ok(about) if about.is_dir() => folder(path, &mut found, &mut unread),
+            Ok(_) if ends_in(path, "toml") => found.push(Source::Policy(path.clone())),
+            Ok(_) => found.push(Source::Records(path.clone())),
         }
     }
-    Ok(found)
+    (found, unread)
 }
 
-fn folder(path: &Path, found: &mut Vec<Source>) -> Result<(), (PathBuf, io::Error)> {
-    let failed = |error| (path.to_path_buf(), error);
-    let entries: io::Result<Vec<_>> = std::fs::read_dir(path).map_err(failed)?.collect();
-    let mut entries = entries.map_err(failed)?;
+fn folder(path: &Path, found: &mut Vec<Source>, unread: &mut Unread) {
+    let entries = std::fs::read_dir(path).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+    let mut entries = match entries {
+        Ok(entries) => entries,
+        Err(error) => return unread.push((path.to_path_buf(), error)),
+    };
     entries.sort_by_key(std::fs::DirEntry::path);
     for entry in entries {
-        let (kind, inner) = (entry.file_type().map_err(failed)?, entry.path());
+        let inner = entry.path();
+        let kind = match entry.file_type() {
+            Ok(kind) => kind,
+            Err(error) => {
+                unread.push((inner, error));
+                continue;
+            }
+        };
         if kind.is_dir() {
-            folder(&inner, found)?;
+            folder(&inner, found, unread);
         } else if !kind.is_file() {
             continue;
         } else if RECORDS.iter().any(|end| ends_in(&inner, end)) {
@@ -61,7 +73,6 @@ fn folder(path: &Path, found: &mut Vec<Source>) -> Result<(), (PathBuf, io::Erro
             found.push(Source::Policy(inner));
         }
     }
-    Ok(())
 }
 
 fn ends_in(path: &Path, end: &str) -> bool {
@@ -85,7 +96,9 @@ mod tests {
         let records = ["b/1.JWS", "b/2.NdJson", "b/3.jws"].map(|name| Source::Records(make(name)));
         make("b/notes.txt");
         make("b/kit.toml");
-        let found = find(&[folder.path().to_path_buf()]).expect("reads");
+        let gone = folder.path().join("gone");
+        let (found, unread) = find(&[gone.clone(), folder.path().to_path_buf()]);
+        assert_eq!(unread.iter().map(|(path, _)| path).collect::<Vec<_>>(), [&gone]);
         assert_eq!(found, [&[policy][..], &records].concat());
     }
 }

@@ -51,6 +51,20 @@ pub enum LedgerError {
         /// What the engine says.
         text: String,
     },
+    /// Its file was taken away, or another put in its place, while it was open.
+    #[error("the file of the ledger {ledger} was taken away or replaced while it was in use")]
+    Moved {
+        /// Which.
+        ledger: String,
+    },
+    /// It may only be read here, and as it is it cannot be.
+    #[error("the ledger {ledger} cannot be read where nothing may be written: {text}")]
+    ReadOnly {
+        /// Which.
+        ledger: String,
+        /// Why not.
+        text: String,
+    },
     /// Bytes in it are not what was put there.
     #[error("the ledger {ledger} was changed: {text}")]
     Changed {

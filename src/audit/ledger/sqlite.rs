@@ -3,12 +3,12 @@
 //! Write-ahead log, so that reports read while an import writes; `synchronous=FULL`, so that what a call has returned is
 //! on the disk, whatever happens to the power. One writer at a time: others wait.
 
+mod open;
 mod read;
 mod schema;
 mod write;
 
-use std::path::Path;
-use std::time::{Duration, Instant};
+use open::Place;
 
 use p256::ecdsa::VerifyingKey;
 use rusqlite::types::FromSqlError;
@@ -29,6 +29,8 @@ pub struct Sqlite {
     db: Connection,
     name: String,
     known: Known,
+    /// Where its file is; `None`: in memory.
+    place: Option<Place>,
 }
 
 /// What went wrong inside, without the ledger's name.
@@ -38,6 +40,9 @@ enum Fault {
     Newer(u32, u32),
     NotALedger(String),
     Changed(String),
+    Moved,
+    ReadOnly(String),
+    MayNotWrite,
 }
 
 impl From<rusqlite::Error> for Fault {
@@ -75,36 +80,16 @@ impl Fault {
             Fault::Newer(found, newest) => LedgerError::Newer { ledger, found, newest },
             Fault::NotALedger(text) => LedgerError::NotALedger { ledger, text },
             Fault::Changed(text) => LedgerError::Changed { ledger, text },
+            Fault::Moved => LedgerError::Moved { ledger },
+            Fault::ReadOnly(text) => LedgerError::ReadOnly { ledger, text },
+            Fault::MayNotWrite => {
+                LedgerError::Engine { ledger, text: "it may only be read here, not written".into() }
+            }
         }
     }
 }
 
 impl Sqlite {
-    /// Opens that file, or makes it. Each call waits so long for others who are writing.
-    ///
-    /// # Errors
-    /// [`LedgerError::NotALedger`], [`LedgerError::Newer`], [`LedgerError::Busy`], [`LedgerError::Engine`].
-    pub fn open(path: &Path, patience: Duration) -> Result<Self, LedgerError> {
-        let name = path.display().to_string();
-        let open = || -> Result<Connection, Fault> {
-            let mut db = Connection::open(path)?;
-            db.busy_timeout(patience)?;
-            schema::prepare(&mut db, schema::STEPS)?;
-            Ok(db)
-        };
-        let begun = Instant::now();
-        loop {
-            match open() {
-                Ok(db) => return Ok(Sqlite { db, name, known: Known::default() }),
-                // Of two that make the same file, SQLite turns one away without asking it to wait.
-                Err(fault) if fault.is_busy() && begun.elapsed() < patience => {
-                    std::thread::sleep(Duration::from_millis(20));
-                }
-                Err(fault) => return Err(fault.of(&name)),
-            }
-        }
-    }
-
     /// A ledger that is gone when it is dropped.
     ///
     /// # Panics
@@ -112,23 +97,27 @@ impl Sqlite {
     pub fn in_memory() -> Self {
         let mut db = Connection::open_in_memory().expect("memory");
         schema::prepare(&mut db, schema::STEPS).expect("an empty database takes the schema");
-        Sqlite { db, name: "in memory".into(), known: Known::default() }
+        Sqlite { db, name: "in memory".into(), known: Known::default(), place: None }
     }
 
-    /// One transaction that writes: all of it or nothing.
+    /// One transaction that writes: all of it or nothing. What is written into a file that has lost its name is no success.
     fn write<T>(
         &mut self,
         work: impl FnOnce(&Connection, &mut Known) -> Result<T, Fault>,
     ) -> Result<T, LedgerError> {
-        let Sqlite { db, name, known } = self;
+        let Sqlite { db, name, known, place } = self;
         known.trim();
         let all = || -> Result<T, Fault> {
+            // SQLite itself says so only at the first change.
+            if db.is_readonly("main")? {
+                return Err(Fault::MayNotWrite);
+            }
             let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let done = work(&transaction, known)?;
             transaction.commit()?;
             Ok(done)
         };
-        let done = all();
+        let done = open::in_its_place(place.as_ref(), all());
         done.map_err(|fault| {
             *known = Known::default();
             fault.of(name)
@@ -137,12 +126,12 @@ impl Sqlite {
 
     /// One transaction that reads: what others write meanwhile is not seen.
     fn read<T>(&mut self, work: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, LedgerError> {
-        let Sqlite { db, name, .. } = self;
+        let Sqlite { db, name, place, .. } = self;
         let all = || -> Result<T, Fault> {
             let transaction = db.transaction_with_behavior(TransactionBehavior::Deferred)?;
             work(&transaction)
         };
-        let done = all();
+        let done = open::in_its_place(place.as_ref(), all());
         done.map_err(|fault| fault.of(name))
     }
 }

@@ -146,7 +146,7 @@ fn text(answer: &Answer) -> String {
 }
 
 /// The beginning of a receiver's text, on one line: whoever answers puts no line of their own before the person.
-fn shorten(text: &str) -> String {
+pub(super) fn shorten(text: &str) -> String {
     let mut end = text.len().min(TEXT_CAP);
     while !text.is_char_boundary(end) {
         end -= 1;
@@ -252,6 +252,9 @@ mod tests {
         assert_eq!(wait("Sat, 21 Nov 2026 11:01:00 GMT"), Some(0));
         assert_eq!(wait("99999999999"), Some(3600));
         assert_eq!(wait("soon"), None);
+        for status in [408, 425, 503] {
+            assert!(matches!(verdict(&answer(status, "", "")), Verdict::Later { .. }), "{status}");
+        }
     }
 
     #[test]

@@ -15,9 +15,11 @@ use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
 use ureq::{Agent, Body};
 use zeroize::Zeroizing;
 
-use super::answer::{Answer, BODY_CAP};
+use super::answer::{Answer, BODY_CAP, shorten};
 use super::{Cut, Post};
 use crate::audit::bearer::Bearer;
+use crate::audit::receive::answer::UNKNOWN_RECORD;
+use crate::record::hash::Hash;
 
 /// To reach the receiver at all.
 const CONNECT: Duration = Duration::from_secs(15);
@@ -119,8 +121,8 @@ impl Receiver {
     /// The receipt for a record, as text. Nothing in it is believed yet.
     ///
     /// # Errors
-    /// [`Cut`]: no answer, or another one than a receipt.
-    pub fn receipt(&self, record: &crate::record::hash::Hash) -> Result<String, Cut> {
+    /// [`NoReceipt`].
+    pub fn receipt(&self, record: &Hash) -> Result<String, NoReceipt> {
         let mut request = self.agent.get(self.to.beside(&format!("receipt/{record}")));
         if let Some(value) = &self.authorization {
             request = request.header(AUTHORIZATION, value);
@@ -131,13 +133,46 @@ impl Receiver {
         let read = response.body_mut().as_reader().take(RECEIPT_CAP).read_to_string(&mut text);
         match (status, read) {
             (200, Ok(_)) => Ok(text),
-            (200, Err(error)) => Err(Cut { text: format!("the receipt: {error}"), again: true }),
-            (status, _) => Err(Cut {
-                text: format!("status {status} instead of a receipt"),
-                again: status == 429 || status >= 500,
-            }),
+            (200, Err(error)) => {
+                Err(NoReceipt::Cut(Cut { text: format!("the receipt broke off: {error}"), again: true }))
+            }
+            (status, _) => Err(no_receipt(*record, status, &text)),
         }
     }
+}
+
+/// What another answer than a receipt means. Only our own receiver says which records it does not hold.
+fn no_receipt(record: Hash, status: u16, body: &str) -> NoReceipt {
+    let said = shorten(body.trim());
+    let text = match said.is_empty() {
+        true => format!("status {status}"),
+        false => format!("status {status}: {said}"),
+    };
+    match status {
+        404 if said == UNKNOWN_RECORD => NoReceipt::NotHeld { record },
+        408 | 429 | 500.. => NoReceipt::Cut(Cut { text, again: true }),
+        _ => NoReceipt::GivesNone { text },
+    }
+}
+
+/// Why there is no receipt.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoReceipt {
+    /// No answer, or none for now.
+    #[error(transparent)]
+    Cut(#[from] Cut),
+    /// The receiver has not got a record that it once accepted.
+    #[error("the receiver does not hold record {record}, though it accepted it")]
+    NotHeld {
+        /// Which.
+        record: Hash,
+    },
+    /// It gives none.
+    #[error("the receiver gives no receipts: {text}")]
+    GivesNone {
+        /// What it said, on one line.
+        text: String,
+    },
 }
 
 impl Post for Receiver {
@@ -299,6 +334,22 @@ mod tests {
             ("https://audit.example.org/kit/events", "https://audit.example.org/kit/receipt/x"),
         ] {
             assert_eq!(Target::parse(to).unwrap().beside("receipt/x"), beside);
+        }
+    }
+
+    #[test]
+    fn a_missing_receipt_is_told_from_one_that_may_come_later() {
+        let record = Hash::of(b"x");
+        let gone = no_receipt(record, 404, "the ledger holds no such record\n");
+        assert_eq!(gone, NoReceipt::NotHeld { record });
+        let none = no_receipt(record, 404, "this receiver signs\nnothing\n");
+        assert_eq!(
+            none.to_string(),
+            "the receiver gives no receipts: status 404: this receiver signs nothing"
+        );
+        assert!(matches!(no_receipt(record, 405, ""), NoReceipt::GivesNone { text } if text == "status 405"));
+        for status in [429, 503] {
+            assert!(matches!(no_receipt(record, status, ""), NoReceipt::Cut(Cut { again: true, .. })));
         }
     }
 

@@ -24,6 +24,8 @@ pub struct Item {
     pub hash: Hash,
     /// Its place in its chain, where it can be read.
     pub seq: Option<u64>,
+    /// The record that it names as the one before it.
+    pub prev: Option<Hash>,
     /// What it is sorted by: its place, or that of the line before it in the same chain.
     order: u64,
     file: usize,
@@ -46,12 +48,17 @@ impl Queue {
     /// Reads the bundles once.
     ///
     /// # Errors
-    /// [`QueueError::Io`], where one cannot be read.
+    /// [`QueueError::Io`], where one cannot be read; [`QueueError::NoFile`].
     pub fn of(bundles: &[PathBuf]) -> Result<Self, QueueError> {
         let mut queue = Queue { files: vec![], chains: vec![], left_out: vec![], repeated: 0 };
         let mut index = Index::default();
         for path in bundles {
             let io = |cause| QueueError::Io { path: path.clone(), cause };
+            match std::fs::metadata(path) {
+                Ok(about) if about.is_file() => {}
+                Err(error) if path.as_os_str() != "-" => return Err(io(error)),
+                _ => return Err(QueueError::NoFile { path: path.clone() }),
+            }
             let file = File::open(path).map_err(io)?;
             let number = queue.files.len();
             let reader = BufReader::with_capacity(64 * 1024, file.try_clone().map_err(io)?);
@@ -83,9 +90,9 @@ impl Queue {
             self.repeated += 1;
             return;
         }
-        let (name, seq) = match &record {
-            Ok(record) => (record.chain_name(), Some(record.link.seq)),
-            Err(_) => (index.chain_of(bytes).unwrap_or_else(here), None),
+        let (name, seq, prev) = match &record {
+            Ok(record) => (record.chain_name(), Some(record.link.seq), record.link.prev),
+            Err(_) => (index.chain_of(bytes).unwrap_or_else(here), None, None),
         };
         if let Ok(record) = &record {
             index.names.entry(record.kid.to_string()).or_insert_with(|| name.clone());
@@ -96,7 +103,7 @@ impl Queue {
         });
         let items = &mut self.chains[chain].1;
         let order = seq.or_else(|| items.last().map(|item| item.order)).unwrap_or(0);
-        items.push(Item { hash, seq, order, file, offset: line.offset, length: bytes.len() });
+        items.push(Item { hash, seq, prev, order, file, offset: line.offset, length: bytes.len() });
     }
 
     /// How many lines there are to send.
@@ -114,11 +121,35 @@ impl Queue {
         self.chains.iter().map(|(name, items)| (name.as_str(), items.as_slice()))
     }
 
-    /// The last line of each chain that could be read: what vouches for all before it.
-    pub fn heads(&self) -> impl Iterator<Item = Hash> {
-        self.chains
-            .iter()
-            .filter_map(|(_, items)| items.iter().rev().find(|item| item.seq.is_some()).map(|item| item.hash))
+    /// Of the records that count, those that none of them names as the one before it: together they vouch for all that they
+    /// lead to. More than one of a chain where it forks, or where one between them does not count.
+    pub fn heads(&self, counts: impl Fn(&Hash) -> bool) -> HashSet<Hash> {
+        let mut heads = HashSet::new();
+        for (_, items) in &self.chains {
+            let counting = || items.iter().filter(|item| item.seq.is_some() && counts(&item.hash));
+            let named: HashSet<Hash> = counting().filter_map(|item| item.prev).collect();
+            heads.extend(counting().map(|item| item.hash).filter(|hash| !named.contains(hash)));
+        }
+        heads
+    }
+
+    /// What is proven, and what stands below it in its chain: a record vouches for the one that it names as its `prev`.
+    pub fn covered(&self, proven: &HashSet<Hash>) -> HashSet<Hash> {
+        let mut covered = HashSet::new();
+        for (_, items) in &self.chains {
+            let below: HashMap<Hash, Option<Hash>> =
+                items.iter().map(|item| (item.hash, item.prev)).collect();
+            for item in items.iter().filter(|item| proven.contains(&item.hash)) {
+                let mut next = Some(item.hash);
+                while let Some(hash) = next
+                    && let Some(prev) = below.get(&hash)
+                    && covered.insert(hash)
+                {
+                    next = *prev;
+                }
+            }
+        }
+        covered
     }
 
     /// Lines that are not sent: where they stand, and why.
@@ -229,108 +260,13 @@ pub enum QueueError {
         /// Which.
         path: PathBuf,
     },
+    /// A pipe, a folder, or `-`: lines are read when they are sent, and again where they have to be.
+    #[error("{} is no file: records are sent from files", path.display())]
+    NoFile {
+        /// What was named.
+        path: PathBuf,
+    },
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::record::sample::{Writer, journal};
-
-    fn queue(files: &[&[u8]]) -> (tempfile::TempDir, Queue) {
-        let folder = tempfile::tempdir().unwrap();
-        let paths: Vec<PathBuf> = files
-            .iter()
-            .enumerate()
-            .map(|(n, bytes)| {
-                let path = folder.path().join(format!("{n}.jws"));
-                std::fs::write(&path, bytes).unwrap();
-                path
-            })
-            .collect();
-        let queue = Queue::of(&paths).unwrap();
-        (folder, queue)
-    }
-
-    fn bytes(queue: &Queue) -> Vec<Vec<u8>> {
-        queue.chains().flat_map(|(_, items)| items).map(|item| queue.read(item).unwrap()).collect()
-    }
-
-    #[test]
-    fn each_chain_is_sent_in_its_order_and_each_line_once() {
-        let (mut a, mut b) = (Writer::founder(1), Writer::founder(2));
-        a.open(4);
-        b.open(2);
-        let mixed: Vec<_> = [3, 0, 5, 1, 4, 2].map(|at| a.records[at].clone()).into();
-        let (_folder, queue) = queue(&[&journal(&mixed), &journal(&b.records), &journal(&a.records)]);
-        let expected: Vec<Vec<u8>> =
-            a.records.iter().chain(&b.records).map(|record| record.bytes().to_vec()).collect();
-        assert_eq!(bytes(&queue), expected);
-        assert_eq!((queue.len(), queue.repeated()), (10, 6));
-        assert_eq!(queue.chains().map(|(name, _)| name).collect::<Vec<_>>(), [a.name(), b.name()]);
-        assert_eq!(queue.heads().collect::<Vec<_>>(), [a.records[5].hash(), b.records[3].hash()]);
-    }
-
-    #[test]
-    fn what_cannot_be_read_is_sent_where_it_stands() {
-        let mut a = Writer::founder(1);
-        a.open(2);
-        let lines: Vec<&[u8]> = a.records.iter().map(|record| record.bytes()).collect();
-        let newer = [&lines[2][..lines[2].len() / 2], b"x"].concat(); // its header still names the key
-        let file = [lines[0], lines[1], &newer, b"damage", lines[2], b"", lines[3]].join(&b'\n');
-        let (_folder, queue) = queue(&[&file]);
-        let chains: Vec<_> = queue.chains().map(|(name, items)| (name.to_owned(), items.len())).collect();
-        assert_eq!(chains.len(), 2);
-        assert_eq!(chains[0], (a.name(), 5));
-        assert!(chains[1].0.starts_with("line 4 of ") && chains[1].1 == 1);
-        assert_eq!(bytes(&queue), [lines[0], lines[1], &newer, lines[2], lines[3], b"damage"]);
-        assert_eq!(queue.heads().count(), 1, "what cannot be read vouches for nothing");
-    }
-
-    #[test]
-    fn what_nobody_takes_stays_here_and_is_named() {
-        let a = Writer::founder(1);
-        let whole = a.records[1].bytes();
-        let long = vec![b'a'; READ_CAP + 1];
-        let file = [a.records[0].bytes(), &long, whole, &whole[..100]].join(&b'\n');
-        let (_folder, queue) = queue(&[&file]);
-        assert_eq!(queue.len(), 2);
-        let left: Vec<_> = queue.left_out().iter().map(|(_, why)| *why).collect();
-        assert_eq!(left, ["too long to be a record", "cut off in the middle"]);
-        // A whole last record without its line feed is sent.
-        let (_folder, queue) = self::queue(&[whole]);
-        assert_eq!(bytes(&queue), [whole]);
-    }
-
-    #[test]
-    fn a_bundle_that_changes_meanwhile_is_not_sent() {
-        let a = Writer::founder(1);
-        let (folder, queue) = queue(&[&a.journal()]);
-        let item = queue.chains().next().unwrap().1[1];
-        std::fs::write(folder.path().join("0.jws"), vec![b'x'; 5000]).unwrap();
-        assert!(matches!(queue.read(&item), Err(QueueError::Changed { .. })));
-        std::fs::write(folder.path().join("0.jws"), b"").unwrap();
-        assert!(matches!(queue.read(&item), Err(QueueError::Changed { .. })));
-    }
-
-    proptest! {
-        /// Lines are cut where `split` cuts them, whatever the size of the buffer.
-        #[test]
-        fn lines_are_lines(file in prop::collection::vec(prop_oneof![Just(b'\n'), any::<u8>()], 0..400), size in 1usize..50) {
-            let mut found = Vec::new();
-            lines(BufReader::with_capacity(size, &file[..]), &mut |line| {
-                assert_eq!(line.number as usize, found.len() + 1);
-                let bytes = line.bytes.expect("short");
-                assert_eq!(&file[line.offset as usize..][..bytes.len()], bytes);
-                found.push((bytes.to_vec(), line.ended));
-            }).unwrap();
-            let mut expected: Vec<(Vec<u8>, bool)> = file.split(|byte| *byte == b'\n').map(|line| (line.to_vec(), true)).collect();
-            match expected.pop() {
-                Some((last, _)) if !last.is_empty() => expected.push((last, false)),
-                _ => {}
-            }
-            prop_assert_eq!(found, expected);
-        }
-    }
-}
+mod tests;

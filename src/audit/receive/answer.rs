@@ -29,6 +29,11 @@ pub enum Code {
     AccessDenied,
 }
 
+/// Why there is no receipt (404), where the ledger has not got the record.
+pub const UNKNOWN_RECORD: &str = "the ledger holds no such record";
+/// Why there is no receipt, nor a checkpoint, for anything.
+pub const SIGNS_NOTHING: &str = "this receiver signs nothing";
+
 /// Why a record is not taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Refusal {

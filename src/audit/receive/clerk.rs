@@ -6,7 +6,7 @@ use std::{io, thread};
 
 use tokio::sync::oneshot;
 
-use super::answer::{Code, Judged, Refusal, of_fate};
+use super::answer::{Code, Judged, Refusal, SIGNS_NOTHING, UNKNOWN_RECORD, of_fate};
 use super::shelf::Shelf;
 use super::{News, Tally};
 use crate::audit::checkpoint::Checkpoint;
@@ -183,8 +183,9 @@ impl AtWork {
         let (checkpoint, text) = self.signed()?;
         let shelf = self.shelf.take().unwrap_or_default();
         let proof = self.with_ledger(|ledger| shelf.prove(ledger, record));
+        let proof = proof?;
         self.shelf = Some(shelf);
-        let proof = proof?.ok_or(No::Nothing("the ledger holds no such record"))?;
+        let proof = proof.ok_or(No::Nothing(UNKNOWN_RECORD))?;
         if !proof.fits(&checkpoint) {
             // The block that was read is not the one that was signed for.
             self.shelf = None;
@@ -199,7 +200,7 @@ impl AtWork {
     /// A checkpoint over what the ledger holds now.
     fn signed(&mut self) -> Result<(Checkpoint, String), No> {
         let at = (self.clerk.now)();
-        let key = self.clerk.key.take().ok_or(No::Nothing("this receiver signs nothing"))?;
+        let key = self.clerk.key.take().ok_or(No::Nothing(SIGNS_NOTHING))?;
         let signed = self.sign(&key, at);
         self.clerk.key = Some(key);
         signed
@@ -256,7 +257,16 @@ impl AtWork {
         });
         outcome.map_err(|error| {
             self.tally.failed += 1;
-            (self.clerk.news)(error.to_string());
+            if self.ledger.is_none() {
+                // What is opened next may be another ledger: nothing that was learnt of this one counts for it.
+                (self.shelf, self.signed) = (None, None);
+            }
+            (self.clerk.news)(match error {
+                LedgerError::Moved { .. } => {
+                    format!("{error}: nothing is taken until there is one that opens")
+                }
+                error => error.to_string(),
+            });
             // What the engine says is not for strangers.
             No::Later("the ledger does not take it now".into())
         })

@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::extract::{ConnectInfo, Path, Request, State};
+use axum::body::{Body, Bytes};
+use axum::extract::rejection::{BytesRejection, FailedToBufferBody};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, FromRequest, Path, Request, State};
 use axum::http::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER,
+    AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER,
 };
 use axum::http::{HeaderValue, Response, StatusCode};
 use axum::routing::{get, post};
@@ -46,6 +47,7 @@ pub fn router(house: Arc<House>) -> Router {
         .route("/events", post(take))
         .route("/checkpoint", get(checkpoint))
         .route("/receipt/{record}", get(receipt))
+        .layer(DefaultBodyLimit::max(READ_CAP))
         .with_state(house)
 }
 
@@ -64,21 +66,24 @@ async fn take(
 }
 
 async fn taken(house: &House, address: &SocketAddr, client: String, request: Request) -> Response<Body> {
-    let (head, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, READ_CAP).await else {
-        // Too large, cut off, or too slow: the last two have nobody to answer.
-        return refused(StatusCode::PAYLOAD_TOO_LARGE, &answer::too_large());
+    let headers = request.headers().clone();
+    let body = match Bytes::from_request(request, &()).await {
+        Ok(body) => body,
+        Err(BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_))) => {
+            return refused(StatusCode::PAYLOAD_TOO_LARGE, &answer::too_large());
+        }
+        Err(_) => return broke_off(),
     };
     house.visitors.patient(address);
     let judged = judge(
         &answer::Request {
-            content_type: head.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes),
-            encoded: head.headers.contains_key(CONTENT_ENCODING),
+            content_type: headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes),
+            encoded: headers.contains_key(CONTENT_ENCODING),
             body: &body,
         },
         &house.issuers,
     );
-    match house.line.take(client, judged, body.to_vec()).await {
+    match house.line.take(client, judged, body.into()).await {
         Ok(()) => plain(StatusCode::ACCEPTED, String::new()),
         Err(no) => of(no),
     }
@@ -150,6 +155,13 @@ fn of(no: No) -> Response<Body> {
             answer
         }
     }
+}
+
+/// Cut off, or too slow: whoever still listens sends the record again, over another connection. The record may be good.
+fn broke_off() -> Response<Body> {
+    let mut answer = plain(StatusCode::REQUEST_TIMEOUT, "the record broke off, or came too slowly\n".into());
+    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    answer
 }
 
 /// RFC 8935 section 2.3.

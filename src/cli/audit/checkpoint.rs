@@ -1,6 +1,6 @@
 //! `checkpoint`: the ledger's signed promise, older promises held against it, and receipts for what a kit sent.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -14,12 +14,15 @@ use super::desk::AuditDesk;
 use super::import::grouped;
 use super::trouble::{Transport, Trouble};
 use crate::audit::checkpoint::note::{LedgerKey, LedgerPublic};
-use crate::audit::checkpoint::survey::{Issued, issue, survey};
-use crate::audit::checkpoint::{self, Checkpoint, CheckpointError, Consistency, receipt};
+use crate::audit::checkpoint::receipt::{self, ReceiptError};
+use crate::audit::checkpoint::survey::{issue, survey};
+use crate::audit::checkpoint::{self, Checkpoint, CheckpointError, Consistency};
 use crate::audit::push::queue::Queue;
 use crate::cli::Outcome;
-use crate::record::hash::Hash;
-use crate::record::token::Record;
+
+mod receipts;
+
+use receipts::{receipt_of, verify, wanted};
 
 /// More than any key, checkpoint or receipt for a few chains.
 const FILE_CAP: u64 = 64 * 1024 * 1024;
@@ -37,7 +40,7 @@ pub(super) struct Options {
     /// Where to write what was signed; never over something that is there
     #[arg(long, value_name = "FILE", requires = "key")]
     out: Option<PathBuf>,
-    /// Write a receipt for the newest record of each chain in these bundles, instead of the bare checkpoint
+    /// Write a receipt that covers every record of these bundles which the ledger holds, instead of the bare checkpoint
     #[arg(long = "for", value_name = "BUNDLE", num_args = 1.., requires = "key")]
     bundles: Vec<PathBuf>,
     /// In the receipt, a proof for every record
@@ -73,8 +76,12 @@ fn new_key(desk: &mut AuditDesk, path: &Path) -> Result<Outcome, Trouble> {
     rand_core::UnwrapErr(getrandom::SysRng).fill_bytes(&mut seed[..]);
     let (key, pem) = LedgerKey::new(&seed);
     let public = beside(path, "pub");
+    not_there(path)?;
+    not_there(&public)?;
     write_new(path, pem.as_bytes(), 0o600)?;
-    write_new(&public, key.public().to_pem().as_bytes(), 0o644)?;
+    write_new(&public, key.public().to_pem().as_bytes(), 0o644).inspect_err(|_| {
+        let _ = fs::remove_file(path); // half a pair is none: nobody has the public half of it
+    })?;
     let line = key.public().to_line();
     if desk.json {
         desk.object(&serde_json::json!({
@@ -113,24 +120,22 @@ fn sign_and_check(
         .map(|path| older(path, public.as_ref()))
         .collect::<Result<Vec<Old>, Trouble>>()?;
     let checkpoints: Vec<Checkpoint> = old.iter().map(|old| old.checkpoint.clone()).collect();
-    let wanted = match options.bundles.is_empty() {
-        true => HashSet::new(),
-        false => wanted(&Queue::of(&options.bundles)?, options.every_record),
-    };
-    if let Some(out) = &options.out
-        && out.exists()
-    {
-        return Err(Trouble::File { path: out.clone(), error: io::ErrorKind::AlreadyExists.into() });
+    let queue = Queue::of(&options.bundles)?;
+    if let Some(out) = &options.out {
+        not_there(out)?;
     }
     let mut ledger = desk.open()?;
-    let (size, answers, signed, missing) = match &key {
+    let (wanted, missing) = match options.bundles.is_empty() {
+        true => (HashSet::new(), 0),
+        false => wanted(&mut *ledger, &queue, options.every_record)?,
+    };
+    let (size, answers, signed) = match &key {
         None => {
             let survey = survey(&mut *ledger, &HashSet::new(), &checkpoints)?;
-            (survey.size, survey.answers, None, 0)
+            (survey.size, survey.answers, None)
         }
         Some(key) => {
             let issued = issue(&mut *ledger, key, desk.now(), &wanted, &checkpoints)?;
-            let missing = (wanted.len() - issued.proofs.len()) as u64;
             let text = match options.bundles.is_empty() {
                 true => issued.signed.clone(),
                 false => receipt_of(&issued)?,
@@ -138,7 +143,7 @@ fn sign_and_check(
             if let Some(out) = &options.out {
                 write_new(out, text.as_bytes(), 0o644)?;
             }
-            (issued.checkpoint.size, issued.answers, Some((checkpoint::id(&issued.signed), text)), missing)
+            (issued.checkpoint.size, issued.answers, Some((checkpoint::id(&issued.signed), text)))
         }
     };
     let outcome = judged(&old, &answers, missing);
@@ -168,12 +173,6 @@ fn sign_and_check(
         (None, _) => {}
     }
     Ok(outcome)
-}
-
-/// The receipt, of at least one record.
-fn receipt_of(issued: &Issued) -> Result<String, Trouble> {
-    let proofs: Vec<String> = issued.proofs.iter().map(|proof| proof.text(&issued.signed)).collect();
-    receipt::of(&proofs).map_err(|_| Trouble::Refused("none of these records is in the ledger".into()))
 }
 
 /// Wrong is what does not fit; due, what could not be checked.
@@ -245,7 +244,9 @@ fn older(path: &Path, public: Option<&LedgerPublic>) -> Result<Old, Trouble> {
     let text = read(path)?;
     let signed = match receipt::newest_checkpoint(&text) {
         Ok(signed) => signed,
-        Err(_) => &text,
+        // No receipt at all: a checkpoint, or nothing.
+        Err(ReceiptError::Empty | ReceiptError::Form { number: 1, .. }) => &text,
+        Err(cause) => return Err(Transport::Receipt { path: path.into(), cause }.into()),
     };
     let checkpoint =
         Checkpoint::believe(signed).map_err(|cause| Transport::Checkpoint { path: path.into(), cause })?;
@@ -255,100 +256,6 @@ fn older(path: &Path, public: Option<&LedgerPublic>) -> Result<Old, Trouble> {
         Err(_) => Some(false),
     });
     Ok(Old { path: path.into(), checkpoint, signature })
-}
-
-/// The hashes that a receipt is for.
-fn wanted(queue: &Queue, every: bool) -> HashSet<Hash> {
-    match every {
-        true => queue.chains().flat_map(|(_, items)| items.iter().map(|item| item.hash)).collect(),
-        false => queue.heads().collect(),
-    }
-}
-
-fn verify(
-    desk: &mut AuditDesk,
-    path: &Path,
-    public: &LedgerPublic,
-    bundles: &[PathBuf],
-) -> Result<Outcome, Trouble> {
-    let proven = receipt::verify(&read(path)?, public)
-        .map_err(|cause| Transport::Receipt { path: path.into(), cause })?;
-    let queue = Queue::of(bundles)?;
-    let open = uncovered(&queue, proven.iter().map(|one| one.proof.record).collect())?;
-    let outcome = if open.is_empty() { Outcome::Done } else { Outcome::Due };
-    if desk.json {
-        let proofs: Vec<_> = proven
-            .iter()
-            .map(|one| {
-                let (size, at) = (one.checkpoint.size, one.checkpoint.at);
-                serde_json::json!({
-                    "record": one.proof.record, "index": one.proof.index, "checkpoint": one.checkpoint_id,
-                    "size": size, "at": at,
-                })
-            })
-            .collect();
-        desk.object(&serde_json::json!({
-            "ledger": public.name(), "proofs": proofs, "records": queue.len(), "not_covered": open,
-        }))?;
-        return Ok(outcome);
-    }
-    let mut text = String::new();
-    for one in &proven {
-        let at = one.checkpoint.at.and_then(|at| jiff::Timestamp::from_second(at).ok());
-        let at = at.map_or("a time that is not given".into(), |at| at.to_string());
-        text += &format!(
-            "record {} was number {} of {} in {} at {at}\n",
-            one.proof.record,
-            grouped(one.proof.index + 1),
-            grouped(one.checkpoint.size),
-            public.name(),
-        );
-    }
-    if !bundles.is_empty() {
-        let covered = queue.len() - open.iter().map(|chain| chain.records).sum::<u64>();
-        text += &format!("{} of {} records are covered\n", grouped(covered), grouped(queue.len()));
-    }
-    for Uncovered { chain, records, from } in &open {
-        let from = from.map_or(String::new(), |seq| format!(", from number {seq} on"));
-        text += &format!("NOT COVERED: {} of {chain}{from}\n", grouped(*records));
-    }
-    desk.text(&text)?;
-    Ok(outcome)
-}
-
-/// Records of one chain that a receipt says nothing of.
-#[derive(Serialize)]
-struct Uncovered {
-    chain: String,
-    records: u64,
-    from: Option<u64>,
-}
-
-/// What neither is proven itself nor stands below something proven: a record vouches for the one whose hash is its `prev`.
-fn uncovered(queue: &Queue, proven: HashSet<Hash>) -> Result<Vec<Uncovered>, Trouble> {
-    let mut open = Vec::new();
-    for (chain, items) in queue.chains() {
-        let mut below: HashMap<Hash, Option<Hash>> = HashMap::new();
-        for item in items {
-            let prev = Record::parse(&queue.read(item)?).ok().and_then(|record| record.link.prev);
-            below.insert(item.hash, prev);
-        }
-        let mut covered = HashSet::new();
-        for item in items.iter().filter(|item| proven.contains(&item.hash)) {
-            let mut next = Some(item.hash);
-            while let Some(hash) = next
-                && below.contains_key(&hash)
-                && covered.insert(hash)
-            {
-                next = below[&hash];
-            }
-        }
-        let rest: Vec<_> = items.iter().filter(|item| !covered.contains(&item.hash)).collect();
-        if let Some(first) = rest.first() {
-            open.push(Uncovered { chain: chain.into(), records: rest.len() as u64, from: first.seq });
-        }
-    }
-    Ok(open)
 }
 
 /// The ledger's key. One that others may read is no secret of the ledger, and that is said.
@@ -378,15 +285,23 @@ fn read(path: &Path) -> Result<String, Trouble> {
     Ok(text)
 }
 
-/// A new file, whole and durable.
+/// Nothing is written over: to know it before there is anything to write spares the work.
+pub(super) fn not_there(path: &Path) -> Result<(), Trouble> {
+    match fs::symlink_metadata(path) {
+        Ok(_) => Err(Trouble::File { path: path.into(), error: io::ErrorKind::AlreadyExists.into() }),
+        Err(_) => Ok(()),
+    }
+}
+
+/// A new file, whole and durable, or none: half of one would be in the way of the next try.
 pub(super) fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Trouble> {
-    let written = File::options()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(path)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
-    written.map_err(|error| Trouble::File { path: path.into(), error })
+    let failed = |error| Trouble::File { path: path.into(), error };
+    let mut file = File::options().write(true).create_new(true).mode(mode).open(path).map_err(failed)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    written.map_err(|error| {
+        let _ = fs::remove_file(path); // made here, and nobody else's
+        failed(error)
+    })
 }
 
 fn beside(path: &Path, end: &str) -> PathBuf {

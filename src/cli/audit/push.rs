@@ -12,14 +12,17 @@ use super::desk::AuditDesk;
 use super::import::grouped;
 use super::trouble::{Transport, Trouble};
 use crate::audit::bearer::Bearer;
-use crate::audit::checkpoint::receipt;
 use crate::audit::push::http::{Credentials, Receiver, Target};
 use crate::audit::push::pace::Pace;
 use crate::audit::push::queue::Queue;
-use crate::audit::push::state::State;
-use crate::audit::push::{self, Cut, Ended, Settings, Summary, Told};
+use crate::audit::push::state::{Known, State};
+use crate::audit::push::{self, Ended, Settings, Summary, Told};
 use crate::audit::report::words::visible;
 use crate::cli::Outcome;
+
+mod receipt;
+
+use receipt::Fetched;
 
 /// What to send, to whom, and how.
 #[derive(Debug, clap::Args)]
@@ -52,12 +55,12 @@ pub(super) struct Options {
     #[arg(long)]
     refused_too: bool,
     /// Give up when nothing gets through for so long
-    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(0..=604_800))]
     patience: u64,
     /// How long one answer may take
-    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3_600))]
     timeout: u64,
-    /// Then fetch a receipt for the newest record of each chain, from a receiver that is breakglass-audit; never over a file that is there
+    /// Then fetch a receipt that covers every record accepted, from a receiver that is breakglass-audit; never over a file that is there
     #[arg(long, value_name = "FILE")]
     receipt: Option<PathBuf>,
     /// The ledger's public key, to verify the receipt by
@@ -68,6 +71,9 @@ pub(super) struct Options {
 pub(super) fn push(desk: &mut AuditDesk, options: Options) -> Result<Outcome, Trouble> {
     let to = Target::parse(&options.to)?;
     let public = options.public.as_deref().map(checkpoint::public_key).transpose()?;
+    if let Some(path) = &options.receipt {
+        checkpoint::not_there(path)?;
+    }
     let credentials = credentials(&options)?;
     let mut receiver = Receiver::new(to.clone(), credentials, Duration::from_secs(options.timeout))?;
     let queue = Queue::of(&options.bundles)?;
@@ -76,22 +82,30 @@ pub(super) fn push(desk: &mut AuditDesk, options: Options) -> Result<Outcome, Tr
         None => State::forgetful(),
     };
     let summary = send(desk, &options, &queue, &mut state, &mut receiver)?;
+    let heads = queue.heads(|record| state.of(record) == Some(&Known::Accepted));
     drop(state);
-    let fetched = match (&options.receipt, &summary.ended) {
-        (Some(path), Ended::Whole) => Some(fetch(desk, &queue, &receiver, path, public.as_ref())?),
-        _ => None,
+    let receipt = match (&options.receipt, &summary.ended) {
+        (Some(path), Ended::Whole) => {
+            receipt::fetch(desk, &queue, &heads, &receiver, path, public.as_ref()).map(Some)
+        }
+        _ => Ok(None),
     };
-    tell(desk, &to, &queue, &summary, options.state.is_some(), fetched.as_ref())?;
+    tell(desk, &to, &queue, &summary, options.state.is_some(), receipt.as_ref())?;
     match summary.ended {
         Ended::GaveUp { why } => Err(Transport::Unsent { why, again: true }.into()),
         Ended::Stopped { why } => Err(Transport::Unsent { why, again: false }.into()),
-        Ended::Whole if !summary.refused.is_empty() => Ok(Outcome::Wrong),
-        Ended::Whole => match fetched {
-            Some(Fetched::Cut(cut)) => Err(Transport::NoReceipt(cut).into()),
-            Some(Fetched::Unverified) => Ok(Outcome::Due),
-            _ if !queue.left_out().is_empty() => Ok(Outcome::Due),
-            _ => Ok(Outcome::Done),
-        },
+        Ended::Whole if !summary.refused.is_empty() => {
+            // A refusal is told by the exit code, whatever became of the receipt.
+            if let Err(trouble) = receipt {
+                trouble.complain(desk);
+            }
+            Ok(Outcome::Wrong)
+        }
+        Ended::Whole => Ok(match receipt? {
+            Some(fetched) if !fetched.is_whole() => Outcome::Due,
+            _ if !queue.left_out().is_empty() => Outcome::Due,
+            _ => Outcome::Done,
+        }),
     }
 }
 
@@ -159,58 +173,13 @@ impl Pace for Clock {
     }
 }
 
-/// What came of the receipt.
-enum Fetched {
-    /// It holds, and covers so many chains.
-    Good(usize),
-    /// There is one, but no key to verify it by.
-    Unverified,
-    /// None came.
-    Cut(Cut),
-}
-
-fn fetch(
-    desk: &mut AuditDesk,
-    queue: &Queue,
-    receiver: &Receiver,
-    path: &Path,
-    public: Option<&crate::audit::checkpoint::note::LedgerPublic>,
-) -> Result<Fetched, Trouble> {
-    let mut proofs = Vec::new();
-    let mut heads: Vec<_> = queue.heads().collect();
-    heads.sort_unstable();
-    for head in &heads {
-        match receiver.receipt(head) {
-            Ok(one) => proofs.push(one),
-            Err(cut) => return Ok(Fetched::Cut(cut)),
-        }
-    }
-    let wrong = |cause| Transport::Receipt { path: path.into(), cause };
-    let text = receipt::of(&proofs).map_err(wrong)?;
-    let fetched = match public {
-        None => Fetched::Unverified,
-        Some(public) => {
-            let mut proven: Vec<_> =
-                receipt::verify(&text, public).map_err(wrong)?.iter().map(|one| one.proof.record).collect();
-            proven.sort_unstable();
-            if proven != heads {
-                return Err(Transport::OtherReceipt.into());
-            }
-            Fetched::Good(heads.len())
-        }
-    };
-    checkpoint::write_new(path, text.as_bytes(), 0o644)?;
-    desk.terminal.say(&format!("receipt: {}", path.display()));
-    Ok(fetched)
-}
-
 fn tell(
     desk: &mut AuditDesk,
     to: &Target,
     queue: &Queue,
     summary: &Summary,
     remembered: bool,
-    fetched: Option<&Fetched>,
+    receipt: Result<&Option<Fetched>, &Trouble>,
 ) -> Result<(), Trouble> {
     let Summary { accepted, before, refused, held_back, left, notes, ended } = summary;
     if desk.json {
@@ -231,11 +200,8 @@ fn tell(
             "to": to.to_string(), "records": queue.len(), "repeated": queue.repeated(), "left_out": left_out,
             "accepted": accepted, "before": before, "refused": refused, "held_back": held_back, "left": left,
             "notes": notes, "why": why,
-            "receipt": fetched.map(|fetched| match fetched {
-                Fetched::Good(_) => "verified",
-                Fetched::Unverified => "not-verified",
-                Fetched::Cut(_) => "none",
-            }),
+            "receipt": receipt::word(receipt),
+            "not_covered": receipt.ok().and_then(|fetched| fetched.as_ref()?.not_covered()),
         }));
     }
     let mut text = format!(
@@ -253,17 +219,8 @@ fn tell(
         text +=
             &format!("the receiver departs from RFC 8935: {} ({} times)\n", visible(note), grouped(*times));
     }
-    match fetched {
-        Some(Fetched::Good(chains)) => {
-            text += &format!(
-                "the receipt holds, for the newest record of each of {} chains\n",
-                grouped(*chains as u64)
-            );
-        }
-        Some(Fetched::Unverified) => {
-            text += "the receipt was not verified: no key of the ledger (--public)\n"
-        }
-        Some(Fetched::Cut(_)) | None => {}
+    if let Ok(Some(fetched)) = receipt {
+        text += &fetched.sentence();
     }
     desk.text(&text)?;
     if *left > 0 && !remembered {

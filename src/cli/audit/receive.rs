@@ -60,7 +60,7 @@ pub(super) struct Options {
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
     rate: u32,
     /// Connections at a time; a quarter of them from one address
-    #[arg(long, value_name = "N", default_value_t = 256)]
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=65_536))]
     connections: usize,
 }
 
@@ -69,6 +69,8 @@ pub(super) fn receive(desk: &mut AuditDesk, options: Options) -> Result<Outcome,
         return Err(Transport::PlainHttp { listen: options.listen }.into());
     }
     let settings = settings(desk, &options)?;
+    let mut ledger = desk.open_or_make()?;
+    ledger.put_aside(&[])?; // a transaction that writes, of nothing: whether it may be written
     let failed = |error| Transport::Listen { listen: options.listen, error };
     let listener = TcpListener::bind(options.listen).map_err(failed)?;
     let scheme = if options.plain_http { "http" } else { "https" };
@@ -78,7 +80,7 @@ pub(super) fn receive(desk: &mut AuditDesk, options: Options) -> Result<Outcome,
         signal_hook::flag::register(signal, Arc::clone(&stop)).map_err(failed)?;
     }
     let name = desk.ledger.clone();
-    let mut ledger = Some(desk.open_or_make()?);
+    let mut ledger = Some(ledger);
     let open: receive::clerk::Open =
         Box::new(move || ledger.take().map_or_else(|| ledger::open_existing(&name), Ok));
     // Threads hand over what there is to say; this one says it.

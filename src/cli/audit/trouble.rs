@@ -81,6 +81,13 @@ impl Trouble {
             Trouble::Ledger(LedgerError::Unreachable { .. }) => {
                 (8, "what was stored before stands; run the same again when the server answers")
             }
+            Trouble::Ledger(LedgerError::Moved { .. }) => (
+                5,
+                "what was stored before is in the file that was taken away: put it back, or run the same again with the new one",
+            ),
+            Trouble::Ledger(LedgerError::ReadOnly { .. }) => {
+                (5, "copy its whole folder to where you may write, and name the ledger in the copy")
+            }
             Trouble::Ledger(LedgerError::Engine { .. }) => {
                 (5, "what was stored before stands; set right what it says, then run the same again")
             }
@@ -90,11 +97,17 @@ impl Trouble {
             Trouble::Usage(_) => (2, "set right what it says; the ledger is as it was"),
             Trouble::Refused(_) => (1, "set right what it says, and try again; the ledger is as it was"),
             Trouble::Wrong(_) => (6, "the ledger is as it was; keep what you were given as evidence"),
+            Trouble::File { error, .. } if error.kind() == io::ErrorKind::AlreadyExists => {
+                (5, "it is as it was: nothing is written over; name another file")
+            }
             Trouble::File { .. } | Trouble::Read { .. } => {
                 (5, "what was stored before stands; set right what it says, then run the same again")
             }
             Trouble::Transport(error) => error.advice(),
-            Trouble::Output(_) | Trouble::Json(_) => (5, "the ledger is as it was"),
+            Trouble::Output(_) | Trouble::Json(_) => (
+                5,
+                "what was done stands; only what there was to say of it is lost. set right where it goes, then look again",
+            ),
         };
         desk.terminal.complain(&format!("next: {next}"));
         ExitCode::from(code)

@@ -123,6 +123,17 @@ pub(super) fn prepare(db: &mut Connection, steps: &[&str]) -> Result<(), Fault> 
     Ok(())
 }
 
+/// Takes the tables as they are, of a file that may only be read.
+pub(super) fn check(db: &mut Connection, steps: &[&str]) -> Result<(), Fault> {
+    db.execute_batch("PRAGMA cache_size = -16384;")?;
+    db.set_prepared_statement_cache_capacity(64);
+    match now(db, steps)? {
+        0 => Err(Fault::NotALedger("nothing is in it".into())),
+        format if format == steps.len() => Ok(()),
+        format => Err(Fault::ReadOnly(format!("it has format {format}, and has to be taken further first"))),
+    }
+}
+
 /// The format at one moment: who makes the same file meanwhile is seen whole or not at all.
 fn now(db: &mut Connection, steps: &[&str]) -> Result<usize, Fault> {
     format(&*db.transaction()?, steps)

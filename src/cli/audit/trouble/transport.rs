@@ -9,10 +9,10 @@ use crate::audit::checkpoint::CheckpointError;
 use crate::audit::checkpoint::note::KeyError;
 use crate::audit::checkpoint::receipt::ReceiptError;
 use crate::audit::checkpoint::survey::IssueError;
-use crate::audit::push::http::SetupError;
+use crate::audit::push::PushError;
+use crate::audit::push::http::{NoReceipt, SetupError};
 use crate::audit::push::queue::QueueError;
 use crate::audit::push::state::StateError;
-use crate::audit::push::{Cut, PushError};
 use crate::audit::receive::{ReceiveError, TlsError};
 
 /// Every way a checkpoint, a receipt or an upload can fail.
@@ -40,7 +40,7 @@ pub(in crate::cli::audit) enum Transport {
     #[error("not all was sent: {why}")]
     Unsent { why: String, again: bool },
     #[error("all was sent, but no receipt came: {0}")]
-    NoReceipt(Cut),
+    NoReceipt(NoReceipt),
     #[error("cannot listen at {listen}: {error}")]
     Listen { listen: SocketAddr, error: io::Error },
     #[error("{listen} is not on this machine alone")]
@@ -81,6 +81,9 @@ impl Transport {
                 6,
                 "nothing was signed. keep this ledger as evidence; import the bundles into a new one and compare",
             ),
+            Transport::Queue(QueueError::NoFile { .. }) => {
+                (2, "nothing was sent; write the records into a file, and name that")
+            }
             Transport::Queue(QueueError::Changed { .. }) => {
                 (5, "what was accepted stands; run the same again when nobody writes into the bundle")
             }
@@ -112,7 +115,17 @@ impl Transport {
             Transport::Receive(_) => {
                 (5, "what was answered with 202 is stored; set right what it says, then run the same again")
             }
-            Transport::NoReceipt(_) => (8, "the records are there; run the same again for the receipt"),
+            Transport::NoReceipt(NoReceipt::Cut(_)) => {
+                (8, "the records were accepted; run the same again for the receipt")
+            }
+            Transport::NoReceipt(NoReceipt::NotHeld { .. }) => (
+                6,
+                "name a new --state, so that all is sent again; ask the ledger's keeper by another way what became of the record",
+            ),
+            Transport::NoReceipt(NoReceipt::GivesNone { .. }) => (
+                1,
+                "the records were accepted; ask the receiver's keeper for receipts (receive --key), or push without --receipt",
+            ),
         }
     }
 }
