@@ -22,7 +22,6 @@ use qrcode::{EcLevel, QrCode};
 use sample::Writer;
 
 #[path = "../src/record/sample.rs"]
-#[allow(dead_code, reason = "others use the rest")]
 mod sample;
 
 /// A kit with an opening on record, and its bundle as codes: what the terminal showed for some seconds.
