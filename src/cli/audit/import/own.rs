@@ -16,7 +16,8 @@ impl Own {
         let mut own = vec![(quarantine.to_path_buf(), "the file that says which lines were set aside")];
         if !ledger.contains("://") {
             own.extend(
-                ["", "-wal", "-shm"].map(|end| (format!("{ledger}{end}").into(), "of the ledger itself")),
+                ["", "-wal", "-shm"]
+                    .map(|end| (format!("{ledger}{end}").into(), "a file of the ledger itself")),
             );
         }
         Own(own)
