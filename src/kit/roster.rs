@@ -121,6 +121,13 @@ pub struct Irregular {
     pub what: &'static str,
 }
 
+impl Irregular {
+    /// Whether nothing speaks against its signer, and only the enrolment that it admits is lacking.
+    pub fn is_lacking(&self) -> bool {
+        self.what == ENROLMENT_LACKING
+    }
+}
+
 /// Why no roster can be derived.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RosterError {
@@ -268,7 +275,7 @@ impl Ballot {
 }
 
 /// Why a vote for an admission that has its quorum does not count: which key it admits cannot be told.
-pub const ENROLMENT_LACKING: &str = "the enrolment it admits is not in the journal";
+const ENROLMENT_LACKING: &str = "the enrolment it admits is not in the journal";
 
 const RETIRED: &str = "its signer had been retired";
 const MUTUAL: &str = "its signer and the key it retires have retired each other; both are frozen";

@@ -98,7 +98,10 @@ pub(super) fn counter_standstill(case: &Case, _: &Told) -> Vec<Finding> {
                 "key {}, place {}: its counter stands at {counter} as before, which no use leaves it at: there is a copy of the key, or one assertion was recorded twice",
                 chain.serial, one.seq
             );
-            Some(finding(case, at, "COUNTER-STANDSTILL", Sort::Wrong, Severity::Critical, text))
+            Some(finding(case, at, "COUNTER-STANDSTILL", Sort::Wrong, Severity::Critical, text).then(format!(
+                "breakglass key retire {} --why …   and rotate what it opens",
+                chain.serial
+            )))
         })
         .collect()
 }
@@ -112,7 +115,10 @@ pub(super) fn counter_regress(case: &Case, _: &Told) -> Vec<Finding> {
                 "key {}, place {}: its counter went from {from} to {to}, which the enrolled key's does not: there is a copy of it, or another key",
                 chain.serial, one.seq
             );
-            Some(finding(case, at, "COUNTER-REGRESS", Sort::Wrong, Severity::Critical, text))
+            Some(finding(case, at, "COUNTER-REGRESS", Sort::Wrong, Severity::Critical, text).then(format!(
+                "breakglass key retire {} --why …   and rotate what it opens",
+                chain.serial
+            )))
         })
         .collect()
 }

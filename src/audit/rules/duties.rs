@@ -74,7 +74,11 @@ pub(super) fn incident_misuse(_: &Case, told: &Told) -> Vec<Finding> {
                 Finding::new("INCIDENT-MISUSE", Sort::Wrong, Severity::Critical, text)
                     .in_incident(&incident.name)
                     .on([misuse.record.hash])
-                    .at(misuse.record.time.claimed),
+                    .at(misuse.record.time.claimed)
+                    .then(format!(
+                        "breakglass incident show {}   and take it to whoever answers for who opened",
+                        quoted(&incident.name)
+                    )),
             );
         }
     }

@@ -7,7 +7,7 @@ use crate::audit::assess::{Case, Told};
 use crate::audit::finding::{Finding, Severity, Sort};
 use crate::audit::time::At;
 use crate::kit::policy::Policy;
-use crate::kit::roster::{Change, ENROLMENT_LACKING, Roster, RosterError, Standing};
+use crate::kit::roster::{Change, Roster, RosterError, Standing};
 use crate::record::hash::Hash;
 
 /// A policy that was in force is not in the ledger: who had a right to what cannot be told.
@@ -174,7 +174,7 @@ pub(super) fn roster_irregular(case: &Case, _: &Told) -> Vec<Finding> {
             let of_name = case.chains.iter().filter(|chain| chain.name == *name);
             let at = of_name.flat_map(|chain| case.of_chain(chain)).find(|at| case.seq(*at) == *seq);
             let text = format!("record {name}/{seq}: {}; it does not count", irregular.what);
-            let finding = match irregular.what == ENROLMENT_LACKING {
+            let finding = match irregular.is_lacking() {
                 true => Finding::new("ROSTER-IRREGULAR", Sort::CannotCheck, Severity::High, text)
                     .then("breakglass-audit import   of the bundle that begins with that key's enrolment"),
                 false => Finding::new("ROSTER-IRREGULAR", Sort::Wrong, Severity::High, text),

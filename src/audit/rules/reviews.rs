@@ -45,7 +45,11 @@ pub(super) fn review_disagrees(_: &Case, told: &Told) -> Vec<Finding> {
                 Finding::new("REVIEW-DISAGREES", Sort::Wrong, Severity::High, text)
                     .in_incident(&incident.name)
                     .on([review.record.hash])
-                    .at(review.record.time.claimed),
+                    .at(review.record.time.claimed)
+                    .then(format!(
+                        "breakglass incident show {}   and settle it with who opened",
+                        quoted(&incident.name)
+                    )),
             );
         }
     }

@@ -54,6 +54,7 @@ pub(super) fn import(desk: &mut AuditDesk, options: Options) -> Result<Outcome, 
     };
     let mut ledger = desk.open_waiting(Duration::from_secs(options.wait))?;
     let threads = options.threads.and_then(|threads| NonZero::new(usize::from(threads)));
+    let how = How { threads, photographed: false };
     let mut done = Vec::new();
     let mut policies = 0;
     for source in &found {
@@ -73,12 +74,12 @@ pub(super) fn import(desk: &mut AuditDesk, options: Options) -> Result<Outcome, 
             },
             Source::Input => {
                 let mut input = io::stdin().lock();
-                one(desk, &mut *ledger, "-", None, &mut input, threads, &mut quarantine)
+                one(desk, &mut *ledger, "-", None, &mut input, how, &mut quarantine)
             }
             Source::Records(path) => match opened(path) {
                 Ok((mut file, bytes)) => {
                     let name = path.display().to_string();
-                    one(desk, &mut *ledger, &name, Some(bytes), &mut file, threads, &mut quarantine)
+                    one(desk, &mut *ledger, &name, Some(bytes), &mut file, how, &mut quarantine)
                 }
                 Err(trouble) => Err(trouble),
             },
@@ -180,15 +181,10 @@ fn opened(path: &Path) -> Result<(File, u64), Trouble> {
 }
 
 /// How a source is taken in.
+#[derive(Clone, Copy)]
 struct How {
     threads: Option<NonZero<usize>>,
     photographed: bool,
-}
-
-impl From<Option<NonZero<usize>>> for How {
-    fn from(threads: Option<NonZero<usize>>) -> Self {
-        How { threads, photographed: false }
-    }
 }
 
 /// Imports one source, with a bar.
@@ -198,7 +194,7 @@ fn one(
     source: &str,
     bytes: Option<u64>,
     input: &mut dyn Read,
-    how: impl Into<How>,
+    how: How,
     quarantine: &mut Quarantine,
 ) -> Result<Imported, Trouble> {
     let bar = desk.terminal.progress_bar(bytes);
@@ -208,7 +204,7 @@ fn one(
     };
     let mut aside = |line: &SetAside| quarantine.put(line);
     let at = desk.now();
-    let How { threads, photographed } = how.into();
+    let How { threads, photographed } = how;
     let job = Job { source, at, photographed, threads, progress: &mut progress, aside: &mut aside };
     Ok(import::run(ledger, input, job)?)
 }

@@ -43,11 +43,15 @@ function tells(record, what) {
   }
 }
 
-/** Whether its key may not have belonged when it signed that: nobody founded a kit with it, or it was retired before. */
-function outside(record, records) {
-  const good = records.filter((one) => one.good);
-  if (good.some((one) => one.event === "key.retired" && one.facts.key === record.kid && one.facts.last_seq < record.seq)) return true;
-  return !good.some((one) => one.event === "kit.founded" && one.kid === record.kid);
+/** Whether the key of a record may not have belonged when it signed that: no kit was founded with it, or it was retired before. */
+function outsiders(records) {
+  const founders = new Set();
+  const retired = new Map(); // key -> the earliest last place of its
+  for (const { good, event, kid, facts } of records) {
+    if (good && event === "kit.founded") founders.add(kid);
+    if (good && event === "key.retired") retired.set(facts.key, Math.min(facts.last_seq, retired.get(facts.key) ?? Infinity));
+  }
+  return (record) => !founders.has(record.kid) || retired.get(record.kid) < record.seq;
 }
 
 /** Where the text says something else than the records, and of which records it tells. */
@@ -55,6 +59,7 @@ function untrue(records) {
   const by = new Map(records.map((record) => [record.hash, record]));
   const wrong = [];
   const shown = new Set();
+  const outside = outsiders(records);
   for (const node of document.querySelectorAll("[data-record]")) {
     const record = by.get(node.dataset.record);
     const what = node.dataset.tells;
@@ -63,7 +68,7 @@ function untrue(records) {
     else if (text !== tells(record, what)) {
       wrong.push(`the text about ${place(record)} is not what was signed: “${text.slice(0, 200).replaceAll("\n", " ")}”`);
       node.classList.add("untrue");
-    } else if ((what === "rows" || what === "line") && (node.closest("[data-incident]") || (node.closest("[data-outside]") && outside(record, records)))) {
+    } else if ((what === "rows" || what === "line") && (node.closest("[data-incident]") || (node.closest("[data-outside]") && outside(record)))) {
       shown.add(node.dataset.record);
     }
   }
